@@ -1,0 +1,1 @@
+"""One detector per file: a frozen Config and build(config) -> Detector."""

@@ -1,0 +1,1 @@
+"""Metrics, thresholds, events and protocols. Sees scores and labels, never a model."""

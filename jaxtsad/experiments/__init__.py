@@ -1,0 +1,1 @@
+"""TOML to dataclasses to run directories; one script per experiment."""

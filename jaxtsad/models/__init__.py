@@ -1,0 +1,1 @@
+"""One Flax Linen architecture per file; the only place that imports flax."""

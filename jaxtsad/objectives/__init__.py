@@ -1,0 +1,1 @@
+"""Losses, their signs and every stop_gradient."""

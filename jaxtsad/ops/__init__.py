@@ -1,0 +1,1 @@
+"""Array functions: windows, association, attention, recurrence. Imports jax only."""

@@ -1,0 +1,151 @@
+"""Sliding windows over a series that stays on the device, and the way back to steps.
+
+A `WindowView` holds the series once and the window starts; windows are gathered a
+batch at a time inside jit. `fold` turns window scores into one score per step.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxtsad.types import Array, Batch, Role, Split
+
+Fold: TypeAlias = Literal["mean", "max", "last", "center", "spread"]
+FOLDS: tuple[Fold, ...] = ("mean", "max", "last", "center", "spread")
+
+
+@functools.partial(
+    jax.tree_util.register_dataclass,
+    data_fields=("values", "starts", "weight", "known"),
+    meta_fields=("length", "role"),
+)
+@dataclasses.dataclass(frozen=True)
+class WindowView:
+    """Windows of one or more recordings, gathered on demand.
+
+    Attributes:
+        values: `[T, C]` float32, the recordings one after another.
+        starts: `[N]` int32, first step of each window.
+        weight: `[N]` float32, 1 for a window, 0 for padding.
+        known: `[N]` float32, 1 for a known anomaly, 0 for unlabelled.
+        length: Window length L in steps.
+        role: What the data was cut for; set by `view`.
+    """
+
+    values: Array
+    starts: Array
+    weight: Array
+    known: Array
+    length: int
+    role: Role
+
+    @property
+    def size(self) -> int:
+        """Number of windows N, padding included."""
+        return self.starts.shape[-1]
+
+    @property
+    def channels(self) -> int:
+        """Number of channels C."""
+        return self.values.shape[-1]
+
+    def take(self, index: Array) -> Batch:
+        """Gathers the windows at `index [B]` as a batch with values `[B, L, C]`."""
+        starts = self.starts[index]
+        shape = (self.length, self.channels)
+        window = functools.partial(jax.lax.dynamic_slice, slice_sizes=shape)
+        values = jax.vmap(lambda start: window(self.values, (start, 0)))(starts)
+        return Batch(values, self.weight[index], index, self.known[index])
+
+
+def starts_of(steps: int, length: int, stride: int, tail: bool = True) -> np.ndarray:
+    """First steps of the windows that cover a series.
+
+    Args:
+        steps: Length T of the series, at least `length`.
+        length: Window length L.
+        stride: Gap between starts, at least 1.
+        tail: Appends a last window ending at T where the stride leaves steps over.
+
+    Returns:
+        `[N]` int32, increasing.
+
+    Raises:
+        ValueError: If the series is shorter than one window or the stride is below 1.
+
+    Example:
+        >>> starts_of(103, 10, 5)[-3:]
+        array([85, 90, 93], dtype=int32)
+    """
+    if stride < 1:
+        raise ValueError(f"{stride=} must be at least 1")
+    if steps < length:
+        raise ValueError(f"a series of {steps=} is shorter than one window {length=}")
+    starts = np.arange(0, steps - length + 1, stride, dtype=np.int32)
+    if tail and starts[-1] != steps - length:
+        starts = np.append(starts, np.int32(steps - length))
+    return starts
+
+
+def view(
+    splits: Split | Sequence[Split], length: int, stride: int, *, tail: bool = True
+) -> WindowView:
+    """Views one or more parts as windows; no window crosses from one to the next.
+
+    Args:
+        splits: Parts of one role, each `[T, C]` with the same C.
+        length: Window length L in steps.
+        stride: Gap between window starts in steps.
+        tail: Covers the last steps of each part by one more window.
+
+    Raises:
+        ValueError: If roles or channel counts differ or a part is shorter than L.
+    """
+    parts = [splits] if isinstance(splits, Split) else list(splits)
+    if not parts:
+        raise ValueError("windows need at least one series, got none")
+    roles = {part.role for part in parts}
+    if len(roles) != 1:
+        raise ValueError(f"a view holds data of one role, got {sorted(roles)}")
+    channels = {part.values.shape[1] for part in parts}
+    if len(channels) != 1:
+        raise ValueError(
+            f"series of one view must have equally many channels, got {sorted(channels)}"
+        )
+    starts, first = [], 0
+    for part in parts:
+        try:
+            starts.append(first + starts_of(len(part), length, stride, tail))
+        except ValueError as error:
+            raise ValueError(f"series {part.entity!r}: {error}") from None
+        first += len(part)
+    values = np.concatenate([part.values for part in parts]).astype(np.float32)
+    begin = np.concatenate(starts).astype(np.int32)
+    return WindowView(
+        values=jnp.asarray(values),
+        starts=jnp.asarray(begin),
+        weight=jnp.ones(len(begin), jnp.float32),
+        known=jnp.zeros(len(begin), jnp.float32),
+        length=length,
+        role=parts[0].role,
+    )
+
+
+def extend(values: np.ndarray, length: int) -> np.ndarray:
+    """Extends a series `[T, C]` on the left by its first step to at least one window.
+
+    Example:
+        >>> extend(np.array([[1.0], [2.0]]), 4).ravel()
+        array([1., 1., 1., 2.])
+    """
+    missing = length - len(values)
+    if missing <= 0:
+        return values
+    return np.concatenate([np.repeat(values[:1], missing, axis=0), values])

@@ -1,0 +1,1 @@
+"""Tables, plots and HTML from numbers; sees no model."""

@@ -1,0 +1,274 @@
+"""The types that every rank shares: recordings, roles of data, and what a detector is.
+
+Shape letters: S seeds, M members, N windows or samples, B batch, T steps, L window
+length, C channels.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+import jax
+import numpy as np
+
+Array: TypeAlias = jax.Array
+Key: TypeAlias = jax.Array
+PyTree: TypeAlias = Any
+Metrics: TypeAlias = dict[str, Array]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Series:
+    """One entity's recording: a training part and, where known, a labelled test part.
+
+    Attributes:
+        name: Name of the entity, unique within its data set.
+        train: Values `[T, C]`, float32, ordered in time.
+        test: Values `[T', C]` or None.
+        labels: `[T']` 0/1 (int8), 1 where the test step is anomalous, or None.
+        channels: Names of the C channels.
+        kinds: True events of the test part as `(start, stop, kind)`, stop exclusive.
+        metadata: Whatever else the source says (time stamps, group, licence).
+    """
+
+    name: str
+    train: np.ndarray
+    test: np.ndarray | None = None
+    labels: np.ndarray | None = None
+    channels: tuple[str, ...] = ()
+    kinds: tuple[tuple[int, int, str], ...] = ()
+    metadata: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Samples:
+    """A set of independent samples: images `[N, H, W, C]` or table rows `[N, D]`.
+
+    Attributes:
+        name: Name of the set.
+        values: `[N, ...]` as published (not scaled).
+        labels: `[N]` class or 0/1 anomaly labels, or None.
+        metadata: Class names, groups that must not be split, licence.
+    """
+
+    name: str
+    values: np.ndarray
+    labels: np.ndarray | None = None
+    metadata: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+class Role(enum.StrEnum):
+    """What a part of the data may be used for."""
+
+    FIT = "fit"
+    VALIDATION = "validation"
+    TEST = "test"
+
+
+_CUTTING = object()
+
+
+class _Roled:
+    """Values with the role they were cut for; the role can never be changed."""
+
+    __slots__ = ("entity", "role", "values")
+
+    values: np.ndarray
+    role: Role
+    entity: str
+
+    def __init__(
+        self, values: np.ndarray, role: Role, entity: str, token: object = None
+    ) -> None:
+        if token is not _CUTTING:
+            raise TypeError(
+                f"a {type(self).__name__} cannot be made by hand: the role of data is "
+                "set where it is cut (types.cut_train, types.cut_test) and travels on"
+            )
+        object.__setattr__(self, "values", values)
+        object.__setattr__(self, "role", role)
+        object.__setattr__(self, "entity", entity)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(
+            f"{type(self).__name__}.{name} cannot be assigned: the role of data is "
+            "set where it is cut and cannot be relabelled"
+        )
+
+    __delattr__ = __setattr__  # type: ignore[assignment]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __repr__(self) -> str:
+        shape = tuple(self.values.shape)
+        return f"{type(self).__name__}({self.entity}, {self.role}, {shape})"
+
+
+class Scores(_Roled):
+    """Scores `[T]` of one entity's part, higher is stranger, with that part's role.
+
+    Made by `Split.scored`. Thresholds are fitted on scores whose role is fit or
+    validation and on no others.
+    """
+
+    __slots__ = ()
+
+    def map(self, function: Callable[[np.ndarray], np.ndarray]) -> Scores:
+        """Applies a post-processing `[T] -> [T]` (smoothing, scaling); role kept."""
+        return _scores(function(self.values), self, len(self))
+
+    @staticmethod
+    def join(parts: Sequence[Scores], entity: str = "pooled") -> Scores:
+        """Concatenates scores of one role.
+
+        Raises:
+            ValueError: If `parts` is empty or holds more than one role.
+        """
+        roles = {part.role for part in parts}
+        if len(roles) != 1:
+            raise ValueError(f"scores of one role can be joined, got {sorted(roles)}")
+        values = np.concatenate([part.values for part in parts])
+        return Scores(values, parts[0].role, entity, _CUTTING)
+
+
+class Split(_Roled):
+    """One part `[T, C]` of an entity's recording, with the role it was cut for.
+
+    Made by `cut_train` and `cut_test`.
+    """
+
+    __slots__ = ()
+
+    def map(self, function: Callable[[np.ndarray], np.ndarray]) -> Split:
+        """Applies preprocessing `[T, C] -> [T, C']` to the values; the role is kept."""
+        return Split(function(self.values), self.role, self.entity, _CUTTING)
+
+    def scored(self, values: np.ndarray) -> Scores:
+        """Binds one finite score per step to this part's role.
+
+        Raises:
+            ValueError: If there is not exactly one finite score per step.
+        """
+        return _scores(values, self, len(self))
+
+
+def _scores(values: np.ndarray, like: _Roled, steps: int) -> Scores:
+    values = np.asarray(values)
+    if values.shape != (steps,):
+        raise ValueError(f"{values.shape=} of scores, expected ({steps},)")
+    if not np.isfinite(values).all():
+        bad = int(np.flatnonzero(~np.isfinite(values))[0])
+        raise ValueError(f"scores must be finite, got {values[bad]} at step {bad}")
+    return Scores(values, like.role, like.entity, _CUTTING)
+
+
+def cut_train(
+    values: np.ndarray, *, window: int, validation: float = 0.2, entity: str = "series"
+) -> tuple[Split, Split | None]:
+    """Cuts a training part in time into fit and validation, `window - 1` steps apart.
+
+    The gap comes out of the validation side, so no fit window shares a step with a
+    validation window. Where what is left is shorter than one window there is no
+    validation part and everything is fitted on.
+
+    Args:
+        values: `[T, C]`, ordered in time.
+        window: Window length L in steps, which sets the gap.
+        validation: Share of the steps kept for validation, in [0, 1).
+        entity: Name of the entity.
+
+    Returns:
+        The fit part and the validation part, or None where there is no room for one.
+
+    Raises:
+        ValueError: If `validation` is outside [0, 1).
+
+    Example:
+        >>> fit, held_out = cut_train(np.zeros((1000, 2)), window=50)
+        >>> fit, held_out
+        (Split(series, fit, (800, 2)), Split(series, validation, (151, 2)))
+    """
+    if not 0 <= validation < 1:
+        raise ValueError(f"{validation=} must be a share in [0, 1)")
+    border = int(len(values) * (1 - validation) + 1e-9)
+    held_out = values[border + window - 1 :]
+    if validation == 0 or len(held_out) < window:
+        return Split(values, Role.FIT, entity, _CUTTING), None
+    fit = Split(values[:border], Role.FIT, entity, _CUTTING)
+    return fit, Split(held_out, Role.VALIDATION, entity, _CUTTING)
+
+
+def cut_test(values: np.ndarray, *, entity: str = "series") -> Split:
+    """Marks `values [T, C]` as test data, on which nothing can be fitted."""
+    return Split(values, Role.TEST, entity, _CUTTING)
+
+
+class State(NamedTuple):
+    """What a detector carries: scoring and saving see `model` only."""
+
+    model: PyTree
+    train: PyTree
+
+
+class Clock(NamedTuple):
+    """Where training stands, and how far the next call may go.
+
+    Attributes:
+        epoch: int32, counted from 0.
+        first: int32, the first step of this stretch within the epoch.
+        count: int32, how many steps to take.
+        scale: float32 multiplier of every update (schedule times plateau).
+    """
+
+    epoch: Array
+    first: Array
+    count: Array
+    scale: Array
+
+
+class Batch(NamedTuple):
+    """Windows or samples with what a loss must know of them.
+
+    Attributes:
+        values: `[B, L, C]` windows or `[B, ...]` samples.
+        weight: `[B]` float32, 0 for padding.
+        index: `[B]` int32 position in the source.
+        known: `[B]` float32, 1 for a known anomaly, 0 for unlabelled.
+    """
+
+    values: Array
+    weight: Array
+    index: Array
+    known: Array
+
+
+class Detector(NamedTuple):
+    """An anomaly detector: a tuple of pure functions, key first.
+
+    `source` is a `WindowView` or `SampleView`. Every function but `refresh` is pure
+    and can be jitted and vmapped.
+
+    Attributes:
+        steps: `(source) -> int`, optimiser steps per epoch, 0 for closed forms.
+        init: `(key, source) -> State`.
+        advance: `(key, State, source, Clock) -> (State, Metrics)`; takes `clock.count`
+            steps; the metrics are sums weighted by "weight" (see `training.epochs`).
+        score: `(keys [B], model, Batch) -> [B, L] or [B]`, higher is stranger.
+        refresh: `(key, State, source) -> State` on the host before an epoch.
+        validate: `(key, model, source) -> Metrics` with "loss"; None: no early stop.
+        explain: `(keys [B], model, Batch) -> [B, L, C]`, sums to the score over C.
+        inspect: `(keys [B], model, Batch) -> dict of arrays`.
+    """
+
+    steps: Callable[[Any], int]
+    init: Callable[[Key, Any], State]
+    advance: Callable[[Key, State, Any, Clock], tuple[State, Metrics]]
+    score: Callable[[Array, PyTree, Batch], Array]
+    refresh: Callable[[Key, State, Any], State] | None = None
+    validate: Callable[[Key, PyTree, Any], Metrics] | None = None
+    explain: Callable[[Array, PyTree, Batch], Array] | None = None
+    inspect: Callable[[Array, PyTree, Batch], dict[str, Array]] | None = None

@@ -1,0 +1,29 @@
+"""What every test shares: strict ranks, a compilation cache, a fixed hypothesis profile."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+
+import hypothesis
+import jax
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[1]
+
+jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update(
+    "jax_compilation_cache_dir",
+    os.environ.get("JAX_COMPILATION_CACHE_DIR", str(ROOT / ".jax_cache")),
+)
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+hypothesis.settings.register_profile(
+    "jaxtsad", deadline=None, derandomize=True, max_examples=25
+)
+hypothesis.settings.load_profile("jaxtsad")
+
+
+@pytest.fixture(scope="session")
+def data_root() -> pathlib.Path:
+    """Where public data lies: `JAXTSAD_DATA`, else the project's own `data/`."""
+    return pathlib.Path(os.environ.get("JAXTSAD_DATA") or ROOT / "data")
