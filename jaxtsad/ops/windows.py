@@ -1,7 +1,7 @@
-"""Sliding windows over a series that stays on the device, and the way back to steps.
+"""Sliding windows over a series that stays on the device.
 
 A `WindowView` holds the series once and the window starts; windows are gathered a
-batch at a time inside jit. `fold` turns window scores into one score per step.
+batch at a time inside jit. `ops.fold` turns window scores into one score per step.
 """
 
 from __future__ import annotations
@@ -9,16 +9,12 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Sequence
-from typing import Literal, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxtsad.types import Array, Batch, Role, Split
-
-Fold: TypeAlias = Literal["mean", "max", "last", "center", "spread"]
-FOLDS: tuple[Fold, ...] = ("mean", "max", "last", "center", "spread")
 
 
 @functools.partial(

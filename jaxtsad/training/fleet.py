@@ -1,0 +1,100 @@
+"""Many members, entities times seeds, in one program.
+
+Members are stacked on a leading axis. Padding adds whole windows of weight 0, never
+steps inside a window, so a member's result is the same as training it alone.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxtsad.types import PyTree
+
+
+def bucket(count: int) -> int:
+    """Rounds a length up so that few distinct shapes are compiled.
+
+    Example:
+        >>> [bucket(n) for n in (1, 70, 1000, 5000)]
+        [64, 96, 1024, 6144]
+    """
+    size = 64
+    while size < count:
+        if size * 3 // 2 >= count:
+            return size * 3 // 2
+        size *= 2
+    return size
+
+
+def stack(views: Sequence[Any], *, bucketed: bool = False) -> Any:
+    """Stacks views of one kind as members, padded to a common length.
+
+    Args:
+        views: `WindowView`s or `SampleView`s with equal channel counts.
+        bucketed: Rounds lengths up so that programs are shared between shapes.
+
+    Returns:
+        A view whose arrays have a leading axis `[M]`; padding has weight 0.
+    """
+    first = views[0]
+    stacked = {}
+    for field in dataclasses.fields(first):
+        arrays = [getattr(view, field.name) for view in views]
+        if not isinstance(arrays[0], jax.Array):
+            continue
+        longest = max(array.shape[0] for array in arrays)
+        longest = bucket(longest) if bucketed else longest
+        stacked[field.name] = jnp.stack([_lengthened(a, longest) for a in arrays])
+    return dataclasses.replace(first, **stacked)
+
+
+def _lengthened(array: jax.Array, length: int) -> jax.Array:
+    missing = length - array.shape[0]
+    padded = np.pad(np.asarray(array), [(0, missing)] + [(0, 0)] * (array.ndim - 1))
+    return jnp.asarray(padded)
+
+
+def member(tree: PyTree, index: int) -> PyTree:
+    """One member of a stacked tree."""
+    return jax.tree.map(lambda leaf: leaf[index], tree)
+
+
+def members_of(tree: PyTree) -> int:
+    """Number of members M of a stacked tree."""
+    return jax.tree.leaves(tree)[0].shape[0]
+
+
+def how(choice: str) -> str:
+    """Resolves `auto`: `map` on a CPU, where a batch gains nothing, else `vmap`."""
+    if choice != "auto":
+        return choice
+    return "map" if jax.default_backend() == "cpu" else "vmap"
+
+
+def each(function: Callable[..., Any], members: int, choice: str) -> Callable[..., Any]:
+    """Lifts a function of one member to stacked members.
+
+    Args:
+        function: Function of arrays without the member axis.
+        members: Number of members M.
+        choice: `vmap`, `map` or `auto`.
+
+    Returns:
+        The function of arrays with a leading axis `[M]`. One member alone is run
+        without a batch axis, so that it costs nothing.
+    """
+    if members == 1:
+
+        def alone(*stacked: Any) -> Any:
+            return jax.tree.map(lambda leaf: leaf[None], function(*member(stacked, 0)))
+
+        return alone
+    if how(choice) == "vmap":
+        return jax.vmap(function)
+    return lambda *stacked: jax.lax.map(lambda args: function(*args), stacked)
