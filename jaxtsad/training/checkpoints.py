@@ -50,11 +50,13 @@ class Checkpoints:
             ) from None
 
     def save(self, step: int, tree: PyTree) -> None:
-        """Saves `tree` as step `step`.
+        """Saves `tree` as step `step`, unless that step is there already.
 
         Raises:
             ValueError: If the disk refuses; the previous checkpoint stays.
         """
+        if self._manager.latest_step() == step:
+            return
         meta = {"identity": self._identity, "here": here()}
         try:
             self._manager.save(

@@ -1,0 +1,361 @@
+"""The one training loop: members in, best parameters out, resumable at any moment."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxtsad.training import fleet, plan
+from jaxtsad.training.checkpoints import Checkpoints
+from jaxtsad.types import Array, Clock, Detector, Key, Metrics, PyTree, State
+
+STRETCH_SECONDS = 1.0
+
+
+class Interrupted(Exception):
+    """Training was asked to stop; its state is in the last checkpoint."""
+
+
+class Status(NamedTuple):
+    """What a progress bar shows."""
+
+    epoch: int
+    step: int
+    steps: int
+    epochs: int
+    active: int
+    members: int
+
+
+class Watch(NamedTuple):
+    """Whom training tells what.
+
+    Attributes:
+        status: Called after every stretch.
+        epoch: Called once per finished epoch with its records, one per member.
+        resumed: Called with the number of finished epochs before the first stretch.
+        stop: Asked between stretches; True saves a checkpoint and interrupts.
+    """
+
+    status: Callable[[Status], None] = lambda status: None
+    epoch: Callable[[list[dict[str, Any]]], None] = lambda records: None
+    resumed: Callable[[int], None] = lambda epochs: None
+    stop: Callable[[], bool] = lambda: False
+
+
+class Result(NamedTuple):
+    """What training leaves.
+
+    Attributes:
+        model: Best (or last) models, stacked `[M, ...]`.
+        progress: Where every member ended.
+        compile_s: Seconds spent compiling.
+        train_s: Seconds spent in steps.
+        trained: Windows or samples trained on in that time.
+    """
+
+    model: PyTree
+    progress: plan.Progress
+    compile_s: float
+    train_s: float
+    trained: float
+
+
+class _Programs(NamedTuple):
+    init: Callable[[Key, Any], State]
+    advance: Callable[..., tuple[State, Metrics]]
+    validate: Callable[[Key, PyTree, Any], Metrics] | None
+    keep: Callable[[Array, PyTree, PyTree], PyTree]
+
+
+@functools.lru_cache(maxsize=32)
+def _programs(detector: Detector, members: int, choice: str) -> _Programs:
+    def advance(
+        active: Array, key: Key, state: State, source: Any, clock: Clock
+    ) -> tuple[State, Metrics]:
+        shapes = jax.eval_shape(detector.advance, key, state, source, clock)[1]
+
+        def stay() -> tuple[State, Metrics]:
+            return state, jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
+
+        def go() -> tuple[State, Metrics]:
+            return detector.advance(key, state, source, clock)
+
+        return jax.lax.cond(active, go, stay)
+
+    def keep(improved: Array, new: PyTree, old: PyTree) -> PyTree:
+        return jax.tree.map(functools.partial(jnp.where, improved), new, old)
+
+    def lift(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+        return jax.jit(fleet.each(function, members, choice), **options)
+
+    validate = None if detector.validate is None else lift(detector.validate)
+    return _Programs(
+        lift(detector.init),
+        lift(advance, donate_argnums=2),
+        validate,
+        jax.jit(jax.vmap(keep)),
+    )
+
+
+def fit(
+    keys: Key,
+    detector: Detector,
+    sources: Any,
+    *,
+    validations: Any = None,
+    validated: np.ndarray | None = None,
+    plan: plan.Plan,
+    checkpoints: Checkpoints | None = None,
+    watch: Watch | None = None,
+) -> Result:
+    """Trains all members in one program and keeps the best parameters of each.
+
+    Args:
+        keys: `[M]` typed keys, one per member. All randomness of a member comes from
+            its key, so its result is that of training it alone.
+        detector: What to train.
+        sources: View of the fit part, stacked `[M, ...]` (see `fleet.stack`).
+        validations: View of the validation part, stacked `[M, ...]`, or None.
+        validated: `[M]` bool, members whose validation part is real; None for all.
+        plan: Epochs, schedule and early stopping.
+        checkpoints: Where to save, and to resume from when something is there.
+        watch: Whom to tell.
+
+    Returns:
+        The best models and how training went.
+
+    Raises:
+        Interrupted: When `watch.stop` says so; with `checkpoints` nothing is lost.
+        ValueError: If a checkpoint cannot be written or is of another model.
+    """
+    watch = watch or Watch()
+    members = fleet.members_of(sources)
+    programs = _programs(detector, members, plan.members)
+    loop = _Loop(detector, programs, sources, plan, keys, members, watch, checkpoints)
+    if validations is not None and detector.validate is not None:
+        loop.validations = validations
+        loop.validated = np.ones(members, bool) if validated is None else validated
+    return loop.run()
+
+
+class _Loop:
+    """The loop's variables; `save` and `restore` see all that resuming needs."""
+
+    def __init__(
+        self,
+        detector: Detector,
+        programs: _Programs,
+        sources: Any,
+        plan_: plan.Plan,
+        keys: Key,
+        members: int,
+        watch: Watch,
+        checkpoints: Checkpoints | None,
+    ) -> None:
+        self.detector, self.programs, self.sources = detector, programs, sources
+        self.plan, self.keys, self.members = plan_, keys, members
+        self.watch, self.checkpoints = watch, checkpoints
+        self.validations: Any = None
+        self.validated = np.zeros(members, bool)
+        self.steps = detector.steps(fleet.member(sources, 0))
+        self.progress = plan.begin(members)
+        self.epoch, self.first, self.stretch = 0, 0, 1
+        self.sums: dict[str, np.ndarray] = {}
+        self.compile_s = self.train_s = self.trained = 0.0
+        self.saved_at = time.monotonic()
+        split = jax.vmap(lambda key: jax.random.split(key, 4))(keys)
+        self.init_keys, self.train_keys, self.check_keys, self.refresh_keys = (
+            split[:, i] for i in range(4)
+        )
+
+    def run(self) -> Result:
+        self.start()
+        if self.steps:
+            while self.epoch < self.plan.epochs and self.progress.active.any():
+                self.run_epoch()
+            self.save()
+        return Result(
+            self.best, self.progress, self.compile_s, self.train_s, self.trained
+        )
+
+    def start(self) -> None:
+        began = time.perf_counter()
+        self.state = jax.block_until_ready(
+            self.programs.init(self.init_keys, self.sources)
+        )
+        self.best = jax.tree.map(jnp.copy, self.state.model)
+        if not self.steps:
+            self.compile_s = time.perf_counter() - began
+            return
+        self.state, metrics = self.programs.advance(*self.arguments(0))
+        self.sums = {name: np.zeros(self.members, np.float32) for name in metrics}
+        jax.block_until_ready(self.state)
+        self.compile_s = time.perf_counter() - began
+        if self.checkpoints is not None:
+            self.restore()
+        self.watch.resumed(self.epoch)
+
+    def arguments(self, count: int) -> tuple:
+        """Arguments of `advance` for the next `count` steps; 0 only compiles."""
+        whole = functools.partial(np.full, self.members, dtype=np.int32)
+        scale = np.float32(self.plan.scale(self.epoch)) * self.progress.scale
+        clock = Clock(
+            jnp.asarray(whole(fill_value=self.epoch)),
+            jnp.asarray(whole(fill_value=self.first)),
+            jnp.asarray(whole(fill_value=count)),
+            jnp.asarray(scale),
+        )
+        active = jnp.asarray(self.progress.active)
+        return active, self.train_keys, self.state, self.sources, clock
+
+    def run_epoch(self) -> None:
+        if self.detector.refresh is not None and self.first == 0:
+            self.refresh()
+        while self.first < self.steps:
+            self.run_stretch()
+            if self.watch.stop():
+                self.save()
+                raise Interrupted
+            if time.monotonic() - self.saved_at > self.plan.checkpoint_seconds:
+                self.save()
+        self.finish_epoch()
+
+    def run_stretch(self) -> None:
+        count = min(self.stretch, self.steps - self.first)
+        began = time.perf_counter()
+        self.state, metrics = self.programs.advance(*self.arguments(count))
+        read = {name: np.asarray(value) for name, value in metrics.items()}
+        seconds = time.perf_counter() - began
+        self.train_s += seconds
+        self.trained += float(read.get("weight", np.zeros(1)).sum())
+        self.sums = {name: self.sums[name] + value for name, value in read.items()}
+        self.first += count
+        wanted = max(1.0, count * STRETCH_SECONDS / max(seconds, 1e-6))
+        self.stretch = int(min(wanted, 8.0 * count))
+        self.watch.status(
+            Status(
+                self.epoch,
+                self.first,
+                self.steps,
+                self.plan.epochs,
+                int(self.progress.active.sum()),
+                self.members,
+            )
+        )
+
+    def refresh(self) -> None:
+        """Runs the detector's host step, one active member at a time."""
+        assert self.detector.refresh is not None
+        states = []
+        for index in range(self.members):
+            state = fleet.member(self.state, index)
+            if self.progress.active[index]:
+                key = jax.random.fold_in(self.refresh_keys[index], self.epoch)
+                source = fleet.member(self.sources, index)
+                state = self.detector.refresh(key, state, source)
+            states.append(state)
+        self.state = jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
+
+    def finish_epoch(self) -> None:
+        diverged = self.sums.get("diverged", np.zeros(self.members)) > 0
+        validation = self.validate()
+        progress = self.progress
+        records = self.records(validation, diverged)
+        lost = np.where(progress.active & diverged, self.epoch, progress.diverged)
+        rescued = progress.active & diverged & (progress.best_epoch < 0)
+        progress = progress._replace(
+            active=progress.active & ~diverged, diverged=lost.astype(np.int32)
+        )
+        self.progress, improved = plan.after_epoch(
+            self.plan, progress, self.epoch, validation, self.validated
+        )
+        improved = jnp.asarray(improved | rescued)
+        self.best = self.programs.keep(improved, self.state.model, self.best)
+        self.epoch, self.first = self.epoch + 1, 0
+        self.sums = {name: np.zeros_like(value) for name, value in self.sums.items()}
+        self.watch.epoch(records)
+        if time.monotonic() - self.saved_at > self.plan.checkpoint_seconds:
+            self.save()
+
+    def validate(self) -> dict[str, np.ndarray]:
+        if self.validations is None or self.programs.validate is None:
+            return {}
+        began = time.perf_counter()
+        metrics = self.programs.validate(
+            self.check_keys, self.state.model, self.validations
+        )
+        read = {name: np.asarray(value) for name, value in metrics.items()}
+        if self.epoch == 0:
+            self.compile_s += time.perf_counter() - began
+        return read
+
+    def records(
+        self, validation: dict[str, np.ndarray], diverged: np.ndarray
+    ) -> list[dict[str, Any]]:
+        """One record per member that was trained in this epoch."""
+        weight = np.maximum(self.sums.get("weight", np.ones(self.members)), 1e-9)
+        records = []
+        for index in np.flatnonzero(self.progress.active):
+            scale = self.plan.scale(self.epoch) * self.progress.scale[index]
+            record: dict[str, Any] = {"member": int(index), "epoch": self.epoch}
+            for name, value in self.sums.items():
+                if name not in ("weight", "diverged"):
+                    record[name] = _short(value[index] / weight[index])
+            if self.validated[index]:
+                for name, value in validation.items():
+                    record[f"validation_{name}"] = _short(value[index])
+            record["scale"] = _short(scale)
+            if diverged[index]:
+                record["diverged"] = True
+            records.append(record)
+        return records
+
+    def tree(self) -> PyTree:
+        """All that resuming needs."""
+        return {
+            "state": self.state,
+            "best": self.best,
+            "progress": self.progress._asdict(),
+            "sums": self.sums,
+            "where": np.array([self.epoch, self.first, self.stretch], np.int32),
+            "spent": np.array([self.compile_s, self.train_s, self.trained], np.float32),
+        }
+
+    def save(self) -> None:
+        if self.checkpoints is not None:
+            step = self.epoch * (self.steps + 1) + self.first
+            self.checkpoints.save(step, self.tree())
+        self.saved_at = time.monotonic()
+
+    def restore(self) -> None:
+        assert self.checkpoints is not None
+        template = jax.tree.map(_template, self.tree())
+        tree = self.checkpoints.restore(template)
+        if tree is None:
+            return
+        self.state, self.best = State(*tree["state"]), tree["best"]
+        self.progress = plan.Progress(
+            **{name: np.asarray(value) for name, value in tree["progress"].items()}
+        )
+        self.sums = {name: np.asarray(value) for name, value in tree["sums"].items()}
+        self.epoch, self.first, self.stretch = (int(n) for n in tree["where"])
+        spent = (float(seconds) for seconds in tree["spent"])
+        self.compile_s, self.train_s, self.trained = spent
+
+
+def _template(leaf: Any) -> jax.ShapeDtypeStruct:
+    """Shape, dtype and place of a leaf, as a restored checkpoint must have them."""
+    sharding = getattr(leaf, "sharding", None)
+    return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
+
+
+def _short(value: float) -> float:
+    """Six significant digits: what a person reads, and the same after a resume."""
+    return float(f"{float(value):.6g}")

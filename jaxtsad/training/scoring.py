@@ -1,0 +1,92 @@
+"""Runs a detector's score over every window of every member, without gradient state."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxtsad.training import epochs, fleet
+from jaxtsad.types import Array, Batch, Detector, Key, PyTree
+
+OUTPUTS = ("score", "explain", "inspect")
+
+
+def run(
+    keys: Key,
+    detector: Detector,
+    model: PyTree,
+    views: Any,
+    *,
+    batch_size: int = 32,
+    output: str = "score",
+    members: str = "auto",
+    counts: np.ndarray | None = None,
+) -> Any:
+    """Scores (or explains, or inspects) all windows of all members.
+
+    Args:
+        keys: `[M]` typed keys; sample i of a member gets `fold_in(key, i)`, so a score
+            does not depend on what else is in its batch.
+        detector: Whose function to run.
+        model: Models stacked `[M, ...]`.
+        views: Views stacked `[M, ...]`, padded at the end.
+        batch_size: Windows per call B.
+        output: `score`, `explain` or `inspect`.
+        members: How members share a program (see `fleet.each`).
+        counts: `[M]` windows to score of each member; what follows stays 0. None for
+            all.
+
+    Returns:
+        The outputs with leading axes `[M, N]`.
+
+    Raises:
+        ValueError: If the detector has no such output.
+    """
+    if output not in OUTPUTS or getattr(detector, output) is None:
+        have = [name for name in OUTPUTS if getattr(detector, name) is not None]
+        raise ValueError(f"{output=} is not offered; the choices are {', '.join(have)}")
+    number = fleet.members_of(views)
+    if counts is None:
+        counts = np.full(number, views.size)
+    chunks = jnp.asarray(-(-counts // batch_size), jnp.int32)
+    program = _program(detector, output, batch_size, number, members)
+    out = program(keys, model, views, chunks)
+    return jax.tree.map(lambda leaf: leaf[:, : views.size], out)
+
+
+@functools.lru_cache(maxsize=64)
+def _program(
+    detector: Detector, output: str, batch_size: int, number: int, members: str
+) -> Callable[..., Any]:
+    function = getattr(detector, output)
+
+    def scored(key: Key, model: PyTree, view: Any, chunks: Array) -> PyTree:
+        rows = epochs.steps(view, batch_size) * batch_size
+        last = view.size - 1
+
+        def chunk(number: Array) -> PyTree:
+            index = number * batch_size + jnp.arange(batch_size, dtype=jnp.int32)
+            batch: Batch = view.take(jnp.minimum(index, last))
+            row_keys = jax.vmap(functools.partial(jax.random.fold_in, key))(batch.index)
+            return function(row_keys, model, batch)
+
+        shapes = jax.eval_shape(chunk, jnp.int32(0))
+        out = jax.tree.map(lambda s: jnp.zeros((rows, *s.shape[1:]), s.dtype), shapes)
+
+        def put(number: Array, out: PyTree) -> PyTree:
+            return jax.tree.map(
+                lambda whole, part: jax.lax.dynamic_update_slice_in_dim(
+                    whole, part, number * batch_size, axis=0
+                ),
+                out,
+                chunk(number),
+            )
+
+        return jax.lax.fori_loop(0, chunks, put, out)
+
+    return jax.jit(fleet.each(scored, number, members))
