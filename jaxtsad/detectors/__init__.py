@@ -1,1 +1,87 @@
-"""One detector per file: a frozen Config and build(config) -> Detector."""
+"""One detector per file: the file name is its name, and nothing else registers it."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any
+
+from jaxtsad.types import Detector
+
+
+def available() -> tuple[str, ...]:
+    """Names of all detectors.
+
+    Example:
+        >>> "anomaly_transformer" in available()
+        True
+    """
+    found = (module.name for module in pkgutil.iter_modules(__path__))
+    return tuple(sorted(name for name in found if not name.startswith("_")))
+
+
+def module(name: str) -> ModuleType:
+    """The module of a detector.
+
+    Raises:
+        ValueError: If there is no detector of that name.
+    """
+    if name not in available():
+        raise ValueError(
+            f"detector={name!r} is unknown; the choices are {', '.join(available())}"
+        )
+    return importlib.import_module(f"{__name__}.{name}")
+
+
+def options(name: str) -> dict[str, Any]:
+    """The options of a detector with their defaults; those without one are None."""
+    fields = dataclasses.fields(module(name).Config)
+    return {
+        field.name: None if field.default is dataclasses.MISSING else field.default
+        for field in fields
+    }
+
+
+def configure(name: str, options_: Mapping[str, Any]) -> Any:
+    """Makes the frozen config of a detector.
+
+    Args:
+        name: Name of the detector.
+        options_: Values of its options; lists become tuples.
+
+    Raises:
+        ValueError: If the detector or an option is unknown, or a value is bad.
+    """
+    known = options(name)
+    for option in options_:
+        if option not in known:
+            raise ValueError(
+                f"{option}={options_[option]!r} is no option of {name}; "
+                f"the choices are {', '.join(known)}"
+            )
+    values = {
+        option: tuple(value) if isinstance(value, list) else value
+        for option, value in options_.items()
+    }
+    config = module(name).Config
+    for field in dataclasses.fields(config):
+        if field.default is dataclasses.MISSING and field.name not in values:
+            raise ValueError(f"{name} needs the option {field.name}")
+    return config(**values)
+
+
+def load(name: str, options_: Mapping[str, Any]) -> Detector:
+    """Builds a detector; equal options give the same one, which compiles once.
+
+    Raises:
+        ValueError: If the detector or an option is unknown, or a value is bad.
+
+    Example:
+        >>> load("zscore", {"window": 10, "channels": 2}).validate is None
+        True
+    """
+    detector: Detector = module(name).build(configure(name, options_))
+    return detector

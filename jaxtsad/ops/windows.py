@@ -52,6 +52,13 @@ class WindowView:
         """Number of channels C."""
         return self.values.shape[-1]
 
+    def covered(self) -> Array:
+        """Marks `[T]` float32 1 for the steps that a window of weight 1 covers."""
+        edges = jnp.zeros(self.values.shape[0] + 1, jnp.float32)
+        edges = edges.at[self.starts].add(self.weight)
+        edges = edges.at[self.starts + self.length].add(-self.weight)
+        return (jnp.cumsum(edges)[:-1] > 0.5).astype(jnp.float32)
+
     def take(self, index: Array) -> Batch:
         """Gathers the windows at `index [B]` as a batch with values `[B, L, C]`."""
         starts = self.starts[index]
@@ -113,7 +120,7 @@ def view(
     channels = {part.values.shape[1] for part in parts}
     if len(channels) != 1:
         raise ValueError(
-            f"series of one view must have equally many channels, got {sorted(channels)}"
+            f"series of one view need equally many channels, got {sorted(channels)}"
         )
     starts, first = [], 0
     for part in parts:

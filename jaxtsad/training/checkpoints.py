@@ -111,8 +111,8 @@ class Checkpoints:
     def _unreadable(self, step: int, error: Exception) -> str:
         first = str(error).strip().splitlines() or [type(error).__name__]
         return (
-            f"checkpoint {step} in {str(self.folder)!r} cannot be read ({first[0][:120]}); "
-            "delete that folder to go on from the one before it"
+            f"checkpoint {step} in {str(self.folder)!r} cannot be read "
+            f"({first[0][:120]}); delete it to go on from the one before"
         )
 
     def _same(self, found: dict[str, Any]) -> None:

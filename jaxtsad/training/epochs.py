@@ -81,7 +81,9 @@ def minibatches(step: Step, batch_size: int) -> Callable[..., tuple[State, Metri
             return state, jax.tree.map(jnp.add, sums, metrics), diverged
 
         probe = jax.eval_shape(
-            lambda: step(step_key, state, _batch(source, order[:batch_size]), 1.0)[1]
+            lambda: step(
+                step_key, state, _batch(source, order[:batch_size]), clock.scale
+            )[1]
         )
         sums = {name: jnp.zeros((), jnp.float32) for name in (*probe, "weight")}
         carry = (state, sums, jnp.zeros((), jnp.int32))

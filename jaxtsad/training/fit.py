@@ -276,8 +276,8 @@ class _Loop:
         self.progress, improved = plan.after_epoch(
             self.plan, progress, self.epoch, validation, self.validated
         )
-        improved = jnp.asarray(improved | rescued)
-        self.best = self.programs.keep(improved, self.state.model, self.best)
+        better = jnp.asarray(improved | rescued)
+        self.best = self.programs.keep(better, self.state.model, self.best)
         self.epoch, self.first = self.epoch + 1, 0
         self.sums = {name: np.zeros_like(value) for name, value in self.sums.items()}
         self.watch.epoch(records)

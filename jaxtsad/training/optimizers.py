@@ -74,7 +74,8 @@ def label_leaves(
         A tree of labels with the structure of `params`.
 
     Example:
-        >>> label_leaves({"a": {"sigma": 0.0}, "b": 1.0}, {"prior": ("sigma",)}, "other")
+        >>> rules = {"prior": ("sigma",)}
+        >>> label_leaves({"a": {"sigma": 0.0}, "b": 1.0}, rules, default="other")
         {'a': {'sigma': 'prior'}, 'b': 'other'}
     """
 

@@ -188,8 +188,8 @@ def _losses(
         return validation["loss"], np.zeros_like(validation["loss"])
     if "loss1" not in validation or "loss2" not in validation:
         raise ValueError(
-            "stop='paper' needs a detector with two validation losses, loss1 and loss2; "
-            f"this one reports {', '.join(validation)}"
+            "stop='paper' needs a detector with the validation losses loss1 and "
+            f"loss2; this one reports {', '.join(validation)}"
         )
     return validation["loss1"], validation["loss2"]
 
@@ -201,7 +201,9 @@ def _plateau(
 
     The counter starts again after a reduction, as in PyTorch's ReduceLROnPlateau.
     """
-    better = counted & (loss < progress.plateau_best - plan.tolerance * np.abs(progress.plateau_best))
+    better = counted & (
+        loss < progress.plateau_best - plan.tolerance * np.abs(progress.plateau_best)
+    )
     bad = np.where(better, 0, progress.plateau_bad + counted)
     reduce = bad > plan.plateau
     return progress._replace(

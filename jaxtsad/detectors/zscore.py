@@ -1,0 +1,80 @@
+"""Mean squared z-score per step: the baseline that is hard to beat once smoothed."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+
+import jax.numpy as jnp
+
+from jaxtsad.ops.windows import WindowView
+from jaxtsad.types import Array, Batch, Clock, Detector, Key, Metrics, PyTree, State
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Options of `zscore`.
+
+    Attributes:
+        window: Window length L in steps.
+        channels: Number of channels C.
+        average: Gives every step its window's mean, so that `fold` smooths in time.
+
+    Raises:
+        ValueError: If a size is below 1.
+    """
+
+    window: int
+    channels: int
+    average: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("window", "channels"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)} must be at least 1")
+
+
+TINY = Config(window=8, channels=3)
+
+
+@functools.lru_cache(maxsize=64)
+def build(config: Config) -> Detector:
+    """Builds the detector: statistics of the fit part, then the mean of z squared."""
+
+    def init(key: Key, source: WindowView) -> State:
+        del key
+        weight = source.covered()[:, None]
+        total = jnp.maximum(weight.sum(), 1.0)
+        mean = (weight * source.values).sum(0) / total
+        variance = (weight * (source.values - mean[None]) ** 2).sum(0) / total
+        sd = jnp.where(variance > 1e-16, jnp.sqrt(variance), 1.0)
+        return State({"mean": mean, "sd": sd}, ())
+
+    def explain(keys: Array, model: PyTree, batch: Batch) -> Array:
+        del keys
+        mean, sd = model["mean"][None, None], model["sd"][None, None]
+        squared = ((batch.values - mean) / sd) ** 2 / config.channels
+        if config.average:
+            squared = jnp.broadcast_to(
+                squared.mean(axis=1, keepdims=True), squared.shape
+            )
+        return squared
+
+    def score(keys: Array, model: PyTree, batch: Batch) -> Array:
+        return explain(keys, model, batch).sum(axis=-1)
+
+    return Detector(
+        steps=lambda source: 0,
+        init=init,
+        advance=closed_form,
+        score=score,
+        explain=explain,
+    )
+
+
+def closed_form(
+    key: Key, state: State, source: WindowView, clock: Clock
+) -> tuple[State, Metrics]:
+    """`advance` of a detector that is solved in `init`: nothing is left to do."""
+    del key, source, clock
+    return state, {}
