@@ -226,7 +226,7 @@ class Clock(NamedTuple):
 
     epoch: Array
     first: Array
-    count: Array
+    count: Array  # type: ignore[assignment]
     scale: Array
 
 
@@ -242,7 +242,7 @@ class Batch(NamedTuple):
 
     values: Array
     weight: Array
-    index: Array
+    index: Array  # type: ignore[assignment]
     known: Array
 
 

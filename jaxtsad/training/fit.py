@@ -164,7 +164,8 @@ class _Loop:
         self.watch, self.checkpoints = watch, checkpoints
         self.validations: Any = None
         self.validated = np.zeros(members, bool)
-        self.steps = detector.steps(fleet.member(sources, 0))
+        steps = detector.steps(fleet.member(sources, 0))
+        self.steps = steps if plan_.epochs else 0
         self.progress = plan.begin(members)
         self.epoch, self.first, self.stretch = 0, 0, 1
         self.sums: dict[str, np.ndarray] = {}

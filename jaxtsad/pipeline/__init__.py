@@ -1,0 +1,1 @@
+"""From recordings to calibrated scores: shared by the estimator and experiments."""

@@ -1,0 +1,95 @@
+"""Recordings, screened, cut in time and scaled by their fit part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxtsad import types
+from jaxtsad.datasets import preprocessing, screening
+from jaxtsad.pipeline.setup import Setup
+from jaxtsad.types import Split
+
+
+class Part(NamedTuple):
+    """One entity's training data, cut, screened and scaled.
+
+    Attributes:
+        entity: Name.
+        fit: Scaled fit part.
+        validation: Scaled validation part, or None where there is no room for one.
+        scaler: The scaler of the fit part (shared where pooled).
+        screened: What screening found.
+    """
+
+    entity: str
+    fit: Split
+    validation: Split | None
+    scaler: preprocessing.Scaler
+    screened: screening.Screening
+
+    @property
+    def calibration(self) -> Split:
+        """What thresholds are calibrated on: validation, else fit."""
+        return self.validation or self.fit
+
+
+def prepare(
+    setup: Setup, recordings: Sequence[tuple[str, np.ndarray]]
+) -> tuple[Part, ...]:
+    """Screens, cuts and scales training recordings.
+
+    Args:
+        setup: Window, validation share and scaling.
+        recordings: Name and values `[T, C]` of each entity.
+
+    Raises:
+        ValueError: If there is none, one is too short for a window, channel counts
+            differ, or a channel holds no finite value.
+    """
+    if not recordings:
+        raise ValueError("there is no recording to fit on")
+    names = [name for name, _ in recordings]
+    if len(set(names)) != len(names):
+        twice = sorted(name for name in set(names) if names.count(name) > 1)[0]
+        raise ValueError(f"entity {twice!r} is there twice; names must be unique")
+    cut, found = [], []
+    for name, values in recordings:
+        filled, record = screening.screen(np.asarray(values), name=name)
+        if len(filled) < setup.window:
+            raise ValueError(
+                f"entity {name!r} has {len(filled)} training steps, shorter than one "
+                f"window of {setup.window}; shorten the window or leave it out"
+            )
+        cut.append(
+            types.cut_train(
+                filled, window=setup.window, validation=setup.validation, entity=name
+            )
+        )
+        found.append(record)
+    counts = {fit.values.shape[1] for fit, _ in cut}
+    if len(counts) != 1:
+        raise ValueError(
+            f"entities have {sorted(counts)} channels; train those with equally many "
+            "together"
+        )
+    fits = [fit for fit, _ in cut]
+    if setup.fit == "pooled":
+        shared = preprocessing.fit_scaler(setup.scaler, fits, setup.clip)
+        scalers = [shared] * len(cut)
+    else:
+        scalers = [
+            preprocessing.fit_scaler(setup.scaler, fit, setup.clip) for fit in fits
+        ]
+    return tuple(
+        Part(
+            fit.entity,
+            scaler.apply(fit),
+            None if held_out is None else scaler.apply(held_out),
+            scaler,
+            record,
+        )
+        for (fit, held_out), scaler, record in zip(cut, scalers, found, strict=True)
+    )
