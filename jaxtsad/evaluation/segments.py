@@ -49,3 +49,28 @@ def flags_of(events: np.ndarray, steps: int) -> np.ndarray:
     change = np.bincount(events[:, 0], minlength=steps + 1)
     change = change - np.bincount(events[:, 1], minlength=steps + 1)
     return np.cumsum(change[:steps]) > 0
+
+
+def reduce_within(
+    reduce: np.ufunc, values: np.ndarray, events: np.ndarray
+) -> np.ndarray:
+    """Reduces the values inside each event, as `np.maximum` or `np.minimum`.
+
+    Args:
+        reduce: A binary ufunc.
+        values: `[T]`.
+        events: `[E, 2]`, ordered, none touching the next, as `segments` returns.
+
+    Returns:
+        `[E]`, one number per event.
+
+    Example:
+        >>> events = np.array([[0, 2], [4, 5]])
+        >>> reduce_within(np.maximum, np.array([3, 1, 7, 7, 2]), events)
+        array([3, 2])
+    """
+    if len(events) == 0:
+        return values[:0]
+    # Borders alternate between events and gaps; a last event may reach the end.
+    borders = events.ravel()[: -1 if events[-1, 1] == len(values) else None]
+    return reduce.reduceat(values, borders)[::2]
