@@ -1,0 +1,155 @@
+"""Clipping and scaling, fitted on the fit part only.
+
+Order of the pipeline, per entity: `screening.screen`, cut into fit and validation
+(`types.cut_train`), `fit_scaler` on the fit part, `Scaler.apply` to every part.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from jaxtsad.types import Role, Split
+
+KINDS = ("zscore", "minmax", "none")
+CONSTANT = 1e-8
+"""A channel whose deviation (or range) is below this is not scaled and not clipped."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Scaler:
+    """A clip and an affine map per channel, fitted by `fit_scaler`.
+
+    Attributes:
+        kind: One of `KINDS`.
+        shift: `[C]` float64, subtracted.
+        scale: `[C]` float64, divided by.
+        low: `[C]` float64, lower clipping bound in units of the data, or -inf.
+        high: `[C]` float64, upper clipping bound, or inf.
+        clip_test: Whether test parts are clipped as well. Clipping caps how strange a
+            single step can look.
+    """
+
+    kind: str
+    shift: np.ndarray
+    scale: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    clip_test: bool = True
+
+    @property
+    def channels(self) -> int:
+        """Number of channels C it was fitted on."""
+        return len(self.shift)
+
+    def transform(self, values: np.ndarray, *, clip: bool = True) -> np.ndarray:
+        """Clips and scales `[..., C]` in float64 and returns float32.
+
+        Raises:
+            ValueError: If the channel count differs from the fitted one.
+        """
+        if values.ndim < 1 or values.shape[-1] != self.channels:
+            raise ValueError(
+                f"{values.shape=}, expected {self.channels} channels as in training"
+            )
+        wide = np.asarray(values, np.float64)
+        if clip:
+            wide = np.clip(wide, self.low, self.high)
+        return ((wide - self.shift) / self.scale).astype(np.float32)
+
+    def apply(self, split: Split) -> Split:
+        """Transforms a part; its role is kept."""
+        clip = self.clip_test or split.role is not Role.TEST
+        return split.map(lambda values: self.transform(values, clip=clip))
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Everything as numeric arrays, to be saved; `from_arrays` reads it back."""
+        kind = np.frombuffer(self.kind.encode(), np.uint8).copy()
+        numbers = dataclasses.asdict(self) | {"kind": kind}
+        return {name: np.asarray(value) for name, value in numbers.items()}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Scaler:
+        """Restores what `arrays` gave.
+
+        Raises:
+            ValueError: If an array is missing.
+        """
+        names = [field.name for field in dataclasses.fields(cls)]
+        missing = sorted(set(names) - set(arrays))
+        if missing:
+            raise ValueError(f"a saved scaler needs {names}, {missing} is missing")
+        fields = {name: np.asarray(arrays[name]) for name in names}
+        kind = bytes(fields.pop("kind").astype(np.uint8)).decode()
+        clip_test = bool(fields.pop("clip_test"))
+        return cls(kind=kind, clip_test=clip_test, **fields)
+
+
+def fit_scaler(
+    kind: str,
+    fit: Split | Sequence[Split],
+    clip: float | None = None,
+    *,
+    clip_test: bool = True,
+) -> Scaler:
+    """Fits clipping bounds and a scaling on fit data and nothing else.
+
+    Statistics are float64 over the steps of all parts together: population variance for
+    "zscore", minimum and range for "minmax". With `clip` the bounds are mean +- clip
+    standard deviations, and the scaling is fitted on the clipped values. Channels that
+    are constant (deviation or range below 1e-8) are divided by 1 and never clipped.
+
+    Args:
+        kind: "zscore", "minmax" (to [0, 1]) or "none".
+        fit: One or more parts `[T, C]` of role fit with equal C.
+        clip: Number of standard deviations, or None for no clipping.
+        clip_test: Whether `Scaler.apply` clips test parts as well.
+
+    Raises:
+        ValueError: If a part is not of role fit, a value is not finite, channel counts
+            differ, or an option is out of range.
+
+    Example:
+        >>> from jaxtsad import types
+        >>> fit, _ = types.cut_train(np.array([[1.0], [3.0]]), window=1, validation=0)
+        >>> fit_scaler("zscore", fit).apply(fit).values.ravel()
+        array([-1.,  1.], dtype=float32)
+    """
+    parts = [fit] if isinstance(fit, Split) else list(fit)
+    if kind not in KINDS:
+        raise ValueError(f"{kind=} is not a scaling, choose from {', '.join(KINDS)}")
+    if clip is not None and not clip > 0:
+        raise ValueError(f"{clip=} must be a positive number of deviations or None")
+    if not parts:
+        raise ValueError("a scaler needs at least one fit part, got none")
+    for part in parts:
+        if part.role is not Role.FIT:
+            raise ValueError(f"scalers are fitted on role fit only, got {part}")
+        if not np.isfinite(part.values).all():
+            raise ValueError(f"{part} holds non-finite values; screen it first")
+    counts = sorted({part.values.shape[1] for part in parts})
+    if len(counts) != 1:
+        raise ValueError(f"parts must have equally many channels, got {counts}")
+    values = np.concatenate([part.values for part in parts]).astype(np.float64)
+    infinite = np.full(values.shape[1], np.inf)
+    low, high = -infinite, infinite
+    if clip is not None:
+        mean, deviation = values.mean(axis=0), values.std(axis=0)
+        varies = deviation >= CONSTANT
+        low = np.where(varies, mean - clip * deviation, -np.inf)
+        high = np.where(varies, mean + clip * deviation, np.inf)
+        values = np.clip(values, low, high)
+    shift, scale = _statistics(kind, values)
+    return Scaler(kind, shift, scale, low, high, clip_test)
+
+
+def _statistics(kind: str, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    if kind == "none":
+        return np.zeros(values.shape[1]), np.ones(values.shape[1])
+    if kind == "zscore":
+        shift, scale = values.mean(axis=0), values.std(axis=0)
+    else:
+        shift, scale = values.min(axis=0), np.ptp(values, axis=0)
+    return shift, np.where(scale < CONSTANT, 1.0, scale)

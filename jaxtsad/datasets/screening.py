@@ -1,0 +1,93 @@
+"""Screening: finds missing cells and fills them from the past."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+MISSING_LIMIT = 1e-4
+"""Share of missing cells above which `Screening.excessive` says so."""
+
+
+class Screening(NamedTuple):
+    """What `screen` found and filled.
+
+    Attributes:
+        steps: Length T of the series.
+        cells: Number of cells `T * C`.
+        missing: How many of them were not finite.
+        channels: Columns that had any.
+        backward: Cells at the start that had no past and took the first later value.
+    """
+
+    steps: int
+    cells: int
+    missing: int
+    channels: tuple[int, ...]
+    backward: int
+
+    @property
+    def fraction(self) -> float:
+        """Share of cells that were not finite."""
+        return self.missing / self.cells if self.cells else 0.0
+
+    @property
+    def excessive(self) -> bool:
+        """Whether so much was missing that the user should be told."""
+        return self.fraction > MISSING_LIMIT
+
+
+def screen(
+    values: np.ndarray, *, name: str = "series", before: np.ndarray | None = None
+) -> tuple[np.ndarray, Screening]:
+    """Fills missing cells with the last value before them.
+
+    Everything that is not finite counts as missing. Only past values are used; cells at
+    the very start, which have none, take the first value of their column, unless
+    `before` says what came before the series.
+
+    Args:
+        values: `[T, C]`, ordered in time.
+        name: Name of the series, for the error line.
+        before: `[C]`, the last known value of each channel before the series, or None.
+
+    Returns:
+        The filled series (the array itself where nothing was missing) and the record.
+
+    Raises:
+        ValueError: If the rank is not 2, the series is empty or a column holds
+            no finite value at all.
+
+    Example:
+        >>> filled, found = screen(np.array([[np.nan], [1.0], [np.inf], [4.0]]))
+        >>> filled.ravel(), found.missing, found.backward
+        (array([1., 1., 1., 4.]), 2, 1)
+    """
+    if values.ndim != 2 or values.size == 0:
+        raise ValueError(
+            f"{values.shape=} of {name!r}, expected [steps, channels] and not empty"
+        )
+    steps = len(values)
+    finite = np.isfinite(values)
+    if finite.all():
+        return values, Screening(steps, values.size, 0, (), 0)
+    dead = np.flatnonzero(~finite.any(axis=0))
+    if dead.size and before is None:
+        raise ValueError(
+            f"channel {int(dead[0])} of {name!r} has no finite value in {steps} steps; "
+            "drop the channel or repair the recording"
+        )
+    if before is not None and not np.isfinite(before).all():
+        raise ValueError(f"{before=} of {name!r} must be finite")
+    filled, backward = values.copy(), 0
+    holes = np.flatnonzero(~finite.all(axis=0))
+    for channel in holes:
+        column, known = values[:, channel], finite[:, channel]
+        first = column[known][0] if before is None else before[channel]
+        source = np.maximum.accumulate(np.where(known, np.arange(1, steps + 1), 0))
+        filled[:, channel] = np.concatenate([[first], column])[source]
+        backward += 0 if before is not None else int((source == 0).sum())
+    missing = int((~finite).sum())
+    channels_hit = tuple(int(channel) for channel in holes)
+    return filled, Screening(steps, values.size, missing, channels_hit, backward)
