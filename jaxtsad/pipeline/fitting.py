@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxtsad import types
 from jaxtsad.datasets import preprocessing
-from jaxtsad.evaluation import thresholds
+from jaxtsad.evaluation import events, thresholds
 from jaxtsad.pipeline.members import Fitted, Member, keys_of, score
 from jaxtsad.pipeline.parts import prepare
 from jaxtsad.pipeline.setup import Setup, build, view
@@ -84,6 +84,7 @@ def fit(
     return dataclasses.replace(
         fitted,
         thresholds=tuple(calibrate(setup, one) for one in scores),
+        spreads=tuple(events.spread(one) for one in scores),
         calibration=tuple(scores),
         validation=tuple(bool(v) for v in np.repeat(validated, times)),
         screened={part.entity: part.screened for part in parts},

@@ -12,7 +12,7 @@ import numpy as np
 
 from jaxtsad import types
 from jaxtsad.datasets import preprocessing, screening
-from jaxtsad.evaluation import thresholds
+from jaxtsad.evaluation import events, thresholds
 from jaxtsad.ops import fold, windows
 from jaxtsad.pipeline.setup import Setup, build, view
 from jaxtsad.training import fit as training
@@ -38,8 +38,9 @@ class Fitted:
         model: Their parameters, stacked `[M, ...]`.
         scalers: One scaler per entity, by name; `None` is the pooled one.
         thresholds: One threshold per member.
-        calibration: Calibration scores per member.
-        validation: Per member, whether its validation part was real.
+        spreads: Per member, the unit of severity (see `evaluation.events.spread`).
+        calibration: Calibration scores per member; empty after loading.
+        validation: Per member, whether it had a validation part.
         screened: What screening found, by entity.
         result: How training went; None after loading.
     """
@@ -50,6 +51,7 @@ class Fitted:
     model: PyTree
     scalers: Mapping[str | None, preprocessing.Scaler]
     thresholds: tuple[thresholds.Threshold, ...]
+    spreads: tuple[float, ...] = ()
     calibration: tuple[Scores, ...] = ()
     validation: tuple[bool, ...] = ()
     screened: Mapping[str, screening.Screening] = dataclasses.field(
@@ -158,3 +160,36 @@ def score(fitted: Fitted, parts: Sequence[Split]) -> list[Scores]:
         part.scored(values)
         for part, values in zip(parts, folded(fitted, parts), strict=True)
     ]
+
+
+def subset(fitted: Fitted, index: Sequence[int]) -> Fitted:
+    """The members at `index`, with repetition where several parts share a member."""
+    if list(index) == list(range(len(fitted.members))):
+        return fitted
+    where = np.asarray(index)
+    return dataclasses.replace(
+        fitted,
+        members=tuple(fitted.members[i] for i in index),
+        model=jax.tree.map(lambda leaf: leaf[where], fitted.model),
+        thresholds=tuple(fitted.thresholds[i] for i in index),
+        spreads=tuple(fitted.spreads[i] for i in index) if fitted.spreads else (),
+    )
+
+
+def events_of(
+    fitted: Fitted,
+    member: int,
+    scores: np.ndarray,
+    contributions: np.ndarray | None,
+    channels: Sequence[str],
+) -> list[events.Event]:
+    """Events of one series `[T]` at a member's threshold."""
+    threshold = fitted.thresholds[member]
+    return events.events(
+        threshold.flags(scores),
+        scores,
+        threshold=threshold.value,
+        spread=fitted.spreads[member],
+        contributions=contributions,
+        channels=channels,
+    )

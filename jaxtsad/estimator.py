@@ -1,0 +1,312 @@
+"""The scikit-learn style face: fit, decision_function, predict, events, explain."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import NotFittedError
+
+from jaxtsad.evaluation import events
+from jaxtsad.pipeline import fitting, inputs, members, saving
+from jaxtsad.pipeline.setup import Setup
+from jaxtsad.training.fit import Watch
+from jaxtsad.training.plan import Plan
+from jaxtsad.types import Split
+
+Recordings: TypeAlias = Any
+"""An array `[T, C]`, a data frame, a list of them, or a mapping from names to them."""
+
+
+class TimeSeriesDetector(BaseEstimator):
+    """Detects anomalies in multivariate time series with any detector by name.
+
+    Parameters are stored unmodified and checked in `fit`; what is learned ends in `_`.
+
+    Args:
+        detector: Name of the detector (`jaxtsad.detectors.available()`).
+        window: Window length L in steps.
+        options: Options of the detector (`jaxtsad.detectors.options(name)`).
+        stride: Gap between windows when fitting, in steps.
+        score_stride: Gap between windows when scoring; None for L // 4.
+        fold: How overlapping window scores become one score per step: `mean`, `max`,
+            `last`, `center` or `spread`.
+        scaler: `zscore`, `minmax` or `none`, fitted on the fit part.
+        clip: Standard deviations at which values are clipped, or None.
+        validation: Share of the training part kept, in time, for early stopping and
+            for the threshold.
+        entities: For a list of series: `per_entity`, one model each, trained together
+            in one program, or `pooled`, one model for all.
+        threshold: Kind of threshold: `quantile`, `gaussian`, `mad`, `iqr` or `pot`.
+        threshold_options: Its options.
+        epochs: At most this many epochs.
+        batch_size: Windows per step; None for the detector's own.
+        stop: What early stopping looks at: `loss`, `paper` or `none`.
+        patience: Epochs without improvement before a model stops.
+        schedule: `constant`, `halving`, `cosine` or `plateau`.
+        seed: Seed of everything random.
+
+    Attributes:
+        n_features_in_: Number of channels C.
+        feature_names_in_: Channel names, where a data frame was given.
+        entities_: Names of the series fitted on.
+        threshold_: The threshold, or a mapping by entity.
+        fitted_: The trained members.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> train, test = rng.normal(size=(500, 2)), rng.normal(size=(200, 2))
+        >>> test[120] += 9
+        >>> detector = TimeSeriesDetector("zscore", window=20).fit(train)
+        >>> int(detector.decision_function(test).argmax())
+        120
+        >>> int(detector.predict(test)[120])
+        1
+    """
+
+    def __init__(
+        self,
+        detector: str = "anomaly_transformer",
+        *,
+        window: int = 100,
+        options: Mapping[str, Any] | None = None,
+        stride: int = 1,
+        score_stride: int | None = None,
+        fold: str = "mean",
+        scaler: str = "zscore",
+        clip: float | None = None,
+        validation: float = 0.2,
+        entities: str = "per_entity",
+        threshold: str = "quantile",
+        threshold_options: Mapping[str, Any] | None = None,
+        epochs: int = 10,
+        batch_size: int | None = None,
+        stop: str = "loss",
+        patience: int = 3,
+        schedule: str = "constant",
+        seed: int = 0,
+    ) -> None:
+        self.detector = detector
+        self.window = window
+        self.options = options
+        self.stride = stride
+        self.score_stride = score_stride
+        self.fold = fold
+        self.scaler = scaler
+        self.clip = clip
+        self.validation = validation
+        self.entities = entities
+        self.threshold = threshold
+        self.threshold_options = threshold_options
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.stop = stop
+        self.patience = patience
+        self.schedule = schedule
+        self.seed = seed
+
+    def fit(
+        self, X: Recordings, y: None = None, *, watch: Watch | None = None
+    ) -> TimeSeriesDetector:
+        """Fits on training recordings, which should be mostly normal.
+
+        Args:
+            X: `[T, C]` array or data frame, or several of them as a list or a mapping.
+            y: Ignored; there for scikit-learn.
+            watch: Whom to tell about progress.
+
+        Raises:
+            ValueError: If a parameter or the data is bad, in one line.
+        """
+        del y
+        given = inputs.recordings(X)
+        self.fitted_ = fitting.fit(
+            self._setup(),
+            [(one.name, one.values) for one in given.series],
+            seeds=(self.seed,),
+            watch=watch,
+        )
+        self._learned(given.series[0].channels)
+        return self
+
+    def decision_function(self, X: Recordings) -> Any:
+        """One finite score per step, `[T]` (or a list or mapping of them, as given).
+
+        Higher is stranger. Every length from 1 on is scored.
+
+        Args:
+            X: Series to score. Models fitted per entity take as many as they were
+                fitted on, in order, or a mapping from some of their names; one model
+                alone takes any number.
+
+        Raises:
+            ValueError: If the data is bad or the detector is not fitted.
+        """
+        given, index, parts = self._parts(X)
+        return given.like(self._folded(index, parts, "score"))
+
+    def predict(self, X: Recordings) -> Any:
+        """Flags `[T]`: 1 where the score is above the threshold stored at fit."""
+        given, index, parts = self._parts(X)
+        scores = self._folded(index, parts, "score")
+        flags = [
+            self.fitted_.thresholds[member].flags(one).astype(np.int64)
+            for member, one in zip(index, scores, strict=True)
+        ]
+        return given.like(flags)
+
+    def explain(self, X: Recordings) -> Any:
+        """Each channel's part of the score, `[T, C]`; sums to the score over C.
+
+        Raises:
+            ValueError: If the detector offers no explanation or folds by `max`.
+        """
+        given, index, parts = self._parts(X)
+        return given.like(self._folded(index, parts, "explain"))
+
+    def events(self, X: Recordings) -> pd.DataFrame:
+        """The flagged events of one or more series.
+
+        Returns:
+            One row per event: entity, start, stop (exclusive), severity, peak, score,
+            and the channels that contribute most with their contributions.
+        """
+        given, index, parts = self._parts(X)
+        scores = self._folded(index, parts, "score")
+        explained: list[Any] = [None] * len(parts)
+        if self.fitted_.detector.explain is not None:
+            explained = self._folded(index, parts, "explain")
+        rows = [
+            {"entity": one.name, **row}
+            for one, member, score, contributions in zip(
+                given.series, index, scores, explained, strict=True
+            )
+            for row in events.to_rows(
+                members.events_of(
+                    self.fitted_,
+                    member,
+                    score,
+                    contributions,
+                    list(self.feature_names_in_),
+                )
+            )
+        ]
+        names = ["entity", *(field.name for field in dataclasses.fields(events.Event))]
+        return pd.DataFrame(rows, columns=names)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Saves to a folder: `model.safetensors` and `estimator.json`, no pickle.
+
+        Raises:
+            ValueError: If the detector is not fitted or the folder cannot be written;
+                what was there stays as it was.
+        """
+        self._check_fitted()
+        saving.save(path, self.fitted_, self.get_params(), list(self.feature_names_in_))
+
+    def _learned(self, channels: Sequence[str]) -> None:
+        """Sets the attributes that scikit-learn's users look for."""
+        self.n_features_in_ = self.fitted_.channels
+        self.feature_names_in_ = np.array(channels, dtype=object)
+        self.entities_ = tuple(member.entity for member in self.fitted_.members)
+        values = [threshold.value for threshold in self.fitted_.thresholds]
+        by_name = dict(zip(self.entities_, values, strict=True))
+        self.threshold_ = values[0] if len(values) == 1 else by_name
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "fitted_"):
+            raise NotFittedError(
+                "this TimeSeriesDetector is not fitted yet; call fit first"
+            )
+
+    def _parts(self, X: Recordings) -> tuple[inputs.Recordings, list[int], list[Split]]:
+        """Reads series, finds the member of each and scales them for it."""
+        self._check_fitted()
+        given = inputs.recordings(X)
+        expected = tuple(self.feature_names_in_)
+        channels = given.series[0].channels
+        if len(channels) == len(expected) and _named(channels) and _named(expected):
+            if channels != expected:
+                raise ValueError(
+                    f"channels {', '.join(channels[:8])} differ from those fitted on, "
+                    f"{', '.join(expected[:8])}"
+                )
+        index = self._members(given)
+        parts = [
+            members.test_part(self.fitted_, member, one.name, one.values)
+            for member, one in zip(index, given.series, strict=True)
+        ]
+        return given, index, parts
+
+    def _members(self, given: inputs.Recordings) -> list[int]:
+        count = len(self.fitted_.members)
+        if count == 1:
+            return [0] * len(given.series)
+        if given.keys:
+            for key in given.keys:
+                if key not in self.entities_:
+                    raise ValueError(
+                        f"{key!r} is none of the entities fitted on: "
+                        f"{', '.join(map(str, self.entities_))}"
+                    )
+            return [self.entities_.index(key) for key in given.keys]
+        if len(given.series) != count:
+            raise ValueError(
+                f"{count} models were fitted, one per entity: expected a list of "
+                f"{count} series or a mapping by name, got {len(given.series)}"
+            )
+        return list(range(count))
+
+    def _folded(
+        self, index: list[int], parts: list[Split], output: str
+    ) -> list[np.ndarray]:
+        chosen = members.subset(self.fitted_, index)
+        return members.folded(chosen, parts, output)
+
+    def _setup(self) -> Setup:
+        options = dict(self.options or {})
+        if self.batch_size is not None:
+            options["batch_size"] = self.batch_size
+        return Setup(
+            detector=self.detector,
+            options=options,
+            window=self.window,
+            stride=self.stride,
+            score_stride=self.score_stride,
+            fold=self.fold,
+            scaler=self.scaler,
+            clip=self.clip,
+            validation=self.validation,
+            fit=self.entities,
+            plan=Plan(
+                epochs=self.epochs,
+                stop=self.stop,
+                patience=self.patience,
+                schedule=self.schedule,
+            ),
+            threshold=self.threshold,
+            threshold_options=dict(self.threshold_options or {}),
+        )
+
+
+def load(path: str | os.PathLike[str]) -> TimeSeriesDetector:
+    """Loads what `TimeSeriesDetector.save` wrote; it scores bit for bit the same.
+
+    Raises:
+        ValueError: If files are missing, corrupt, truncated or do not fit together.
+    """
+    fitted, parameters, channels = saving.load(path)
+    detector = TimeSeriesDetector(**parameters)
+    detector.fitted_ = fitted
+    detector._learned(channels)
+    return detector
+
+
+def _named(channels: Sequence[str]) -> bool:
+    """Whether names came with the data rather than from their position."""
+    return tuple(channels) != tuple(f"channel_{i}" for i in range(len(channels)))
