@@ -1,0 +1,208 @@
+"""The files of a run directory, each written beside and renamed."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import pathlib
+import zipfile
+from collections.abc import Callable, Iterable, Mapping
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+
+SCORES, REPORT, METRICS = "scores.npz", "report.json", "metrics.jsonl"
+
+
+class Scored(NamedTuple):
+    """One model's scores on one entity's test part.
+
+    Attributes:
+        entity: Whose test part.
+        detector: Name of the row.
+        seed: Seed of the model.
+        score: `[T]`, higher is stranger.
+        label: `[T]` 0/1, or None where there are no labels.
+        calibration: `[n]` scores the threshold is fitted on.
+        role: What the calibration scores were cut for: fit or validation.
+    """
+
+    entity: str
+    detector: str
+    seed: int
+    score: np.ndarray
+    label: np.ndarray | None
+    calibration: np.ndarray
+    role: str
+
+
+def atomically(path: pathlib.Path, write: Callable[[IO[bytes]], None]) -> None:
+    """Writes a file beside its place and renames it.
+
+    Raises:
+        ValueError: If it cannot be written; what was there stays as it was.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(beside, "wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError as error:
+        raise ValueError(f"cannot write {str(path)!r}: {error}") from None
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def write_text(path: pathlib.Path, text: str) -> None:
+    """Writes a text file atomically."""
+    atomically(path, lambda file: file.write(text.encode()) and None)
+
+
+def write_json(path: pathlib.Path, tree: Any) -> None:
+    """Writes JSON atomically; numbers that are not finite become null."""
+    write_text(path, json.dumps(_plain(tree), indent=1, allow_nan=False) + "\n")
+
+
+def _plain(tree: Any) -> Any:
+    if isinstance(tree, Mapping):
+        return {str(key): _plain(value) for key, value in tree.items()}
+    if isinstance(tree, list | tuple):
+        return [_plain(value) for value in tree]
+    if isinstance(tree, np.generic):
+        tree = tree.item()
+    if isinstance(tree, float) and not math.isfinite(tree):
+        return None
+    return tree
+
+
+def write_scores(
+    path: pathlib.Path, scored: Iterable[Scored], values: Mapping[str, np.ndarray]
+) -> None:
+    """Writes all scores, and the plotted channels `[T, K]` by entity."""
+    arrays: dict[str, np.ndarray] = {}
+    for one in scored:
+        key = f"{one.entity}/{one.detector}/{one.seed}"
+        arrays[f"{key}/score"] = one.score.astype(np.float32)
+        if one.label is not None:
+            arrays[f"{key}/label"] = one.label.astype(np.int8)
+        arrays[f"{key}/calibration"] = one.calibration.astype(np.float32)
+        arrays[f"{key}/role"] = np.array(one.role)
+    for entity, array in values.items():
+        arrays[f"{entity}/values"] = array.astype(np.float32)
+    atomically(path, lambda file: np.savez_compressed(file, **arrays))  # type: ignore[arg-type]
+
+
+def read_scores(path: pathlib.Path) -> tuple[list[Scored], dict[str, np.ndarray]]:
+    """Reads what `write_scores` wrote.
+
+    Raises:
+        ValueError: If the file is missing, corrupt or of another layout.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {key: file[key] for key in file.files}
+    except FileNotFoundError:
+        raise ValueError(f"{str(path.parent)!r} holds no {path.name}") from None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{str(path)!r} cannot be read: {error}") from None
+    values = {
+        key.removesuffix("/values"): array
+        for key, array in arrays.items()
+        if key.endswith("/values") and key.count("/") == 1
+    }
+    scored = []
+    for key in arrays:
+        if not key.endswith("/score"):
+            continue
+        stem = key.removesuffix("/score")
+        entity, detector, seed = stem.rsplit("/", 2)
+        try:
+            scored.append(
+                Scored(
+                    entity,
+                    detector,
+                    int(seed),
+                    arrays[key],
+                    arrays.get(f"{stem}/label"),
+                    arrays[f"{stem}/calibration"],
+                    str(arrays[f"{stem}/role"]),
+                )
+            )
+        except KeyError as error:
+            raise ValueError(f"{str(path)!r} lacks {error}") from None
+    return scored, values
+
+
+class MetricsLog:
+    """`metrics.jsonl` and TensorBoard: each epoch of each member once.
+
+    Args:
+        folder: The run directory.
+        members: Entity and seed of each member, in order.
+        group: Name that keeps several fits of one run apart.
+    """
+
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        members: list[tuple[str, int]],
+        group: str,
+        tensorboard: bool = True,
+    ) -> None:
+        self._path = folder / METRICS
+        self._members, self._group = members, group
+        self._board: Any = None
+        if tensorboard:
+            self._board = _board(folder / "tensorboard" / group)
+
+    def resumed(self, epochs: int) -> None:
+        """Forgets epochs from `epochs` on, which will be trained again."""
+        lines = self._path.read_text().splitlines() if self._path.exists() else []
+        kept = [line for line in lines if self._keeps(line, epochs)]
+        write_text(self._path, "".join(f"{line}\n" for line in kept))
+
+    def _keeps(self, line: str, epochs: int) -> bool:
+        try:
+            record = json.loads(line)
+        except json.JSONDecodeError:
+            return False
+        return bool(record.get("group") != self._group or record["epoch"] < epochs)
+
+    def epoch(self, records: list[dict[str, Any]]) -> None:
+        """Adds the records of one epoch."""
+        lines = []
+        for record in records:
+            entity, seed = self._members[record["member"]]
+            rest = {k: v for k, v in record.items() if k != "member"}
+            row = {"group": self._group, "entity": entity, "seed": seed, **rest}
+            lines.append(json.dumps(_plain(row)))
+            self._draw(f"{entity}/{seed}", rest)
+        try:
+            with open(self._path, "a") as file:
+                file.write("".join(f"{line}\n" for line in lines))
+        except OSError as error:
+            raise ValueError(f"cannot write {str(self._path)!r}: {error}") from None
+
+    def _draw(self, tag: str, record: Mapping[str, Any]) -> None:
+        if self._board is not None:
+            for name, value in record.items():
+                if name != "epoch" and isinstance(value, float):
+                    self._board.add_scalar(f"{tag}/{name}", value, record["epoch"])
+
+    def close(self) -> None:
+        """Flushes what TensorBoard has."""
+        if self._board is not None:
+            self._board.close()
+
+
+def _board(folder: pathlib.Path) -> Any:
+    """A TensorBoard writer, or None where tensorboardX is not installed."""
+    try:
+        import tensorboardX
+    except ModuleNotFoundError:
+        return None
+    return tensorboardX.SummaryWriter(str(folder))
