@@ -1,0 +1,218 @@
+"""Post-processing of scores: smoothing, scaling by calibration scores, channels to one.
+
+Functions of arrays go through `Scores.map`, which keeps the role. Smoothing changes
+every metric without point adjustment a great deal: report the unsmoothed ones too.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from jaxtsad import types
+from jaxtsad.evaluation.thresholds.threshold import calibration_values
+
+COMBINATIONS = ("mean", "max", "rank")
+
+
+def moving_average(
+    scores: np.ndarray, width: int, *, centered: bool = False
+) -> np.ndarray:
+    """Mean over the last `width` steps, or over `width` steps around each.
+
+    Near the ends the mean is over the steps there are.
+
+    Args:
+        scores: `[T]` or `[T, C]`.
+        width: Steps averaged, at least 1.
+        centered: Whether the window lies around the step (it then looks ahead, by
+            `(width - 1) // 2` steps) or ends with it.
+
+    Returns:
+        float64 of the same shape.
+
+    Raises:
+        ValueError: If `width` is below 1.
+
+    Example:
+        >>> moving_average(np.array([3.0, 1.0, 2.0, 6.0]), 3)
+        array([3., 2., 2., 3.])
+        >>> moving_average(np.array([3.0, 1.0, 2.0, 6.0]), 3, centered=True)
+        array([2., 2., 3., 4.])
+    """
+    if width < 1:
+        raise ValueError(f"{width=} must be at least 1")
+    values = np.asarray(scores, np.float64)
+    steps = len(values)
+    ahead = (width - 1) // 2 if centered else 0
+    stop = np.minimum(np.arange(steps) + ahead + 1, steps)
+    start = np.maximum(np.arange(steps) + ahead + 1 - width, 0)
+    # Sums of what is left after the mean: a large common level costs no digits.
+    level = values.mean(axis=0) if steps else 0.0
+    sums = np.zeros((steps + 1, *values.shape[1:]))
+    np.cumsum(values - level, axis=0, out=sums[1:])
+    lengths = (stop - start).reshape(-1, *[1] * (values.ndim - 1))
+    return (sums[stop] - sums[start]) / lengths + level
+
+
+def ewma(scores: np.ndarray, span: float) -> np.ndarray:
+    """Exponentially weighted mean of the past with adjusted weights.
+
+    y_t = sum_i (1 - a)^i x_(t - i) / sum_i (1 - a)^i with a = 2 / (span + 1), what
+    pandas calls `ewm(span=span).mean()`.
+
+    Args:
+        scores: `[T]` or `[T, C]`.
+        span: Steps, at least 1 (which changes nothing).
+
+    Returns:
+        float64 of the same shape.
+
+    Raises:
+        ValueError: If `span` is below 1.
+
+    Example:
+        >>> ewma(np.array([1.0, 4.0]), span=3)
+        array([1., 3.])
+    """
+    if not span >= 1:
+        raise ValueError(f"{span=} must be at least 1")
+    values = np.asarray(scores, np.float64)
+    keep = 1 - 2 / (span + 1)
+    # Python's own floats are the fastest here; channels go as rows.
+    terms = values.tolist() if values.ndim == 1 else values
+    recursion = itertools.accumulate(terms, lambda past, new: keep * past + new)
+    sums = np.array(list(recursion), np.float64).reshape(values.shape)
+    ages = np.arange(1, len(values) + 1).reshape(-1, *[1] * (values.ndim - 1))
+    return sums * (1 - keep) / (1 - keep**ages)
+
+
+class Scaling(NamedTuple):
+    """A shift and a scale fitted on calibration scores; call it on an array.
+
+    Attributes:
+        center: Subtracted.
+        scale: Divided by, positive.
+    """
+
+    center: float
+    scale: float
+
+    def __call__(self, scores: np.ndarray) -> np.ndarray:
+        """Scales scores of any shape; nothing is clipped."""
+        return (np.asarray(scores, np.float64) - self.center) / self.scale
+
+
+def standard(calibration: types.Scores) -> Scaling:
+    """Zero mean and unit deviation on the calibration scores.
+
+    Args:
+        calibration: Scores whose role is fit or validation. Constant ones are
+            shifted only.
+
+    Raises:
+        TypeError: If `calibration` is not `types.Scores`.
+        ValueError: If its role is test.
+
+    Example:
+        >>> part, _ = types.cut_train(np.zeros((2, 1)), window=1, validation=0)
+        >>> calibration = part.scored(np.array([1.0, 3.0]))
+        >>> calibration.map(standard(calibration)).values
+        array([-1.,  1.])
+    """
+    values = calibration_values(calibration)
+    return _scaling(values, float(values.mean()), float(values.std()))
+
+
+def min_max(calibration: types.Scores) -> Scaling:
+    """Calibration scores onto [0, 1]; other scores may lie outside.
+
+    Args:
+        calibration: Scores whose role is fit or validation. Constant ones are
+            shifted only.
+
+    Raises:
+        TypeError: If `calibration` is not `types.Scores`.
+        ValueError: If its role is test.
+
+    Example:
+        >>> part, _ = types.cut_train(np.zeros((2, 1)), window=1, validation=0)
+        >>> min_max(part.scored(np.array([1.0, 3.0])))(np.array([2.0, 5.0]))
+        array([0.5, 2. ])
+    """
+    values = calibration_values(calibration)
+    return _scaling(values, float(values.min()), float(np.ptp(values)))
+
+
+def ranks(scores: np.ndarray, calibration: types.Scores) -> np.ndarray:
+    """Share of the calibration scores that each score reaches or surpasses.
+
+    Args:
+        scores: `[T]`.
+        calibration: Scores whose role is fit or validation.
+
+    Returns:
+        `[T]` in [0, 1]; 1 for everything from the largest calibration score on.
+
+    Example:
+        >>> part, _ = types.cut_train(np.zeros((4, 1)), window=1, validation=0)
+        >>> ranks(np.array([0.0, 2.0, 9.0]), part.scored(np.arange(1.0, 5.0)))
+        array([0. , 0.5, 1. ])
+    """
+    values = np.sort(calibration_values(calibration))
+    return np.searchsorted(values, scores, side="right") / len(values)
+
+
+def combine(
+    channels: Sequence[types.Scores],
+    how: Literal["mean", "max", "rank"] = "mean",
+    calibration: Sequence[types.Scores] | None = None,
+) -> types.Scores:
+    """Makes one score of several channels' scores.
+
+    Args:
+        channels: C scores `[T]` of one length and role.
+        how: "mean", "max", or "rank", the mean of the ranks among the calibration
+            scores of each channel, which does not mind different scales.
+        calibration: C calibration scores; for "rank" only.
+
+    Returns:
+        Scores `[T]` with the role of the channels.
+
+    Raises:
+        ValueError: If the channels do not fit each other, `how` is unknown, or
+            calibration scores are missing.
+
+    Example:
+        >>> part = types.cut_test(np.zeros((2, 2)))
+        >>> channels = [part.scored(np.array([0.0, 1.0])), part.scored(np.ones(2))]
+        >>> combine(channels, "mean")
+        Scores(series, test, (2,))
+    """
+    if how not in COMBINATIONS:
+        raise ValueError(f"unknown {how=}, expected one of {list(COMBINATIONS)}")
+    shapes = {(len(channel), str(channel.role)) for channel in channels}
+    if len(shapes) != 1:
+        raise ValueError(
+            f"channels must share length and role, got {sorted(shapes)} "
+            f"for {len(channels)} channels"
+        )
+    values = [channel.values for channel in channels]
+    if how == "rank":
+        if calibration is None or len(calibration) != len(channels):
+            given = None if calibration is None else len(calibration)
+            raise ValueError(
+                f"{how=} needs calibration scores for each of {len(channels)} "
+                f"channels, got {given}"
+            )
+        values = [ranks(v, c) for v, c in zip(values, calibration, strict=True)]
+    one = np.max(values, axis=0) if how == "max" else np.mean(values, axis=0)
+    return channels[0].map(lambda _: one)
+
+
+def _scaling(values: np.ndarray, center: float, scale: float) -> Scaling:
+    constant = values.min() == values.max()
+    return Scaling(float(values[0]), 1.0) if constant else Scaling(center, scale)

@@ -1,0 +1,86 @@
+"""Thresholds: fitted on calibration scores, `fit(kind, calibration)`.
+
+Each kind is a file of this package with a function `value(scores, **options)`, named
+in `KINDS`. What looks at the test stream itself lies in `transductive` and `dynamic`
+and carries the word in its name; `spot` and `dspot` update themselves along a stream.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from jaxtsad import types
+from jaxtsad.evaluation.thresholds import gaussian, iqr, mad, pot, quantile
+from jaxtsad.evaluation.thresholds.threshold import Threshold, calibration_values
+
+__all__ = ["KINDS", "Threshold", "choices", "fit"]
+
+KINDS: dict[str, Callable[..., float]] = {
+    "quantile": quantile.value,
+    "gaussian": gaussian.value,
+    "mad": mad.value,
+    "iqr": iqr.value,
+    "pot": pot.value,
+}
+
+
+def choices(kind: str) -> dict[str, float]:
+    """Options of a kind with their defaults.
+
+    Args:
+        kind: A key of `KINDS`.
+
+    Raises:
+        ValueError: If there is no such kind.
+
+    Example:
+        >>> choices("pot")
+        {'q': 0.001, 'level': 0.98}
+    """
+    if kind not in KINDS:
+        raise ValueError(f"unknown threshold {kind=}, expected one of {list(KINDS)}")
+    parameters = list(inspect.signature(KINDS[kind]).parameters.values())
+    return {p.name: p.default for p in parameters[1:]}
+
+
+def fit(kind: str, calibration: types.Scores, **options: Any) -> Threshold:
+    """Fits a threshold on calibration scores, never on test scores.
+
+    Scores that are all equal give that number, whatever the kind, so nothing like
+    them is flagged. One score is enough for every kind but "pot", which needs 20
+    excesses over the median.
+
+    Args:
+        kind: "quantile" (q=0.99), "gaussian" (k=3), "mad" (k=3.5), "iqr" (k=1.5) or
+            "pot" (q=1e-3, level=0.98).
+        calibration: Scores `[n]` whose role is fit or validation.
+        **options: Options of that kind, see `choices`.
+
+    Returns:
+        The threshold with the role it was fitted on.
+
+    Raises:
+        TypeError: If `calibration` is not `types.Scores`.
+        ValueError: If its role is test, or the kind, an option or a value is unknown.
+
+    Example:
+        >>> import numpy as np
+        >>> part, _ = types.cut_train(np.zeros((101, 1)), window=1, validation=0)
+        >>> fit("quantile", part.scored(np.arange(101.0)), q=0.9)
+        Threshold(kind='quantile', value=90.0, fitted_on='fit', options={'q': 0.9})
+    """
+    known = choices(kind)
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        raise ValueError(
+            f"unknown option {unknown[0]!r} of threshold {kind=}, expected some of "
+            f"{list(known)}"
+        )
+    values = calibration_values(calibration)
+    used = {name: float(option) for name, option in (known | options).items()}
+    found = KINDS[kind](values, **used)
+    if values.min() == values.max():
+        found = float(values[0])
+    return Threshold(kind, found, str(calibration.role), used)

@@ -1,0 +1,29 @@
+"""Tukey's fence above the third quartile."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def value(scores: np.ndarray, k: float = 1.5) -> float:
+    """Third quartile plus `k` interquartile ranges.
+
+    Args:
+        scores: Calibration scores `[n]`.
+        k: Number of interquartile ranges, positive.
+
+    Returns:
+        The threshold. Where more than half of the scores are one number the
+        interquartile range may be 0 and the threshold is the third quartile.
+
+    Raises:
+        ValueError: If `k` is not positive.
+
+    Example:
+        >>> value(np.arange(5.0))
+        6.0
+    """
+    if not k > 0:
+        raise ValueError(f"{k=} must be positive")
+    first, third = np.quantile(scores, [0.25, 0.75])
+    return float(third + k * (third - first))

@@ -1,0 +1,79 @@
+"""Thresholds that look at the test scores themselves: for comparison with papers only.
+
+They know how the test scores are distributed, which no detector in operation does.
+Their results say so in `Threshold.kind` and in `Threshold.fitted_on`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from jaxtsad import types
+from jaxtsad.evaluation.thresholds.threshold import Threshold, stream
+
+
+def transductive_top(scores: types.Scores | np.ndarray, r: float) -> Threshold:
+    """Flags the share `r` of the test scores that is largest.
+
+    Args:
+        scores: Test scores `[T]`.
+        r: Share to flag, in (0, 1).
+
+    Returns:
+        The largest score that is not flagged: `floor(r T)` steps lie strictly above
+        it, fewer where scores are tied with it.
+
+    Raises:
+        ValueError: If `r` is outside (0, 1) or the scores are not `[T]` and finite.
+
+    Example:
+        >>> transductive_top(np.arange(10.0), r=0.2).value
+        7.0
+    """
+    if not 0 < r < 1:
+        raise ValueError(f"{r=} must be a share in (0, 1)")
+    values = stream(scores)
+    # One rounding error must not cost a step: 0.29 * 100 is 28.999...
+    flagged = min(int(r * len(values) + 1e-9), len(values) - 1)
+    value = float(np.sort(values)[len(values) - 1 - flagged])
+    return Threshold("transductive_top", value, "test", {"r": float(r)})
+
+
+def transductive_quantile(
+    calibration: types.Scores | np.ndarray,
+    test: types.Scores | np.ndarray,
+    q: float = 0.99,
+) -> Threshold:
+    """Quantile of calibration and test scores taken together.
+
+    The procedure of the Anomaly Transformer's public code, which calls it percentile
+    100 - anomaly ratio. Linear interpolation in the precision of the scores: float32
+    scores give the float32 result.
+
+    Args:
+        calibration: Scores `[n]` of the training part.
+        test: Test scores `[T]`.
+        q: Share of all scores at or below the threshold, in (0, 1).
+
+    Returns:
+        The threshold; `fitted_on` ends in "+test".
+
+    Raises:
+        ValueError: If `q` is outside (0, 1) or scores are not 1-d and finite.
+
+    Example:
+        >>> found = transductive_quantile(np.arange(3.0), np.array([3.0, 4.0]), q=0.5)
+        >>> found.value, found.fitted_on
+        (2.0, 'calibration+test')
+    """
+    if not 0 < q < 1:
+        raise ValueError(f"{q=} must be a share in (0, 1)")
+    parts = []
+    for part in (calibration, test):
+        stream(part)
+        parts.append(part.values if isinstance(part, types.Scores) else part)
+    value = float(np.percentile(np.concatenate(parts), 100 * q))
+    role = "calibration"
+    if isinstance(calibration, types.Scores):
+        role = str(calibration.role)
+    return Threshold("transductive_quantile", value, f"{role}+test", {"q": float(q)})
