@@ -82,6 +82,24 @@ def frame(
     return table.set_axis([str(name) for name in table.columns], axis=1)
 
 
+def column(table: pd.DataFrame, name: str, path: str | os.PathLike[str]) -> pd.Series:
+    """One column of a table.
+
+    Args:
+        table: What `frame` read.
+        name: The column.
+        path: Where it comes from, for the error line.
+
+    Raises:
+        ValueError: If there is no such column; the line lists those that are there.
+    """
+    if name not in table.columns:
+        raise ValueError(
+            f"{path} has no column {name!r}, it has {listed(table.columns)}"
+        )
+    return table[name]
+
+
 def _text(path: pathlib.Path, separator: str, header: bool | None) -> pd.DataFrame:
     with _open(path) as file:
         rows = (row for row in csv.reader(file, delimiter=separator) if row)

@@ -163,9 +163,8 @@ def _recording(
 ) -> Recording:
     special = [name for name in (time_column, label_column) if name is not None]
     for name in (*special, *(channels or ())):
-        if name not in table.columns:
-            have = frames.listed(table.columns)
-            raise ValueError(f"{path} has no column {name!r}, it has {have}")
+        frames.column(table, name, path)
+    stamped = None if time_column is None else table[time_column]
     marked = None if label_column is None else table[label_column]
     kept = list(channels or [name for name in table.columns if name not in special])
     if not kept:
@@ -173,7 +172,7 @@ def _recording(
     return Recording(
         values=columns.numbers(table[kept], path),
         channels=tuple(kept),
-        time=None if time_column is None else columns.times(table[time_column], path),
+        time=None if stamped is None else columns.times(stamped, path),
         labels=None if marked is None else columns.flags(marked, path),
     )
 
