@@ -1,0 +1,131 @@
+"""Smoothing, scaling by calibration scores, and channels to one."""
+
+from __future__ import annotations
+
+import hypothesis
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import strategies
+
+from jaxtsad import types
+from jaxtsad.evaluation import smoothing
+from tests.evaluation.roles import calibration, unseen, validation
+
+SCORES = np.random.default_rng(0).gamma(2, size=60)
+
+
+@hypothesis.given(strategies.integers(1, 70), strategies.booleans())
+def test_moving_average_is_pandas_rolling_mean(width, centered):
+    expected = pd.Series(SCORES).rolling(width, min_periods=1, center=centered).mean()
+    found = smoothing.moving_average(SCORES, width, centered=centered)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_moving_average_keeps_digits_at_a_high_level():
+    found = smoothing.moving_average(SCORES + 1e9, 5) - 1e9
+    np.testing.assert_allclose(found, smoothing.moving_average(SCORES, 5), atol=1e-6)
+
+
+@hypothesis.given(strategies.floats(1, 200))
+def test_ewma_is_pandas_adjusted_mean(span):
+    expected = pd.Series(SCORES).ewm(span=span).mean()
+    np.testing.assert_allclose(smoothing.ewma(SCORES, span), expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize(
+    "smooth",
+    [
+        lambda scores: smoothing.moving_average(scores, 4),
+        lambda scores: smoothing.moving_average(scores, 4, centered=True),
+        lambda scores: smoothing.ewma(scores, 4),
+    ],
+)
+def test_channels_are_smoothed_alike(smooth):
+    channels = SCORES.reshape(20, 3)
+    expected = np.stack([smooth(channels[:, c]) for c in range(3)], axis=1)
+    np.testing.assert_allclose(smooth(channels), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("causal", [smoothing.moving_average, smoothing.ewma])
+def test_causal_smoothing_does_not_look_ahead(causal):
+    changed = SCORES.copy()
+    changed[30:] = 0
+    before, after = causal(SCORES, 7)[:30], causal(changed, 7)[:30]
+    np.testing.assert_allclose(before, after, rtol=1e-12)
+
+
+def test_widths_below_one():
+    with pytest.raises(ValueError, match="width=0"):
+        smoothing.moving_average(SCORES, 0)
+    with pytest.raises(ValueError, match=r"span=0\.5"):
+        smoothing.ewma(SCORES, 0.5)
+
+
+@pytest.mark.parametrize("fitted", [smoothing.standard, smoothing.min_max])
+def test_scaling_is_fitted_on_calibration_scores_only(fitted):
+    scaling = fitted(validation(SCORES))
+    scaled = unseen(SCORES * 10).map(scaling)
+    assert scaled.role == types.Role.TEST
+    np.testing.assert_allclose(
+        scaled.values, (SCORES * 10 - scaling.center) / scaling.scale
+    )
+    with pytest.raises(ValueError, match="role fit or validation"):
+        fitted(unseen(SCORES))
+    with pytest.raises(TypeError, match=r"types\.Scores"):
+        fitted(SCORES)
+
+
+def test_scaled_calibration_scores():
+    standard = calibration(SCORES).map(smoothing.standard(calibration(SCORES))).values
+    assert abs(standard.mean()) < 1e-12
+    assert standard.std() == pytest.approx(1)
+    unit = calibration(SCORES).map(smoothing.min_max(calibration(SCORES))).values
+    assert (unit.min(), unit.max()) == (0, 1)
+
+
+@pytest.mark.parametrize("fitted", [smoothing.standard, smoothing.min_max])
+def test_constant_calibration_scores_are_shifted(fitted):
+    assert fitted(calibration(np.full(9, 0.1))) == (0.1, 1.0)
+
+
+def test_combinations_by_hand():
+    channels = [unseen(np.array([0.0, 2.0])), unseen(np.array([30.0, 10.0]))]
+    before = [calibration(np.arange(4.0)), calibration(np.array([5.0, 15, 25, 35]))]
+    for how, expected in {
+        "mean": [15.0, 6.0],
+        "max": [30.0, 10.0],
+        "rank": [(0.25 + 0.75) / 2, (0.75 + 0.25) / 2],
+    }.items():
+        found = smoothing.combine(channels, how, before)
+        assert found.role == types.Role.TEST
+        np.testing.assert_allclose(found.values, expected, err_msg=how)
+
+
+@hypothesis.given(strategies.floats(0.01, 100), strategies.floats(-10, 10))
+def test_ranks_do_not_mind_the_scale(scale, shift):
+    before, after = calibration(SCORES), calibration(scale * SCORES + shift)
+    tested = np.linspace(0, 8, 20)
+    # Half way between calibration scores no rounding can swap the order.
+    ordered = np.sort(SCORES)
+    tested = (ordered[:-1] + ordered[1:]) / 2
+    hypothesis.assume(np.diff(ordered).min() * scale > 1e-9)
+    np.testing.assert_array_equal(
+        smoothing.ranks(tested, before), smoothing.ranks(scale * tested + shift, after)
+    )
+
+
+@pytest.mark.parametrize(
+    ("channels", "how", "before", "message"),
+    [
+        ([unseen(SCORES)], "median", None, r"how='median'.*'rank'"),
+        ([unseen(SCORES), calibration(SCORES)], "mean", None, "length and role"),
+        ([unseen(SCORES), unseen(SCORES[1:])], "mean", None, "length and role"),
+        ([], "mean", None, "0 channels"),
+        ([unseen(SCORES)], "rank", None, "needs calibration scores"),
+        ([unseen(SCORES)], "rank", [unseen(SCORES)], "role fit or validation"),
+    ],
+)
+def test_bad_combinations(channels, how, before, message):
+    with pytest.raises(ValueError, match=message):
+        smoothing.combine(channels, how, before)
