@@ -1,4 +1,4 @@
-"""Smoothing, scaling by calibration scores, and channels to one."""
+"""Smoothing, and scaling by calibration scores."""
 
 from __future__ import annotations
 
@@ -87,45 +87,3 @@ def test_scaled_calibration_scores():
 @pytest.mark.parametrize("fitted", [smoothing.standard, smoothing.min_max])
 def test_constant_calibration_scores_are_shifted(fitted):
     assert fitted(calibration(np.full(9, 0.1))) == (0.1, 1.0)
-
-
-def test_combinations_by_hand():
-    channels = [unseen(np.array([0.0, 2.0])), unseen(np.array([30.0, 10.0]))]
-    before = [calibration(np.arange(4.0)), calibration(np.array([5.0, 15, 25, 35]))]
-    for how, expected in {
-        "mean": [15.0, 6.0],
-        "max": [30.0, 10.0],
-        "rank": [(0.25 + 0.75) / 2, (0.75 + 0.25) / 2],
-    }.items():
-        found = smoothing.combine(channels, how, before)
-        assert found.role == types.Role.TEST
-        np.testing.assert_allclose(found.values, expected, err_msg=how)
-
-
-@hypothesis.given(strategies.floats(0.01, 100), strategies.floats(-10, 10))
-def test_ranks_do_not_mind_the_scale(scale, shift):
-    before, after = calibration(SCORES), calibration(scale * SCORES + shift)
-    tested = np.linspace(0, 8, 20)
-    # Half way between calibration scores no rounding can swap the order.
-    ordered = np.sort(SCORES)
-    tested = (ordered[:-1] + ordered[1:]) / 2
-    hypothesis.assume(np.diff(ordered).min() * scale > 1e-9)
-    np.testing.assert_array_equal(
-        smoothing.ranks(tested, before), smoothing.ranks(scale * tested + shift, after)
-    )
-
-
-@pytest.mark.parametrize(
-    ("channels", "how", "before", "message"),
-    [
-        ([unseen(SCORES)], "median", None, r"how='median'.*'rank'"),
-        ([unseen(SCORES), calibration(SCORES)], "mean", None, "length and role"),
-        ([unseen(SCORES), unseen(SCORES[1:])], "mean", None, "length and role"),
-        ([], "mean", None, "0 channels"),
-        ([unseen(SCORES)], "rank", None, "needs calibration scores"),
-        ([unseen(SCORES)], "rank", [unseen(SCORES)], "role fit or validation"),
-    ],
-)
-def test_bad_combinations(channels, how, before, message):
-    with pytest.raises(ValueError, match=message):
-        smoothing.combine(channels, how, before)

@@ -5,7 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from jaxtsad.evaluation.thresholds import dynamic, dynamic_inputs, dynamic_window
+from jaxtsad.evaluation.thresholds import (
+    dynamic,
+    dynamic_inputs,
+    dynamic_window,
+    pruning,
+)
 from tests.evaluation.roles import unseen
 
 
@@ -98,7 +103,7 @@ def test_pruning_keeps_a_dominant_block():
     errors = constant_with_blocks(400, {100: 10.0, 300: 5.0})
     errors[200] = 4.9
     steps = np.r_[90:130, 290:330]
-    kept = dynamic_window.prune(errors, steps, np.zeros(400, bool), 0.13)
+    kept = pruning.prune(errors, steps, np.zeros(400, bool), 0.13)
     np.testing.assert_array_equal(kept, np.r_[90:130])
 
 
@@ -107,10 +112,10 @@ def test_pruning_removes_blocks_near_the_largest_normal_error():
     errors[200] = 4.6
     steps = np.r_[90:130, 290:330]
     before = np.zeros(400, bool)
-    assert not len(dynamic_window.prune(errors, steps, before, 0.13))
+    assert not len(pruning.prune(errors, steps, before, 0.13))
     # What an earlier window flagged is not normal: nothing is near the blocks then.
     before[200] = True
-    kept = dynamic_window.prune(errors, steps, before, 0.13)
+    kept = pruning.prune(errors, steps, before, 0.13)
     np.testing.assert_array_equal(kept, steps)
 
 
@@ -118,16 +123,14 @@ def test_pruning_treats_single_steps_as_the_reference_does():
     errors = constant_with_blocks(400, {100: 5.0})
     before = np.zeros(400, bool)
     alone = np.array([7])
-    np.testing.assert_array_equal(
-        dynamic_window.prune(errors, alone, before, 0.13), alone
-    )
-    kept = dynamic_window.prune(errors, np.r_[7, 100:120], before, 0.13)
+    np.testing.assert_array_equal(pruning.prune(errors, alone, before, 0.13), alone)
+    kept = pruning.prune(errors, np.r_[7, 100:120], before, 0.13)
     np.testing.assert_array_equal(kept, np.r_[100:120])
 
 
 def test_pruning_with_every_step_flagged():
     errors = np.linspace(1, 2, 50)
-    kept = dynamic_window.prune(errors, np.arange(50), np.zeros(50, bool), 0.13)
+    kept = pruning.prune(errors, np.arange(50), np.zeros(50, bool), 0.13)
     np.testing.assert_array_equal(kept, np.arange(50))
 
 

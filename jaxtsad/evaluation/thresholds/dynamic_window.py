@@ -1,7 +1,6 @@
-"""One window of telemanom's dynamic threshold: choose epsilon, flag, prune, rate.
+"""One window of telemanom's dynamic threshold: choose epsilon, flag, rate.
 
-Hundman et al., KDD 2018, sections 3.2 and 3.3: `epsilon` is the paper's threshold,
-`separation` its p.
+Hundman et al., KDD 2018, section 3.2: `epsilon` is the paper's threshold.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxtsad.evaluation.segments import segments
+from jaxtsad.evaluation.thresholds import pruning
 
 CANDIDATES = np.arange(2.5, 12.0, 0.5)
 NONE_QUALIFIED = 12.0
@@ -88,7 +88,7 @@ def judge(
             steps = widen(anomalous, buffer, len(side))
             steps = steps[steps >= first]
         found.append(steps)
-        kept.append(prune(side, steps, before, separation))
+        kept.append(pruning.prune(side, steps, before, separation))
         chosen.append(z)
 
     thresholds = [mean + z * std for z in chosen]
@@ -157,47 +157,6 @@ def widen(steps: np.ndarray, buffer: int, length: int) -> np.ndarray:
     np.add.at(change, np.maximum(steps - buffer, 0), 1)
     np.add.at(change, np.minimum(steps + buffer + 1, length), -1)
     return np.flatnonzero(np.cumsum(change[:-1]))
-
-
-def prune(
-    errors: np.ndarray, steps: np.ndarray, before: np.ndarray, separation: float
-) -> np.ndarray:
-    """Drops sequences that do not stand out from the next largest error.
-
-    The maxima of the sequences are walked in decreasing order, the largest error
-    that is not flagged coming last. Where the relative drop to the next is below
-    `separation` a sequence is marked; a larger drop unmarks all before it.
-
-    Args:
-        errors: `[n]` errors of the window.
-        steps: Sorted flagged steps.
-        before: `[n]` boolean, steps flagged by earlier windows.
-        separation: The least relative drop.
-
-    Returns:
-        The steps that stay. Runs of a single step are no sequences: they stay where
-        there is no sequence at all and go otherwise.
-    """
-    flags = np.zeros(len(errors), np.bool_)
-    flags[steps] = True
-    runs = segments(flags)
-    runs = runs[runs[:, 1] - runs[:, 0] > 1]
-    if not len(runs):
-        return steps
-    maxima = np.array([errors[a:b].max() for a, b in runs])
-    normal = errors[~(flags | before)]
-    ladder = np.append(np.sort(maxima)[::-1], normal.max() if normal.size else -np.inf)
-    stay = np.ones(len(runs), np.bool_)
-    # A mirrored maximum can be 0; like any drop that is no number it prunes nothing.
-    with np.errstate(divide="ignore", invalid="ignore"):
-        drops = (ladder[:-1] - ladder[1:]) / ladder[:-1]
-    for upper, drop in zip(ladder[:-1], drops, strict=True):
-        if drop < separation:
-            stay[maxima == upper] = False
-        else:
-            stay[:] = True
-    kept = [np.arange(a, b) for a, b in runs[stay]]
-    return np.concatenate(kept) if kept else np.empty(0, np.int64)
 
 
 def _extent(steps: np.ndarray, buffer: int, length: int) -> tuple[int, int]:
