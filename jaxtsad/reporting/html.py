@@ -1,0 +1,179 @@
+"""The report of a run: one page that needs nothing else and asks for nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import resources
+
+from jaxtsad.reporting import (
+    bars,
+    entity_section,
+    headline,
+    learning,
+    markup,
+    rows,
+    svg,
+    tables,
+)
+from jaxtsad.reporting.markup import Safe
+from jaxtsad.reporting.run import Run
+from jaxtsad.reporting.view import View, look
+
+OPEN = 3
+# Nothing is loaded and nothing runs: names in the data can do no harm.
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+
+
+def page(run: Run) -> str:
+    """The whole page.
+
+    The first three entities are shown in full, the others fold.
+
+    Args:
+        run: The run directory.
+
+    Raises:
+        ValueError: If arrays or events of the run do not fit together.
+    """
+    looked = (look(run, entity) for entity in run.entities)
+    views = [view for view in looked if view is not None]
+    name = run.report.get("name") or run.path.name
+    style = resources.files("jaxtsad.reporting").joinpath("report.css")
+    body = markup.element(
+        "main",
+        headline.build(run, views),
+        _entities(run, views),
+        _learning(run),
+        _results(run),
+        _facts(run),
+    )
+    head = markup.join(
+        [
+            Safe('<meta charset="utf-8">'),
+            Safe('<meta name="viewport" content="width=device-width,initial-scale=1">'),
+            Safe(f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'),
+            markup.element("title", f"{svg.plain(name, 80)} · jaxtsad"),
+            Safe(f"<style>{style.read_text(encoding='utf-8')}</style>"),
+        ]
+    )
+    content = markup.element("head", head) + markup.element("body", body)
+    return f'<!doctype html>\n<html lang="en">{content}</html>\n'
+
+
+def _section(title: str, *pieces: object, note: str = "") -> Safe:
+    lead = [markup.element("p", note, class_="lead")] if note else []
+    return markup.element("section", markup.element("h2", title), *lead, *pieces)
+
+
+def _entities(run: Run, views: Sequence[View]) -> Safe:
+    if not views:
+        return Safe("")
+    pieces: list[Safe] = [_key()] if run.level == "step" else []
+    for number, view in enumerate(views):
+        full = number < OPEN
+        content = entity_section.build(run, view, number, full=full)
+        words = entity_section.outcome(view) if run.level == "step" else ""
+        summary = markup.element("span", words, class_="outcome")
+        if full:
+            title = markup.element("h3", view.entity, " ", summary)
+            pieces.append(markup.element("article", title, content))
+        else:
+            name = markup.element("b", view.entity)
+            pieces.append(markup.details(markup.join([name, " ", summary]), content))
+    seeds = max(view.seeds for view in views)
+    note = "" if seeds == 1 else f"Seed {views[0].seed} of {seeds} seeds is drawn."
+    return _section("Found beside the truth", *pieces, note=note)
+
+
+def _key() -> Safe:
+    names = ("true event", "truth"), ("found event", "found"), ("score", "score")
+    entries = [
+        markup.element("span", markup.element("i", class_=kind), name)
+        for name, kind in (*names, ("threshold", "threshold"))
+    ]
+    return markup.element("p", *entries, class_="key")
+
+
+def _learning(run: Run) -> Safe:
+    if not len(run.history) or "loss" not in run.history.columns:
+        return Safe("")
+    members = len(run.history.groupby(["entity", "seed"]))
+    drawing = svg.render(learning.curves(run.history), "Learning curves", "learn")
+    figure = markup.element("figure", Safe(drawing))
+    note = "" if members == 1 else f"One line for each of {members} members."
+    box = markup.element("div", figure, class_="scroll wide")
+    return _section("Learning curves", box, note=note)
+
+
+def _results(run: Run) -> Safe:
+    everything = rows.to_read(run.rows)
+    names = {str(row["entity"]) for row in everything} - set(rows.SUMMARIES)
+    summary = [row for row in everything if row["entity"] in rows.SUMMARIES]
+    single = [row for row in everything if row["entity"] not in rows.SUMMARIES]
+    pieces: list[Safe] = []
+    if summary and len(names) > OPEN:
+        folded = markup.details(f"All {len(names)} entities", _table(run, single))
+        pieces += [_table(run, summary), _bars(run, single), folded]
+    else:
+        pieces += [_table(run, everything), _bars(run, single)]
+    seeds = len({row["seed"] for row in run.rows} - {"mean"})
+    note = f"Means over {seeds} seeds, their spread below. " if seeds > 1 else ""
+    note += (
+        "The best value of a column is bold. Trivial detectors stand in grey beside "
+        "the run's own; a number that they reach too means little. Point-adjusted F1 "
+        "is grey because noise does well on it."
+    )
+    return _section("Metrics", *pieces, note=note)
+
+
+def _table(run: Run, chosen: Sequence[rows.Row]) -> Safe:
+    return markup.element(
+        "div", Safe(tables.html(chosen, run.detector)), class_="scroll"
+    )
+
+
+def _bars(run: Run, single: Sequence[rows.Row]) -> Safe:
+    own = [row for row in single if row["detector"] == run.detector]
+    if len({row["entity"] for row in own}) < 2 or len(own) < 2:
+        return Safe("")
+    random = {
+        row["entity"]: rows.number(row, "vus_pr")
+        for row in single
+        if row["detector"] == rows.RANDOM
+    }
+    drawing = bars.entity_bars(
+        [str(row["entity"]) for row in own],
+        [rows.number(row, "vus_pr") for row in own],
+        [random.get(row["entity"], float("nan")) for row in own],
+        metric="VUS-PR",
+    )
+    figure = markup.element("figure", Safe(svg.render(drawing, "VUS-PR", "bars")))
+    return markup.element("div", figure, class_="scroll wide")
+
+
+def _facts(run: Run) -> Safe:
+    report = run.report
+    threshold = rows.find(report["rows"], detector=run.detector) or {}
+    sizes = {
+        "parameters": report.get("parameters"),
+        "peak memory, MiB": _mebibytes(report.get("peak_memory_bytes")),
+        "device": report.get("device"),
+        "threshold": (threshold.get("threshold") or {}).get("kind"),
+        "fitted on": (threshold.get("threshold") or {}).get("fitted_on"),
+        "git": report.get("git"),
+    }
+    pieces = [
+        markup.facts("Configuration", report.get("config") or {}),
+        markup.facts("Run", sizes),
+        markup.facts("Timings", report.get("timings") or {}),
+        markup.facts("Versions", report.get("versions") or {}),
+        markup.facts("Data checksums", report.get("checksums") or {}),
+    ]
+    notes = [markup.element("li", note) for note in report.get("notes") or []]
+    lead = [markup.element("ul", *notes, class_="notes")] if notes else []
+    box = markup.element("div", *pieces, class_="columns")
+    return _section("Run", *lead, box)
+
+
+def _mebibytes(size: object) -> float | None:
+    return size / 2**20 if isinstance(size, int | float) else None

@@ -1,0 +1,206 @@
+"""A series over time: its channels, true and found events, score and threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from jaxtsad.reporting import decimation, svg
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+WIDTH = 10.6
+LANES = 6
+POINTS = 4000
+
+
+@svg.styled
+def series(
+    score: np.ndarray,
+    *,
+    values: np.ndarray | None = None,
+    names: Sequence[str] = (),
+    truth: np.ndarray | None = None,
+    found: np.ndarray | None = None,
+    threshold: float | None = None,
+    window: tuple[int, int] | None = None,
+    width: float = WIDTH,
+    points: int = POINTS,
+) -> Figure:
+    """A series in lanes, true and found events, and the score on the same time axis.
+
+    A long series is drawn by its envelope (`decimation.envelope`), which keeps every
+    extreme, and a short event is at least one pixel wide.
+
+    Args:
+        score: `[T]`, higher is stranger.
+        values: `[T, K]` channels to draw above the score, the first six of them.
+        names: Names of the K channels.
+        truth: `[E, 2]` true events `[start, stop)`, or None where unknown.
+        found: `[E', 2]` found events `[start, stop)`.
+        threshold: What a score must exceed to be flagged, or None.
+        window: `(start, stop)` to draw a part only, in steps.
+        width: Width in inches.
+        points: About how many points to draw, all lanes together.
+    """
+    start, stop = window or (0, len(score))
+    start, stop = max(start, 0), min(stop, len(score))
+    lanes = 0 if values is None else min(values.shape[1], LANES)
+    share = min(width / WIDTH, 1)
+    buckets = max(int(points * share) // (2 * (lanes + 1)), 100)
+    rows = 1 if truth is None else 2
+    heights = [0.62 if lanes > 1 else 1.1] * lanes + [0.17 * rows, 1.35]
+    figure = svg.new_figure(width, 0.2 * len(heights) + sum(heights) + 0.42)
+    axes = _stack(figure, heights)
+    true_spans = _within(truth, start, stop, buckets)
+    found_spans = _within(found, start, stop, buckets)
+    for lane in range(lanes):
+        assert values is not None
+        name = names[lane] if lane < len(names) else f"channel {lane}"
+        _lane(axes[lane], values[start:stop, lane], start, buckets, name)
+        _shade(axes[lane], true_spans, "truth")
+    _ribbon(axes[lanes], true_spans, found_spans, rows)
+    _score(axes[lanes + 1], score[start:stop], start, buckets, threshold)
+    _shade(axes[lanes + 1], true_spans, "truth")
+    axes[-1].set_xlim(start, max(stop, start + 1))
+    axes[-1].set_xlabel("step")
+    axes[-1].xaxis.set_major_formatter(lambda step, _: f"{step:,.0f}")
+    return figure
+
+
+def _stack(figure: Figure, heights: Sequence[float]) -> list[Axes]:
+    """Panels below each other, 0.2 inches apart, that share the axis of time."""
+    left, right = 0.62, 0.22
+    width, height = figure.get_size_inches()
+    panels: list[Axes] = []
+    upper = height
+    for panel in heights:
+        upper -= panel + 0.2
+        place = (left / width, upper / height)
+        size = (1 - (left + right) / width, panel / height)
+        shared = panels[0] if panels else None
+        panels.append(figure.add_axes((*place, *size), sharex=shared))
+    for axes in panels[:-1]:
+        axes.xaxis.set_visible(False)
+    return panels
+
+
+def _within(
+    events: np.ndarray | None, start: int, stop: int, pixels: int
+) -> np.ndarray:
+    if events is None or not len(events):
+        return np.zeros((0, 2))
+    events = np.asarray(events, dtype=np.float64).reshape(-1, 2)
+    events = events[(events[:, 1] > start) & (events[:, 0] < stop)]
+    clipped = np.clip(events, start, stop) - start
+    return decimation.spans(clipped, stop - start, pixels) + start
+
+
+def _lane(
+    axes: Axes, values: np.ndarray, start: int, buckets: int, name: object
+) -> None:
+    steps, kept = decimation.envelope(values, buckets)
+    axes.plot(steps + start, kept, color=svg.PALETTE["line"], linewidth=0.8)
+    _title(axes, svg.plain(name), "muted")
+    _range_ticks(axes, kept)
+    axes.spines[:].set_visible(False)
+
+
+def _title(axes: Axes, name: str, colour: str) -> None:
+    style = {"size": 8, "weight": "normal", "color": svg.PALETTE[colour]}
+    axes.set_title(name, style, pad=2)
+
+
+def _range_ticks(axes: Axes, values: np.ndarray) -> None:
+    finite = values[np.isfinite(values)]
+    if not len(finite):
+        axes.set_yticks([])
+        return
+    low, high = float(finite.min()), float(finite.max())
+    ticks = [low] if low == high else [low, high]
+    axes.set_yticks(ticks, [f"{tick:.3g}" for tick in ticks])
+    margin = (high - low) * 0.06 or abs(high) * 0.1 or 1.0
+    axes.set_ylim(low - margin, high + margin)
+
+
+def _ribbon(axes: Axes, truth: np.ndarray, found: np.ndarray, rows: int) -> None:
+    drawn = (("true", "truth", truth), ("found", "found", found))[2 - rows :]
+    for row, (_, colour, spans) in enumerate(reversed(drawn)):
+        axes.broken_barh(
+            [(left, right - left) for left, right in spans],
+            (row + 0.12, 0.76),
+            color=svg.PALETTE[colour],
+            linewidth=0,
+        )
+    axes.set_ylim(0, rows)
+    axes.set_yticks(np.arange(rows) + 0.5, [name for name, _, _ in reversed(drawn)])
+    for text, (_, colour, _) in zip(
+        axes.get_yticklabels(), reversed(drawn), strict=True
+    ):
+        text.set_color(svg.PALETTE[colour])
+        text.set_fontweight("bold")
+    axes.spines[:].set_visible(False)
+
+
+def _score(
+    axes: Axes, score: np.ndarray, start: int, buckets: int, threshold: float | None
+) -> None:
+    steps, kept = decimation.envelope(score, buckets)
+    axes.plot(steps + start, kept, color=svg.PALETTE["score"], linewidth=0.9)
+    positive = score[np.isfinite(score)]
+    if log_suits(positive) and (threshold is None or threshold > 0):
+        svg.log_scale(axes.yaxis)
+    else:
+        axes.margins(y=0.08)
+    _title(axes, "score", "score")
+    if threshold is not None and np.isfinite(threshold):
+        axes.fill_between(
+            steps + start,
+            kept,
+            threshold,
+            where=kept > threshold,
+            interpolate=True,
+            color=svg.PALETTE["found"],
+            alpha=0.45,
+            linewidth=0,
+        )
+        axes.axhline(threshold, color=svg.PALETTE["threshold"], lw=1.1, ls=(0, (4, 3)))
+        axes.text(
+            1.0,
+            1.0,
+            f"threshold {threshold:.4g}",
+            color=svg.PALETTE["threshold"],
+            transform=axes.transAxes,
+            ha="right",
+            va="bottom",
+            fontsize=8,
+        )
+    axes.spines["left"].set_visible(False)
+
+
+def log_suits(values: np.ndarray) -> bool:
+    """Whether positive values spread so far that a linear axis would hide most.
+
+    Example:
+        >>> log_suits(np.array([1e-4, 1e-4, 2e-4, 1.0])), log_suits(np.arange(9.0))
+        (True, False)
+    """
+    if not len(values) or values.min() <= 0:
+        return False
+    return bool(values.max() > 100 * np.median(values))
+
+
+def _shade(axes: Axes, spans: np.ndarray, colour: str) -> None:
+    axes.broken_barh(
+        [(left, right - left) for left, right in spans],
+        (0, 1),
+        transform=axes.get_xaxis_transform(),
+        color=svg.PALETTE[colour],
+        alpha=0.16,
+        linewidth=0,
+        zorder=0,
+    )

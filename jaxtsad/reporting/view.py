@@ -1,0 +1,116 @@
+"""What a report shows of one entity: one seed's scores, its events, the truth."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from jaxtsad.evaluation import segments
+from jaxtsad.reporting import matching
+from jaxtsad.reporting.run import Run, Scored
+
+
+class View(NamedTuple):
+    """One entity, seen through one seed of the run's detector.
+
+    Attributes:
+        entity: Name of the entity.
+        seed: The seed whose scores are drawn, the first one.
+        seeds: How many seeds there are.
+        scored: Its scores and labels.
+        values: `[T, K]` channels to draw, or None.
+        names: Their names.
+        threshold: The fitted threshold, or None where it is not one number.
+        truth: True events with what became of them, or None where nothing is labelled.
+        hits: For each true event, how many of the seeds found it.
+        found: Found events, with a column `true` where labels are known.
+        level: What one score is of: a step, a window or a sample.
+    """
+
+    entity: str
+    seed: int
+    seeds: int
+    scored: Scored
+    values: np.ndarray | None
+    names: tuple[str, ...]
+    threshold: float | None
+    truth: list[matching.Truth] | None
+    hits: list[int]
+    found: pd.DataFrame
+    level: str
+
+    @property
+    def true_spans(self) -> np.ndarray | None:
+        """True events as `[E, 2]`, or None where nothing is labelled."""
+        if self.truth is None:
+            return None
+        pairs = [(event.start, event.stop) for event in self.truth]
+        return np.array(pairs, np.int64).reshape(-1, 2)
+
+    @property
+    def found_spans(self) -> np.ndarray:
+        """Found events as `[E, 2]`."""
+        return spans_of(self.found)
+
+    @property
+    def flags(self) -> np.ndarray:
+        """Flagged steps or samples `[T]`."""
+        if self.level != "step" and self.threshold is not None:
+            return self.scored.score > self.threshold
+        # Not every kind of threshold is one number; events are flags under any kind.
+        return segments.flags_of(self.found_spans, len(self.scored.score))
+
+
+def spans_of(found: pd.DataFrame) -> np.ndarray:
+    """Found events as `[E, 2]` whole numbers."""
+    return found[["start", "stop"]].to_numpy(dtype=np.int64).reshape(-1, 2)
+
+
+def look(run: Run, entity: str) -> View | None:
+    """Looks at one entity; None where the run's detector has no scores of it.
+
+    Raises:
+        ValueError: If its scores, values or events do not fit together.
+    """
+    seeds = run.seeds(entity, run.detector)
+    if not seeds:
+        return None
+    seed = seeds[0]
+    scored = run.scored(entity, run.detector, seed)
+    steps = len(scored.score)
+    by_seed = [run.events(entity, run.detector, each) for each in seeds]
+    for found in by_seed:
+        _check(run, entity, spans_of(found), steps)
+    described = run.described(entity)
+    events = described.get("events") or []
+    truth, hits = None, []
+    found = by_seed[0].copy()
+    if scored.label is not None:
+        events = events or segments.segments(scored.label).tolist()
+        truth = matching.truths(events, spans_of(found))
+        looked = [matching.truths(events, spans_of(each)) for each in by_seed]
+        hits = [sum(event.hit for event in same) for same in zip(*looked, strict=True)]
+        found["true"] = matching.touches(spans_of(found), events)
+    return View(
+        entity,
+        seed,
+        len(seeds),
+        scored,
+        run.values(entity, steps),
+        tuple(str(name) for name in described.get("channels") or ()),
+        run.threshold(entity, run.detector, seed),
+        truth,
+        hits,
+        found,
+        run.level,
+    )
+
+
+def _check(run: Run, entity: str, spans: np.ndarray, steps: int) -> None:
+    if len(spans) and (spans.min() < 0 or spans.max() > steps):
+        raise ValueError(
+            f"{run.path / 'events.csv'}: an event of {entity} ends at step "
+            f"{spans.max()}, its series has {steps}"
+        )
