@@ -10,7 +10,7 @@ from jaxtsad.types import Series
 
 
 def glue(
-    series: Sequence[Series], *, name: str = "glued", drop: Sequence[str] = ()
+    series: Sequence[Series], name: str = "glued", *, drop: Sequence[str] = ()
 ) -> Series:
     """Concatenates entities in plain string order of their names.
 
@@ -19,59 +19,53 @@ def glue(
     protocol only.
 
     Args:
-        series: Entities with equally many channels, each with a labelled test part.
+        series: Entities with equally many channels; all have a test part and labels, or
+            none has.
         name: Name of the result.
-        drop: Names to leave out, such as `smap_msl.DROPPED_BY_PAPERS`. Entities without
-            labels must be among them.
+        drop: Names to leave out, such as `smap_msl.DROPPED_BY_PAPERS`.
 
     Returns:
-        One series; metadata "entities" holds the names in order, "train_bounds" and
-        "test_bounds" where each begins and, at the end, the length.
+        One series. Metadata "channel_bounds" holds, by entity, the steps
+        `{"train": (start, stop), "test": (start, stop)}` that are its own.
 
     Raises:
-        ValueError: If nothing is left, channels differ or labels are missing.
+        ValueError: If nothing is left, channel counts differ, or only some entities
+            have a test part or labels.
 
     Example:
-        >>> label = np.zeros(1, np.int8)
-        >>> parts = [Series(n, np.ones((2, 1)), np.ones((1, 1)), label) for n in "ba"]
-        >>> glued = glue(parts)
-        >>> glued.metadata["entities"], glued.metadata["train_bounds"]
-        (('a', 'b'), (0, 2, 4))
+        >>> parts = [Series(name, np.ones((2, 1))) for name in "ba"]
+        >>> glue(parts).metadata["channel_bounds"]
+        {'a': {'train': (0, 2)}, 'b': {'train': (2, 4)}}
     """
-    parts = sorted(
-        (one for one in series if one.name not in drop), key=lambda one: one.name
-    )
-    if not parts:
-        raise ValueError(f"nothing left to glue of {[one.name for one in series]}")
+    parts = [one for one in series if one.name not in drop]
+    parts.sort(key=lambda one: one.name)
     counts = sorted({one.train.shape[1] for one in parts})
     if len(counts) != 1:
         raise ValueError(f"entities must have equally many channels, got {counts}")
-    tests, labels = [], []
+    tests = [one.test for one in parts if one.test is not None]
+    labels = [one.labels for one in parts if one.labels is not None]
+    if not len(tests) == len(labels) in (0, len(parts)):
+        raise ValueError(
+            f"{len(tests)} of {len(parts)} entities have a test part and {len(labels)} "
+            "have labels, expected all or none; drop those without"
+        )
+    bounds: dict[str, dict[str, tuple[int, int]]] = {one.name: {} for one in parts}
+    kinds, first = [], {"train": 0, "test": 0}
     for one in parts:
-        if one.test is None or one.labels is None:
-            raise ValueError(f"{one.name!r} has no labelled test part, drop it")
-        tests.append(one.test)
-        labels.append(one.labels)
-    train_bounds = _bounds([len(one.train) for one in parts])
-    test_bounds = _bounds([len(test) for test in tests])
+        kinds += [
+            (start + first["test"], stop + first["test"], kind)
+            for start, stop, kind in one.kinds
+        ]
+        for part, values in (("train", one.train), ("test", one.test)):
+            if values is not None:
+                bounds[one.name][part] = (first[part], first[part] + len(values))
+                first[part] += len(values)
     return Series(
         name=name,
         train=np.concatenate([one.train for one in parts]),
-        test=np.concatenate(tests),
-        labels=np.concatenate(labels),
+        test=np.concatenate(tests) if tests else None,
+        labels=np.concatenate(labels) if labels else None,
         channels=parts[0].channels,
-        kinds=tuple(
-            (start + first, stop + first, kind)
-            for one, first in zip(parts, test_bounds, strict=False)
-            for start, stop, kind in one.kinds
-        ),
-        metadata={
-            "entities": tuple(one.name for one in parts),
-            "train_bounds": train_bounds,
-            "test_bounds": test_bounds,
-        },
+        kinds=tuple(kinds),
+        metadata={"channel_bounds": bounds},
     )
-
-
-def _bounds(lengths: Sequence[int]) -> tuple[int, ...]:
-    return (0, *np.cumsum(lengths).tolist())

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -71,9 +71,6 @@ def load(
         raise ValueError(f"no series {unknown}, choose from {frames.listed(paths)}")
     windows = _windows(folder / "labels" / "combined_windows.json")
     return [_series(paths[name], windows) for name in entities or paths]
-
-
-CATALOG: Mapping[str, Callable[..., list[Series]]] = {"nab": load}
 
 
 def _windows(path: pathlib.Path) -> dict[str, list[tuple[np.datetime64, ...]]]:

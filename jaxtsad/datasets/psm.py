@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -83,9 +83,6 @@ def load(
         },
     )
     return [series]
-
-
-CATALOG: Mapping[str, Callable[..., list[Series]]] = {"psm": load}
 
 
 def _labels(folder: pathlib.Path) -> tuple[np.ndarray, np.ndarray]:

@@ -13,10 +13,9 @@ its telemetry value, the others are 0/1 commands. What is easily read wrongly:
 from __future__ import annotations
 
 import ast
-import functools
 import os
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -133,13 +132,6 @@ def load(
     if unknown:
         raise ValueError(f"no channel {unknown}, choose from {frames.listed(crafts)}")
     return [_series(archive, name, crafts[name], table.get(name)) for name in channels]
-
-
-CATALOG: Mapping[str, Callable[..., list[Series]]] = {
-    "smap": functools.partial(load, spacecraft="SMAP"),
-    "msl": functools.partial(load, spacecraft="MSL"),
-    "smap_msl": load,
-}
 
 
 def _labels(row: Mapping[Any, Any]) -> Labels:

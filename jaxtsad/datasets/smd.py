@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import pathlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -58,9 +58,6 @@ def load(
     if unknown:
         raise ValueError(f"no machine {unknown}, choose from {frames.listed(known)}")
     return [_series(folder, name) for name in machines or known]
-
-
-CATALOG: Mapping[str, Callable[..., list[Series]]] = {"smd": load}
 
 
 def _series(folder: pathlib.Path, name: str) -> Series:

@@ -15,7 +15,7 @@ import pathlib
 import re
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -46,9 +46,6 @@ def load(
     if unknown:
         raise ValueError(f"no series {unknown}, choose from {frames.listed(files)}")
     return [_series(name, *files[name]) for name in entities or files]
-
-
-CATALOG: Mapping[str, Callable[..., list[Series]]] = {"ucr": load}
 
 
 def _series(name: str, file: str, read: Callable[[], bytes]) -> Series:

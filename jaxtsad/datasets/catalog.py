@@ -1,0 +1,144 @@
+"""Data sets by name: the file name is the registry.
+
+Every public module of this package with a function `load(root, entities, ...)` that
+returns `Series` is a data set of that name; every one with `load_samples(root, ...)` is
+a set of independent samples. A path to a file is a recording of one's own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import os
+import pathlib
+import pkgutil
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from jaxtsad import datasets
+from jaxtsad.datasets import places, tabular
+from jaxtsad.types import Samples, Series
+
+
+def available(kind: str = "load") -> list[str]:
+    """Names of the data sets.
+
+    Args:
+        kind: "load" for recordings, "load_samples" for images and tables.
+
+    Example:
+        >>> {"demo", "smap", "msl", "smd"} <= set(available())
+        True
+    """
+    modules = pkgutil.iter_modules(datasets.__path__)
+    names = (found.name for found in modules if not found.name.startswith("_"))
+    return [name for name in names if _loader(name, kind) is not None]
+
+
+def load(
+    name: str,
+    root: str | os.PathLike[str] | None = None,
+    entities: Sequence[str] | None = None,
+    **options: Any,
+) -> list[Series]:
+    """Loads the recordings of a data set, one `Series` per entity.
+
+    Args:
+        name: One of `available()`, or the path to a recording that `tabular` reads.
+        root: The data root; None: see `places.data_root`.
+        entities: Names of entities, returned in this order; None: all.
+        **options: Those of the module's `load`, or of `tabular.load` for a path.
+
+    Raises:
+        FileNotFoundError: If the data set is not below the root.
+        ValueError: If the name, an entity or an option is unknown.
+    """
+    if not name.isidentifier():
+        if entities is not None:
+            raise ValueError(f"{entities=}: the file {name} is one entity")
+        _check(options, tabular.load, name, given=1)
+        return [tabular.load(name, **options)]
+    loader = _find(name, "load", ", or the path to a file")
+    _check(options, loader, name, given=2)
+    if isinstance(entities, str):
+        entities = [entities]
+    found: list[Series] = loader(_root(loader, root), entities, **options)
+    return found
+
+
+def load_samples(
+    name: str, root: str | os.PathLike[str] | None = None, **options: Any
+) -> Samples:
+    """Loads a set of images or table rows.
+
+    Args:
+        name: One of `available("load_samples")`.
+        root: The data root; None: see `places.data_root`.
+        **options: Those of the module's `load_samples`.
+
+    Raises:
+        FileNotFoundError: If the set is not below the root.
+        ValueError: If the name or an option is unknown.
+    """
+    loader = _find(name, "load_samples", "")
+    _check(options, loader, name, given=1)
+    found: Samples = loader(_root(loader, root), **options)
+    return found
+
+
+def fingerprint(series: Series) -> str:
+    """SHA-256 of a series as it was loaded: its parts and labels, not its metadata.
+
+    Example:
+        >>> fingerprint(Series("a", np.zeros((3, 1), np.float32)))[:15]
+        'sha256:25c69361'
+    """
+    digest = hashlib.sha256()
+    for array in (series.train, series.test, series.labels):
+        if array is not None:
+            digest.update(f"{array.dtype.str}{array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).data)
+    return f"sha256:{digest.hexdigest()}"
+
+
+def _find(name: str, kind: str, more: str) -> Callable[..., Any]:
+    loader = _loader(name, kind)
+    if loader is None:
+        choices = ", ".join(available(kind))
+        raise ValueError(f"data set {name!r} is unknown, choose from {choices}{more}")
+    return loader
+
+
+def _loader(name: str, kind: str) -> Callable[..., Any] | None:
+    path = f"{datasets.__name__}.{name}"
+    if name.startswith("_") or importlib.util.find_spec(path) is None:
+        return None
+    loader: Callable[..., Any] | None
+    loader = getattr(importlib.import_module(path), kind, None)
+    if loader is None or next(iter(inspect.signature(loader).parameters)) != "root":
+        return None
+    return loader
+
+
+def _root(
+    loader: Callable[..., Any], root: str | os.PathLike[str] | None
+) -> pathlib.Path | None:
+    unused = inspect.signature(loader).parameters["root"].default is None
+    return None if unused and root is None else places.data_root(root)
+
+
+def _check(
+    options: dict[str, Any], loader: Callable[..., Any], name: str, given: int
+) -> None:
+    parameters = list(inspect.signature(loader).parameters.values())[given:]
+    if any(each.kind is each.VAR_KEYWORD for each in parameters):
+        return
+    choices = [each.name for each in parameters]
+    unknown = sorted(set(options) - set(choices))
+    if unknown:
+        listed = ", ".join(choices) or "none"
+        raise ValueError(f"data set {name!r} has no option {unknown}, it has {listed}")

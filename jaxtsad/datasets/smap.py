@@ -1,0 +1,19 @@
+"""NASA's SMAP satellite: 54 channels, 25 columns each (see `smap_msl`)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from jaxtsad.datasets import smap_msl
+from jaxtsad.types import Series
+
+
+def load(
+    root: str | os.PathLike[str],
+    channels: Sequence[str] | None = None,
+    *,
+    unlabelled: bool = False,
+) -> list[Series]:
+    """Loads the channels of SMAP; arguments and errors are those of `smap_msl.load`."""
+    return smap_msl.load(root, channels, "SMAP", unlabelled=unlabelled)
