@@ -135,6 +135,20 @@ class Scores(_Roled):
         return Scores(values, parts[0].role, entity, _CUTTING)
 
 
+def restored(values: np.ndarray, role: str, entity: str) -> Scores:
+    """Scores that a run wrote down with their role, read back as they were cut.
+
+    For files of a run only; scores of new data come from `Split.scored`.
+
+    Raises:
+        ValueError: If the role is unknown or a score is not finite.
+    """
+    if role not in set(Role):
+        raise ValueError(f"{role=} is unknown; the choices are {', '.join(Role)}")
+    like = Split(values, Role(role), entity, _CUTTING)
+    return like.scored(values)
+
+
 class Split(_Roled):
     """One part `[T, C]` of an entity's recording, with the role it was cut for.
 

@@ -25,6 +25,7 @@ class Data:
         scaler: `zscore`, `minmax` or `none`.
         clip: Standard deviations at which values are clipped; 0 for none.
         options: Options of the data set's loader.
+        root: Folder of the data; empty for `JAXTSAD_DATA` or the project's own.
     """
 
     dataset: str = "demo"
@@ -34,6 +35,7 @@ class Data:
     scaler: str = "zscore"
     clip: float = 0.0
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    root: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

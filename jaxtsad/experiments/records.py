@@ -26,6 +26,7 @@ class Scored(NamedTuple):
         label: `[T]` 0/1, or None where there are no labels.
         calibration: `[n]` scores the threshold is fitted on.
         role: What the calibration scores were cut for: fit or validation.
+        shares: `[T, C]` each channel's share of the score, or None.
     """
 
     entity: str
@@ -35,9 +36,16 @@ class Scored(NamedTuple):
     label: np.ndarray | None
     calibration: np.ndarray
     role: str
+    shares: np.ndarray | None = None
+
+    def contributions(self) -> np.ndarray | None:
+        """Each channel's part of the score `[T, C]`, or None where it is not known."""
+        if self.shares is None:
+            return None
+        return self.shares.astype(np.float64) * self.score[:, None]
 
 
-def atomically(path: pathlib.Path, write: Callable[[IO[bytes]], None]) -> None:
+def atomically(path: pathlib.Path, write: Callable[[IO[bytes]], object]) -> None:
     """Writes a file beside its place and renames it.
 
     Raises:
@@ -59,7 +67,7 @@ def atomically(path: pathlib.Path, write: Callable[[IO[bytes]], None]) -> None:
 
 def write_text(path: pathlib.Path, text: str) -> None:
     """Writes a text file atomically."""
-    atomically(path, lambda file: file.write(text.encode()) and None)
+    atomically(path, lambda file: file.write(text.encode()))
 
 
 def write_json(path: pathlib.Path, tree: Any) -> None:
@@ -91,9 +99,19 @@ def write_scores(
             arrays[f"{key}/label"] = one.label.astype(np.int8)
         arrays[f"{key}/calibration"] = one.calibration.astype(np.float32)
         arrays[f"{key}/role"] = np.array(one.role)
+        if one.shares is not None:
+            arrays[f"{key}/shares"] = one.shares.astype(np.float16)
     for entity, array in values.items():
         arrays[f"{entity}/values"] = array.astype(np.float32)
-    atomically(path, lambda file: np.savez_compressed(file, **arrays))  # type: ignore[arg-type]
+    atomically(path, lambda file: _zip(file, arrays))
+
+
+def _zip(file: IO[bytes], arrays: Mapping[str, np.ndarray]) -> None:
+    """As `np.savez_compressed`, whose keyword arguments could clash with a key."""
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for key, array in arrays.items():
+            with archive.open(f"{key}.npy", "w", force_zip64=True) as entry:
+                np.lib.format.write_array(entry, array, allow_pickle=False)
 
 
 def read_scores(path: pathlib.Path) -> tuple[list[Scored], dict[str, np.ndarray]]:
@@ -130,6 +148,7 @@ def read_scores(path: pathlib.Path) -> tuple[list[Scored], dict[str, np.ndarray]
                     arrays.get(f"{stem}/label"),
                     arrays[f"{stem}/calibration"],
                     str(arrays[f"{stem}/role"]),
+                    arrays.get(f"{stem}/shares"),
                 )
             )
         except KeyError as error:
@@ -151,13 +170,11 @@ class MetricsLog:
         folder: pathlib.Path,
         members: list[tuple[str, int]],
         group: str,
-        tensorboard: bool = True,
     ) -> None:
         self._path = folder / METRICS
         self._members, self._group = members, group
+        self._events = folder / "tensorboard" / group
         self._board: Any = None
-        if tensorboard:
-            self._board = _board(folder / "tensorboard" / group)
 
     def resumed(self, epochs: int) -> None:
         """Forgets epochs from `epochs` on, which will be trained again."""
@@ -174,6 +191,7 @@ class MetricsLog:
 
     def epoch(self, records: list[dict[str, Any]]) -> None:
         """Adds the records of one epoch."""
+        self._board = self._board or _board(self._events)
         lines = []
         for record in records:
             entity, seed = self._members[record["member"]]

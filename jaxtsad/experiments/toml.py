@@ -65,6 +65,25 @@ def dump(config: Config) -> str:
     return "\n".join(lines) + "\n"
 
 
+def assignments(texts: Sequence[str]) -> dict[str, Any]:
+    """Reads `name=value` texts, values as in TOML.
+
+    Raises:
+        ValueError: If a text has no `=`.
+
+    Example:
+        >>> assignments(["width=64", "score=reconstruction"])
+        {'width': 64, 'score': 'reconstruction'}
+    """
+    found = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ValueError(f"{text!r} must be NAME=VALUE")
+        found[name] = _value(value)
+    return found
+
+
 def _is_table(value: Any) -> bool:
     return isinstance(value, Mapping)
 

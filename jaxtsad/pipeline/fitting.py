@@ -25,6 +25,7 @@ def fit(
     recordings: Sequence[tuple[str, np.ndarray]],
     *,
     seeds: Sequence[int] = (0,),
+    transductive_validation: Sequence[np.ndarray] | None = None,
     checkpoints: Checkpoints | None = None,
     watch: training.Watch | None = None,
 ) -> Fitted:
@@ -34,6 +35,8 @@ def fit(
         setup: Detector, windows, plan and threshold.
         recordings: Name and training values `[T, C]` of each entity.
         seeds: One model per entity and seed.
+        transductive_validation: Test recordings `[T, C]` per entity to validate on, as
+            some papers do; only the paper protocol passes them.
         checkpoints: Where to save and resume.
         watch: Whom to tell.
 
@@ -50,6 +53,12 @@ def fit(
 
     sources = [view(setup, [part.fit for part in group]) for group in groups]
     held_out = [[p.validation for p in group if p.validation] for group in groups]
+    if transductive_validation is not None:
+        tests = [
+            part.scaler.apply(types.cut_test(values, entity=part.entity))
+            for part, values in zip(parts, transductive_validation, strict=True)
+        ]
+        held_out = [tests] if pooled else [[test] for test in tests]
     validated = np.array([bool(splits) for splits in held_out])
     checks = None
     if detector.validate is not None and validated.any():

@@ -65,6 +65,7 @@ def save(
             tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent)
         )
         try:
+            beside.chmod(0o755)
             arrays = {k: np.ascontiguousarray(v) for k, v in arrays.items()}
             (beside / ARRAYS).write_bytes(safetensors.numpy.save(arrays))
             (beside / RECORD).write_text(text)

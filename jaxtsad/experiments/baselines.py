@@ -1,0 +1,64 @@
+"""The detectors that stand beside every result, without asking."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, NamedTuple
+
+from jaxtsad import detectors
+from jaxtsad.experiments.config import Config
+from jaxtsad.pipeline.setup import Setup
+
+
+class Baseline(NamedTuple):
+    """A detector that is run beside another one.
+
+    Attributes:
+        row: Name of its row.
+        setup: How it is fitted, on the same windows and scaling.
+    """
+
+    row: str
+    setup: Setup
+
+
+TRIVIAL: dict[str, tuple[str, dict[str, Any]]] = {
+    "zscore": ("zscore", {}),
+    "zscore_smoothed": ("zscore", {"average": True}),
+    "pca": ("pca", {}),
+}
+UNTRAINED = "untrained"
+
+
+def chosen(config: Config) -> list[Baseline]:
+    """The baselines of an experiment: those it names, or all.
+
+    Raises:
+        ValueError: If a name is unknown.
+    """
+    names = config.evaluation.baselines or (*TRIVIAL, UNTRAINED)
+    found = []
+    for name in names:
+        if name == UNTRAINED:
+            if _learns(config.detector.name):
+                setup = dataclasses.replace(config.setup(), untrained=True)
+                found.append(Baseline(name, setup))
+        elif name in TRIVIAL:
+            detector, options = TRIVIAL[name]
+            if (detector, options) != _same(config):
+                found.append(Baseline(name, config.setup(detector, **options)))
+        else:
+            raise ValueError(
+                f"evaluation.baselines={name!r}; the choices are "
+                + ", ".join((*TRIVIAL, UNTRAINED))
+            )
+    return found
+
+
+def _same(config: Config) -> tuple[str, dict[str, Any]]:
+    return config.detector.name, dict(config.detector.options)
+
+
+def _learns(name: str) -> bool:
+    """Whether a detector has a learning rate, so that untrained means something."""
+    return "learning_rate" in detectors.options(name)

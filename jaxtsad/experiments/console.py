@@ -1,0 +1,76 @@
+"""Progress on the terminal, and the first Ctrl-C taken as a wish to stop."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from jaxtsad.training.fit import Status
+
+
+@contextlib.contextmanager
+def progress(console: Console, title: str) -> Iterator[Callable[[Status], None]]:
+    """Shows a bar of optimiser steps while training.
+
+    Yields:
+        What `Watch.status` takes.
+    """
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[note]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(title, total=None, note="compiling")
+
+        def status(now: Status) -> None:
+            done = now.epoch * now.steps + now.step
+            note = f"epoch {now.epoch + 1} of {now.epochs}"
+            if now.members > 1:
+                note += f", {now.active} of {now.members} members training"
+            bar.update(task, total=now.epochs * now.steps, completed=done, note=note)
+
+        yield status
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[Callable[[], bool]]:
+    """Takes the first SIGINT as a wish to stop at the next stretch, the second as is.
+
+    Yields:
+        What `Watch.stop` takes.
+    """
+    asked = False
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        del number, frame
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+
+    try:
+        before = signal.signal(signal.SIGINT, ask)
+    except ValueError:
+        # Not the main thread: signals stay with whoever has it.
+        yield lambda: False
+        return
+    try:
+        yield lambda: asked
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,55 @@
+"""Judges a finished run again from its scores, without retraining."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import pathlib
+from typing import Any
+
+from jaxtsad.experiments import records, report, toml
+from jaxtsad.experiments.config import Threshold
+
+KEPT = (
+    "entities",
+    "channels",
+    "validation",
+    "checksums",
+    "state_sha256",
+    "parameters",
+    "timings",
+    "notes",
+)
+
+
+def evaluate(
+    folder: str | os.PathLike[str], *, threshold: str | None = None
+) -> dict[str, Any]:
+    """Rewrites the report of a run from `scores.npz`.
+
+    Args:
+        folder: A finished run directory.
+        threshold: Another kind of threshold, with its default options.
+
+    Returns:
+        The new report.
+
+    Raises:
+        ValueError: If the directory holds no finished run, a file is corrupt, or the
+            kind of threshold is unknown.
+    """
+    path = pathlib.Path(folder)
+    config = toml.load(path / "config.toml")
+    if threshold is not None:
+        config = dataclasses.replace(config, threshold=Threshold(threshold))
+    scored, _ = records.read_scores(path / records.SCORES)
+    try:
+        before = json.loads((path / records.REPORT).read_text())
+    except (OSError, json.JSONDecodeError) as error:
+        raise ValueError(f"{str(path / records.REPORT)!r}: {error}") from None
+    facts = {key: before[key] for key in KEPT if key in before}
+    made = report.make(config, scored, facts=facts)
+    made |= {key: before[key] for key in ("versions", "device", "git") if key in before}
+    report.write(path, made)
+    return made

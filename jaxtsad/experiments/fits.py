@@ -1,0 +1,175 @@
+"""Fits and scores detectors under a protocol."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from jaxtsad.evaluation import protocol as protocols
+from jaxtsad.evaluation import smoothing
+from jaxtsad.experiments import console, records, toml
+from jaxtsad.experiments.config import Config
+from jaxtsad.experiments.recordings import Group
+from jaxtsad.experiments.records import Scored
+from jaxtsad.pipeline import fitting, members
+from jaxtsad.pipeline.members import Fitted
+from jaxtsad.pipeline.setup import Setup
+from jaxtsad.training.checkpoints import Checkpoints
+from jaxtsad.training.fit import Interrupted, Watch
+
+
+def _adapted(setup: Setup, protocol: protocols.Protocol) -> Setup:
+    """The setup under a protocol: the paper's fits on everything and drops tails."""
+    if protocol is protocols.STRICT:
+        return setup
+    return dataclasses.replace(setup, validation=0.0, tail=protocol.tail)
+
+
+def fit(
+    setup: Setup,
+    config: Config,
+    group: Group,
+    protocol: protocols.Protocol,
+    **options: Any,
+) -> Fitted:
+    """Fits a detector on a group's training parts, as the protocol says."""
+    peeked = None
+    if protocol.validates_on_test:
+        peeked = [one.test for one in group.series if one.test is not None]
+    return fitting.fit(
+        _adapted(setup, protocol),
+        [(one.name, one.train) for one in group.series],
+        seeds=config.training.seeds if setup.plan.epochs else config.training.seeds[:1],
+        transductive_validation=peeked,
+        **options,
+    )
+
+
+def fit_main(
+    config: Config,
+    group: Group,
+    folder: pathlib.Path,
+    terminal: Console,
+    protocol: protocols.Protocol,
+) -> Fitted:
+    """Fits the experiment's detector with checkpoints, logs and a progress bar."""
+    setup = config.setup()
+    names = [one.name for one in group.series] if setup.fit == "per_entity" else ["all"]
+    who = [(name, seed) for name in names for seed in config.training.seeds]
+    log = records.MetricsLog(folder, who, group.name)
+    checkpoints = Checkpoints(
+        folder / "checkpoints" / group.name,
+        {"config": toml.dump(dataclasses.replace(config, name=""))},
+    )
+    title = f"{config.detector.name}, {len(who)} member{'s' * (len(who) > 1)}"
+    try:
+        with (
+            console.interruptible() as stop,
+            console.progress(terminal, title) as status,
+        ):
+            watch = Watch(status, log.epoch, log.resumed, stop)
+            return fit(
+                setup, config, group, protocol, checkpoints=checkpoints, watch=watch
+            )
+    except Interrupted:
+        terminal.print(f"stopped; go on with: jaxtsad run --resume {folder}")
+        raise
+    finally:
+        log.close()
+        checkpoints.close()
+
+
+def scored(
+    fitted: Fitted,
+    row: str,
+    group: Group,
+    protocol: protocols.Protocol,
+    *,
+    explain: bool = False,
+) -> list[Scored]:
+    """Scores every entity's test part with each of its models.
+
+    Args:
+        fitted: The models.
+        row: Name of their rows.
+        group: Whose test parts.
+        protocol: Whether windows overlap and tails are scored.
+        explain: Adds each channel's share, where the detector explains itself.
+    """
+    if protocol is protocols.PAPER:
+        fitted = dataclasses.replace(
+            fitted,
+            setup=dataclasses.replace(
+                fitted.setup, score_stride=fitted.setup.window, fold="mean"
+            ),
+        )
+    tested = [one for one in group.series if one.test is not None]
+    pooled = fitted.setup.fit == "pooled"
+    explain = explain and fitted.detector.explain is not None
+    found = []
+    for batch in [[one] for one in tested] if pooled else [tested]:
+        names = {one.name for one in batch}
+        index = [
+            i
+            for i, member in enumerate(fitted.members)
+            if pooled or member.entity in names
+        ]
+        chosen = members.subset(fitted, index)
+        seeds = len(index) // len(batch)
+        repeated = [one for one in batch for _ in range(seeds)]
+        parts = [
+            members.test_part(chosen, i, one.name, np.asarray(one.test))
+            for i, one in enumerate(repeated)
+        ]
+        explained: list[Any] = [None] * len(parts)
+        if explain:
+            explained = members.folded(chosen, parts, "explain")
+        for i, scores in enumerate(members.score(chosen, parts)):
+            one, kept = repeated[i], len(scores)
+            if not protocol.tail:
+                kept -= kept % fitted.setup.window
+            shares = None
+            if explained[i] is not None:
+                total = np.maximum(explained[i].sum(axis=1, keepdims=True), 1e-30)
+                shares = (explained[i] / total)[:kept]
+            calibration = fitted.calibration[index[i]]
+            found.append(
+                Scored(
+                    one.name,
+                    row,
+                    chosen.members[i].seed,
+                    scores.values[:kept],
+                    None if one.labels is None else one.labels[:kept],
+                    calibration.values,
+                    str(calibration.role),
+                    shares,
+                )
+            )
+    return found
+
+
+def smoothed(scored: Sequence[Scored], config: Config) -> list[Scored]:
+    """Twins of rows averaged over a window in time, to compare smoothed with smoothed.
+
+    The squared z-score has its own (`zscore_smoothed`).
+    """
+    width = config.window.length
+
+    def smooth(values: np.ndarray) -> np.ndarray:
+        return smoothing.moving_average(values, width, centered=True)
+
+    return [
+        one._replace(
+            detector=f"{one.detector}_smoothed",
+            score=smooth(one.score),
+            calibration=smooth(one.calibration),
+            shares=None,
+        )
+        for one in scored
+        if one.detector not in ("zscore", "zscore_smoothed")
+    ]

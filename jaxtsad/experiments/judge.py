@@ -1,0 +1,259 @@
+"""Rows of a report from scores alone: all metrics, trivial rows and intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jaxtsad import types
+from jaxtsad.evaluation import baselines, events, measure, thresholds, uncertainty
+from jaxtsad.evaluation.protocol import Protocol
+from jaxtsad.evaluation.thresholds import transductive
+from jaxtsad.experiments.records import Scored
+
+Rows = list[dict[str, Any]]
+
+
+class Rule(NamedTuple):
+    """How scores become flags.
+
+    Attributes:
+        kind: Kind of threshold.
+        options: Its options.
+        protocol: What it may look at.
+        share: Assumed share of anomalies, used only by the paper protocol.
+    """
+
+    kind: str
+    options: Mapping[str, Any]
+    protocol: Protocol
+    share: float = 0.01
+
+
+class Judged(NamedTuple):
+    """A scored part with its threshold and flags."""
+
+    scored: Scored
+    threshold: thresholds.Threshold
+    flags: np.ndarray
+    spread: float
+
+
+def judge(scored: Sequence[Scored], rule: Rule) -> list[Judged]:
+    """Fits each threshold on its own calibration scores and flags."""
+    return [_judge(one, rule) for one in scored]
+
+
+def _judge(one: Scored, rule: Rule) -> Judged:
+    calibration = types.restored(one.calibration, one.role, one.entity)
+    if rule.protocol.calibrates_on_test:
+        threshold = transductive.transductive_quantile(
+            one.calibration, one.score, 1 - rule.share
+        )
+    else:
+        threshold = thresholds.fit(rule.kind, calibration, **rule.options)
+    flags = threshold.flags(one.score)
+    return Judged(one, threshold, flags, events.spread(calibration))
+
+
+def rows(
+    judged: Sequence[Judged],
+    *,
+    main: str,
+    protocol: Protocol,
+    validation: Mapping[str, str],
+) -> Rows:
+    """All rows of a report: per entity and seed, means, trivial, macro and pooled.
+
+    Args:
+        judged: Every scored part.
+        main: Name of the detector the experiment is about; the random row flags as
+            large a share as it does.
+        protocol: Named on every row.
+        validation: By entity, `split` or `none`.
+    """
+    found: Rows = []
+    entities = list(dict.fromkeys(one.scored.entity for one in judged))
+    for entity in entities:
+        own = [one for one in judged if one.scored.entity == entity]
+        if own[0].scored.label is None:
+            continue
+        found += _entity_rows(own, main)
+    labelled = [row["entity"] for row in found]
+    if len(set(labelled)) > 1:
+        found += _macro_rows(found)
+        found += _pooled_rows(judged, main)
+    for row in found:
+        row["level"], row["protocol"] = "step", protocol.name
+        row.setdefault("validation", validation.get(row["entity"], ""))
+    return found
+
+
+def _entity_rows(own: Sequence[Judged], main: str) -> Rows:
+    label = own[0].scored.label
+    assert label is not None
+    found: Rows = []
+    for one in own:
+        found.append(
+            {
+                "detector": one.scored.detector,
+                "entity": one.scored.entity,
+                "seed": one.scored.seed,
+                "threshold": _threshold(one.threshold),
+                "metrics": measure.measure(label, one.scored.score, one.flags),
+            }
+        )
+    found += _seed_means(found)
+    share = float(np.mean([o.flags.mean() for o in own if o.scored.detector == main]))
+    return found + _trivial_rows(own[0].scored.entity, label, share)
+
+
+def _threshold(threshold: thresholds.Threshold) -> dict[str, Any]:
+    return {
+        "kind": threshold.kind,
+        "value": threshold.value,
+        "fitted_on": threshold.fitted_on,
+        "options": dict(threshold.options),
+    }
+
+
+def _seed_means(found: Rows) -> Rows:
+    """A mean row for every detector that has several seeds."""
+    means: Rows = []
+    for name in dict.fromkeys(row["detector"] for row in found):
+        own = [row for row in found if row["detector"] == name]
+        if len(own) < 2:
+            continue
+        estimates = {
+            key: uncertainty.over_seeds(np.array([row["metrics"][key] for row in own]))
+            for key in own[0]["metrics"]
+        }
+        means.append({"detector": name, "entity": own[0]["entity"], "seed": "mean"})
+        means[-1] |= _estimated(estimates)
+    return means
+
+
+def _estimated(estimates: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "metrics": {key: one.mean for key, one in estimates.items()},
+        "sd": {key: one.sd for key, one in estimates.items()},
+        "interval": {key: [one.low, one.high] for key, one in estimates.items()},
+    }
+
+
+def _trivial_rows(entity: str, label: np.ndarray, share: float) -> Rows:
+    """The random and the all-positive row on the same labels."""
+    random = baselines.random_rows(label, share)
+    row = {"detector": "random", "entity": entity, "seed": "mean"} | _estimated(random)
+    row["expected"] = {key: one.expected for key, one in random.items()}
+    row["threshold"] = {"kind": "share", "value": share, "fitted_on": "nothing"}
+    everything = {
+        "detector": "all_positive",
+        "entity": entity,
+        "seed": 0,
+        "metrics": baselines.all_positive(label),
+    }
+    return [row, everything]
+
+
+def _summarised(found: Rows) -> dict[tuple[str, str], dict[str, Any]]:
+    """One row per detector and entity: the mean over seeds where there is one."""
+    chosen: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in found:
+        key = (row["detector"], row["entity"])
+        if key not in chosen or row["seed"] == "mean":
+            chosen[key] = row
+    return chosen
+
+
+def _macro_rows(found: Rows) -> Rows:
+    """Mean over entities with a bootstrap interval, every entity counting the same."""
+    chosen = _summarised(found)
+    macro: Rows = []
+    for name in dict.fromkeys(detector for detector, _ in chosen):
+        own = [row["metrics"] for key, row in chosen.items() if key[0] == name]
+        estimates = {
+            key: uncertainty.bootstrap(np.array([metrics[key] for metrics in own]))
+            for key in own[0]
+            if not key.endswith("threshold")
+        }
+        macro.append({"detector": name, "entity": "macro", "seed": "mean"})
+        macro[-1] |= _estimated(estimates)
+    return macro
+
+
+def _pooled_rows(judged: Sequence[Judged], main: str) -> Rows:
+    """All entities' steps as one series, scores in units of severity."""
+    labelled = [one for one in judged if one.scored.label is not None]
+    groups: dict[tuple[str, int], list[Judged]] = {}
+    for one in labelled:
+        groups.setdefault((one.scored.detector, one.scored.seed), []).append(one)
+    found: Rows = []
+    label, share = None, 0.0
+    for (name, seed), own in groups.items():
+        label = np.concatenate([_label(one) for one in own])
+        score = np.concatenate(
+            [(one.scored.score - one.threshold.value) / one.spread for one in own]
+        )
+        flags = np.concatenate([one.flags for one in own])
+        if name == main:
+            share = float(flags.mean())
+        metrics = measure.measure(label, score, flags)
+        found.append(
+            {"detector": name, "entity": "pooled", "seed": seed, "metrics": metrics}
+        )
+    found += _seed_means(found)
+    assert label is not None
+    return found + _trivial_rows("pooled", label, share)
+
+
+def _label(one: Judged) -> np.ndarray:
+    assert one.scored.label is not None
+    return one.scored.label
+
+
+HEADLINE = ("vus_pr", "auc_pr")
+
+
+def verdicts(found: Rows, main: str) -> list[dict[str, Any]]:
+    """What may be claimed of the main detector against every other row.
+
+    Returns:
+        One record per metric and other row: `metric`, `against`, `text`, the interval
+        of the paired `difference` over entities and, for the headline metrics, a
+        `sentence`.
+    """
+    chosen = _summarised(
+        [row for row in found if row["entity"] not in ("macro", "pooled")]
+    )
+    entities = [entity for detector, entity in chosen if detector == main]
+    table: dict[str, dict[str, np.ndarray]] = {}
+    for name in dict.fromkeys(detector for detector, _ in chosen):
+        if all((name, entity) in chosen for entity in entities):
+            own = [chosen[name, entity]["metrics"] for entity in entities]
+            table[name] = {key: np.array([m[key] for m in own]) for key in own[0]}
+    if main not in table or len(entities) < uncertainty.FEWEST_PAIRS:
+        return []
+    claims = uncertainty.verdict(table.pop(main), table)
+    records = []
+    for metric, against in claims.items():
+        for name, claim in against.items():
+            record: dict[str, Any] = {"metric": metric, "against": name}
+            record |= {"text": claim.text, "difference": claim.difference._asdict()}
+            if metric in HEADLINE:
+                record["sentence"] = _sentence(main, metric, name, claim)
+            records.append(record)
+    return records
+
+
+def _sentence(main: str, metric: str, name: str, claim: uncertainty.Verdict) -> str:
+    text = claim.text
+    if text == "not distinguishable":
+        text = f"not distinguishable from {name}"
+    difference = claim.difference
+    return (
+        f"{metric}: {main} is {text} (difference {difference.mean:+.3f}, 95 % interval "
+        f"{difference.low:+.3f} to {difference.high:+.3f}, {difference.n} entities)"
+    )

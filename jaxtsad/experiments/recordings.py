@@ -1,0 +1,85 @@
+"""The recordings of a config, in groups that share a program."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from jaxtsad.datasets import catalog, gluing, places
+from jaxtsad.experiments.config import Config
+from jaxtsad.types import Series
+
+
+class Group(NamedTuple):
+    """Entities with equally many channels: one compiled program."""
+
+    name: str
+    series: tuple[Series, ...]
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of the channels."""
+        return channel_names(self.series[0])
+
+
+def channel_names(series: Series) -> tuple[str, ...]:
+    """Names of a recording's channels, by position where it has none."""
+    count = series.train.shape[1]
+    return series.channels or tuple(f"channel_{i}" for i in range(count))
+
+
+def load(config: Config) -> list[Series]:
+    """Loads the recordings of a config, with the channels it keeps.
+
+    Raises:
+        ValueError: If the data set, an entity or a channel is unknown.
+    """
+    data = config.data
+    root = data.root or None
+    series = catalog.load(
+        data.dataset,
+        root if data.dataset == "demo" else places.data_root(root),
+        entities=list(data.entities) or None,
+        **data.options,
+    )
+    if not series:
+        raise ValueError(f"data.dataset={data.dataset!r} gave no recording")
+    if data.channels:
+        series = [_selected(one, data.channels) for one in series]
+    if data.fit == "glued":
+        series = [gluing.glue([one for one in series if one.labels is not None])]
+    return series
+
+
+def groups(series: Sequence[Series]) -> list[Group]:
+    """Recordings by their number of channels."""
+    counts = sorted({one.train.shape[1] for one in series})
+    return [
+        Group(
+            f"channels_{count}",
+            tuple(one for one in series if one.train.shape[1] == count),
+        )
+        for count in counts
+    ]
+
+
+def _selected(series: Series, wanted: Sequence[str]) -> Series:
+    index = []
+    for name in wanted:
+        if name in series.channels:
+            index.append(series.channels.index(name))
+        elif name.isdecimal() and int(name) < series.train.shape[1]:
+            index.append(int(name))
+        else:
+            raise ValueError(
+                f"data.channels: {name!r} is no channel of {series.name!r}; the "
+                f"choices are {', '.join(series.channels[:12])} or positions below "
+                f"{series.train.shape[1]}"
+            )
+    return dataclasses.replace(
+        series,
+        train=series.train[:, index],
+        test=None if series.test is None else series.test[:, index],
+        channels=tuple(series.channels[i] for i in index) if series.channels else (),
+    )

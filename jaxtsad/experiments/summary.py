@@ -1,0 +1,69 @@
+"""What a run prints when it ends: what was found beside the truth, and the table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from jaxtsad.reporting import matching, tables
+
+MOST_ENTITIES = 6
+MOST_EVENTS = 12
+
+
+def show(report: Mapping[str, Any], terminal: Console) -> None:
+    """Prints events of the first entities, the results table and the verdicts."""
+    for entity in report["entities"][:MOST_ENTITIES]:
+        _events(report, entity, terminal)
+    rows = report["rows"]
+    summaries = [row for row in rows if row["entity"] in ("macro", "pooled")]
+    tables.console(summaries or rows, terminal)
+    for leak in report["leaks"]:
+        terminal.print(f"[bold red]leaks:[/] {leak}")
+    for note in report["notes"]:
+        terminal.print(note, style="dim")
+    for verdict in report["verdicts"]:
+        if "sentence" in verdict:
+            terminal.print(verdict["sentence"])
+
+
+def _events(
+    report: Mapping[str, Any], entity: Mapping[str, Any], terminal: Console
+) -> None:
+    first = report["seeds"][0]
+    found = [
+        event
+        for event in report["events"]
+        if event["entity"] == entity["name"] and event["seed"] == first
+    ]
+    spans = np.array([[event["start"], event["stop"]] for event in found], int)
+    truth = Table(title=f"{entity['name']}: true events", title_justify="left")
+    for title in ("steps", "kind", "found"):
+        truth.add_column(title)
+    for one in matching.truths(entity["events"], spans):
+        said = f"yes, {one.delay} steps after it began" if one.hit else "missed"
+        truth.add_row(f"{one.start} to {one.stop - 1}", one.kind, said)
+    if entity["events"]:
+        terminal.print(truth)
+    right = matching.touches(spans, entity["events"])
+    flagged = Table(
+        title=f"{entity['name']}: found, strongest first", title_justify="left"
+    )
+    for title in ("steps", "severity", "channels", "true"):
+        flagged.add_column(title)
+    strongest = np.argsort([-event["severity"] for event in found])[:MOST_EVENTS]
+    for index in strongest:
+        event = found[index]
+        flagged.add_row(
+            f"{event['start']} to {event['stop'] - 1}",
+            f"{event['severity']:.1f}",
+            event["channels"].replace(";", ", "),
+            "yes" if right[index] else "no",
+        )
+    terminal.print(flagged)
+    if len(found) > MOST_EVENTS:
+        terminal.print(f"and {len(found) - MOST_EVENTS} weaker ones", style="dim")
