@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple, Self, TypeAlias
 
 import jax
 import numpy as np
@@ -92,13 +92,14 @@ class _Roled:
         object.__setattr__(self, "role", role)
         object.__setattr__(self, "entity", entity)
 
-    def __setattr__(self, name: str, value: object) -> None:
+    def __setattr__(self, name: str, value: object = None) -> None:
         raise AttributeError(
             f"{type(self).__name__}.{name} cannot be assigned: the role of data is "
             "set where it is cut and cannot be relabelled"
         )
 
-    __delattr__ = __setattr__  # type: ignore[assignment]
+    def __delattr__(self, name: str) -> None:
+        self.__setattr__(name)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -219,6 +220,70 @@ def cut_train(
 def cut_test(values: np.ndarray, *, entity: str = "series") -> Split:
     """Marks `values [T, C]` as test data, on which nothing can be fitted."""
     return Split(values, Role.TEST, entity, _CUTTING)
+
+
+class View:
+    """Arrays on the device that keep the role of the data they were cut from.
+
+    A subclass names its arrays and its static fields. It is a pytree; its role and
+    other static fields cannot be changed, only its arrays by `with_arrays`.
+    """
+
+    __slots__ = ("role",)
+    ARRAYS: ClassVar[tuple[str, ...]] = ()
+    STATIC: ClassVar[tuple[str, ...]] = ("role",)
+    role: Role
+
+    def __init__(self, like: Split, **fields: Any) -> None:
+        if not isinstance(like, Split):
+            raise TypeError(
+                f"a {type(self).__name__} is made of a Split, whose role it takes, got "
+                f"{type(like).__name__}"
+            )
+        self._set({**fields, "role": like.role})
+
+    def __init_subclass__(cls) -> None:
+        """Registers the subclass as a pytree."""
+        jax.tree_util.register_pytree_with_keys(cls, cls._flatten, cls._unflatten)
+
+    def with_arrays(self, **arrays: Any) -> Self:
+        """The same view with other arrays; anything static is refused.
+
+        Raises:
+            TypeError: If a name is not that of an array.
+        """
+        for name in arrays:
+            if name not in self.ARRAYS:
+                raise TypeError(
+                    f"{name!r} of a {type(self).__name__} cannot be replaced; its "
+                    f"arrays are {', '.join(self.ARRAYS)}"
+                )
+        new = object.__new__(type(self))
+        kept = {name: getattr(self, name) for name in (*self.ARRAYS, *self.STATIC)}
+        new._set({**kept, **arrays})
+        return new
+
+    def _set(self, fields: Mapping[str, Any]) -> None:
+        for name, value in fields.items():
+            object.__setattr__(self, name, value)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(
+            f"{type(self).__name__}.{name} cannot be assigned: the role of data is "
+            "set where it is cut and cannot be relabelled"
+        )
+
+    def _flatten(self) -> tuple[tuple[tuple[Any, Any], ...], tuple[Any, ...]]:
+        key = jax.tree_util.GetAttrKey
+        children = tuple((key(name), getattr(self, name)) for name in self.ARRAYS)
+        return children, tuple(getattr(self, name) for name in self.STATIC)
+
+    @classmethod
+    def _unflatten(cls, static: tuple[Any, ...], children: Iterable[Any]) -> Self:
+        new = object.__new__(cls)
+        new._set(dict(zip(cls.ARRAYS, children, strict=True)))
+        new._set(dict(zip(cls.STATIC, static, strict=True)))
+        return new
 
 
 class State(NamedTuple):

@@ -1,4 +1,4 @@
-"""What every test shares: strict ranks, a compilation cache, a fixed hypothesis profile."""
+"""What every test shares: strict ranks, a compilation cache, a fixed profile."""
 
 from __future__ import annotations
 

@@ -65,7 +65,9 @@ def test_layering(path: pathlib.Path) -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_layering_keeps_optional_packages_out_of_import_time(path: pathlib.Path) -> None:
+def test_layering_keeps_optional_packages_lazy(
+    path: pathlib.Path,
+) -> None:
     body = ast.parse(path.read_text()).body
     plain = [node for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
     names = imported(ast.Module(plain, []))

@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
-import functools
-
-import jax
 import jax.numpy as jnp
 
-from jaxtsad.types import Array, Batch, Role, Split
+from jaxtsad.types import Array, Batch, Split, View
 
 
-@functools.partial(
-    jax.tree_util.register_dataclass,
-    data_fields=("values", "weight", "known"),
-    meta_fields=("role",),
-)
-@dataclasses.dataclass(frozen=True)
-class SampleView:
+class SampleView(View):
     """Samples on the device, taken by index.
 
     Attributes:
@@ -27,10 +17,11 @@ class SampleView:
         role: What the data was cut for.
     """
 
+    __slots__ = ("known", "values", "weight")
+    ARRAYS = ("values", "weight", "known")
     values: Array
     weight: Array
     known: Array
-    role: Role
 
     @property
     def size(self) -> int:
@@ -52,8 +43,8 @@ def view(split: Split, known: Array | None = None) -> SampleView:
     count = len(split)
     marks = jnp.zeros(count, jnp.float32) if known is None else jnp.asarray(known)
     return SampleView(
+        split,
         values=jnp.asarray(split.values, jnp.float32),
         weight=jnp.ones(count, jnp.float32),
         known=marks.astype(jnp.float32),
-        role=split.role,
     )

@@ -6,7 +6,6 @@ batch at a time inside jit. `ops.fold` turns window scores into one score per st
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from collections.abc import Sequence
 
@@ -14,16 +13,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxtsad.types import Array, Batch, Role, Split
+from jaxtsad.types import Array, Batch, Split, View
 
 
-@functools.partial(
-    jax.tree_util.register_dataclass,
-    data_fields=("values", "starts", "weight", "known"),
-    meta_fields=("length", "role"),
-)
-@dataclasses.dataclass(frozen=True)
-class WindowView:
+class WindowView(View):
     """Windows of one or more recordings, gathered on demand.
 
     Attributes:
@@ -35,12 +28,14 @@ class WindowView:
         role: What the data was cut for; set by `view`.
     """
 
+    __slots__ = ("known", "length", "starts", "values", "weight")
+    ARRAYS = ("values", "starts", "weight", "known")
+    STATIC = ("length", "role")
     values: Array
     starts: Array
     weight: Array
     known: Array
     length: int
-    role: Role
 
     @property
     def size(self) -> int:
@@ -132,12 +127,12 @@ def view(
     values = np.concatenate([part.values for part in parts]).astype(np.float32)
     begin = np.concatenate(starts).astype(np.int32)
     return WindowView(
+        parts[0],
         values=jnp.asarray(values),
         starts=jnp.asarray(begin),
         weight=jnp.ones(len(begin), jnp.float32),
         known=jnp.zeros(len(begin), jnp.float32),
         length=length,
-        role=parts[0].role,
     )
 
 

@@ -6,7 +6,6 @@ steps inside a window, so a member's result is the same as training it alone.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxtsad.types import PyTree
+from jaxtsad.types import PyTree, View
 
 
 def bucket(count: int) -> int:
@@ -42,16 +41,14 @@ def stack(views: Sequence[Any], *, bucketed: bool = False) -> Any:
     Returns:
         A view whose arrays have a leading axis `[M]`; padding has weight 0.
     """
-    first = views[0]
     stacked = {}
-    for field in dataclasses.fields(first):
-        arrays = [getattr(view, field.name) for view in views]
-        if not isinstance(arrays[0], jax.Array):
-            continue
+    for name in views[0].ARRAYS:
+        arrays = [getattr(view, name) for view in views]
         longest = max(array.shape[0] for array in arrays)
         longest = bucket(longest) if bucketed else longest
-        stacked[field.name] = jnp.stack([_lengthened(a, longest) for a in arrays])
-    return dataclasses.replace(first, **stacked)
+        stacked[name] = jnp.stack([_lengthened(array, longest) for array in arrays])
+    stacked_view: View = views[0].with_arrays(**stacked)
+    return stacked_view
 
 
 def _lengthened(array: jax.Array, length: int) -> jax.Array:

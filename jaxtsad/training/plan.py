@@ -201,13 +201,13 @@ def _plateau(
 
     The counter starts again after a reduction, as in PyTorch's ReduceLROnPlateau.
     """
-    better = counted & (
-        loss < progress.plateau_best - plan.tolerance * np.abs(progress.plateau_best)
-    )
+    before = progress.plateau_best
+    margin = plan.tolerance * np.abs(np.where(np.isfinite(before), before, 0.0))
+    better = counted & (loss < before - margin)
     bad = np.where(better, 0, progress.plateau_bad + counted)
     reduce = bad > plan.plateau
     return progress._replace(
-        plateau_best=np.where(better, loss, progress.plateau_best).astype(np.float32),
+        plateau_best=np.where(better, loss, before).astype(np.float32),
         plateau_bad=np.where(reduce, 0, bad).astype(np.int32),
         scale=np.where(reduce, progress.scale * plan.factor, progress.scale).astype(
             np.float32

@@ -189,7 +189,7 @@ def test_contract_bad_options_are_fatal_and_name_the_choices(name: str) -> None:
 
 
 @each_detector
-def test_contract_saved_and_loaded_scores_are_the_same(name: str, tmp_path: Any) -> None:
+def test_contract_saved_and_loaded_scores_agree(name: str, tmp_path: Any) -> None:
     config = detectors.module(name).TINY
     options = {
         field.name: getattr(config, field.name)
@@ -213,7 +213,7 @@ def test_contract_an_empty_batch_changes_nothing() -> None:
         one = trained(name)
         if not one.detector.steps(one.source):
             continue
-        empty = dataclasses.replace(one.source, weight=jnp.zeros(one.source.size))
+        empty = one.source.with_arrays(weight=jnp.zeros(one.source.size))
         state = jax.jit(one.detector.init)(jax.random.key(0), one.source)
         count = jnp.int32(epochs.steps(empty, one.config.batch_size))
         clock = Clock(jnp.int32(0), jnp.int32(0), count, jnp.float32(1))
