@@ -7,7 +7,7 @@ Where they differ from the definitions in this package:
   under a monotone transform of the score. They are oracle numbers.
 - Constants are added to denominators: 1e-5 in the oracle F1 (a perfect score gets
   0.999995), 1e-15 in two others.
-- Point adjustment never fills index 0.
+- Point adjustment never fills index 0; event recall never looks at the last step.
 - Affiliation is nan where nothing is flagged.
 - Soft labels pile up from one buffer to the next when VUS is computed from flags.
 - Boolean flags are misread as one range that never ends by the range-based F1.
@@ -120,11 +120,10 @@ def pa_f1(labels: np.ndarray, flags: np.ndarray) -> float:
 
 
 def event_f1(labels: np.ndarray, flags: np.ndarray) -> float:
-    """Composite F1 with 1e-15 in the denominator."""
-    recall, precision = (
-        event.event_recall(labels, flags),
-        point.precision(labels, flags),
-    )
+    """Composite F1, 1e-15 in the denominator, blind to an event on the last step."""
+    known, found = inputs.with_flags(labels, flags)
+    precision = point.precision(known, found)
+    recall = event.event_recall(known, np.append(found[:-1], False))
     return 2 * recall * precision / (recall + precision + 1e-15)
 
 
