@@ -69,19 +69,23 @@ def value_text(value: float, digits: int) -> str:
 
 
 def spread_text(row: rows_.Row, column: Column) -> str:
-    """The spread of a metric, as `± sd` or `[low, high]` or both; empty if unknown.
+    """The spread of a metric: `± sd` over seeds, `[low, high]` over entities.
+
+    The macro row shows the interval, every other row the standard deviation; each
+    shows the other one where its own is unknown.
 
     Example:
-        >>> row = {"sd": {"f1": 0.01}, "interval": {"f1": [0.4, 0.6]}}
-        >>> spread_text(row, next(column for column in COLUMNS if column.key == "f1"))
-        '± 0.010 [0.400, 0.600]'
+        >>> row = {"entity": "a", "sd": {"f1": 0.01}, "interval": {"f1": [0.4, 0.6]}}
+        >>> f1 = next(column for column in COLUMNS if column.key == "f1")
+        >>> spread_text(row, f1), spread_text({**row, "entity": "macro"}, f1)
+        ('± 0.010', '[0.400, 0.600]')
     """
-    parts = []
-    sd = rows_.number(row, column.key, "sd")
-    if not math.isnan(sd):
-        parts.append(f"± {value_text(sd, column.digits)}")
-    bounds = rows_.interval(row, column.key)
-    if bounds is not None:
-        low, high = (value_text(bound, column.digits) for bound in bounds)
-        parts.append(f"[{low}, {high}]")
-    return " ".join(parts)
+    sd, bounds = rows_.number(row, column.key, "sd"), rows_.interval(row, column.key)
+    deviation = "" if math.isnan(sd) else f"± {value_text(sd, column.digits)}"
+    if bounds is None:
+        return deviation
+    low, high = (value_text(bound, column.digits) for bound in bounds)
+    between = f"[{low}, {high}]"
+    if row.get("entity") == rows_.SUMMARIES[0]:
+        return between
+    return deviation or between

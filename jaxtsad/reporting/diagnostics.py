@@ -130,13 +130,25 @@ def _thinned(
 
 
 @svg.styled
-def adjustment(lines: Sequence[Curve]) -> Figure:
+def adjustment(
+    lines: Sequence[Curve], percents: np.ndarray, chance: np.ndarray
+) -> Figure:
     """F1 after PA%K at the fitted threshold: from point adjustment to plain F1.
 
     Args:
         lines: K in percent against F1; the area is the mean over K.
+        percents: `[K]` values of K in percent.
+        chance: `[K]` F1 of random flags, as many as the run's detector set.
     """
     figure, axes = panel(len(lines) + 1)
+    axes.plot(
+        percents,
+        chance,
+        color=svg.PALETTE["threshold"],
+        linewidth=0.9,
+        linestyle=":",
+        label=f"random flags  {np.trapezoid(chance, percents / 100):.3f}",
+    )
     _draw(axes, lines)
     axes.set(title="F1 under PA%K", xlabel="K: 0 adjusted, 100 plain", ylabel="F1")
     axes.set_xticks([0, 20, 40, 60, 80, 100])

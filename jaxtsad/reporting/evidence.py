@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jaxtsad.evaluation.metrics import pa_k, point
+from jaxtsad.evaluation.metrics import chance, pa_k, point
 from jaxtsad.reporting import curves, diagnostics, distributions, rows
 from jaxtsad.reporting.diagnostics import Curve
 from jaxtsad.reporting.run import Run
@@ -23,7 +23,7 @@ def figures(run: Run, view: View) -> list[tuple[str, Figure]]:
     """Figures of one entity with what each shows.
 
     Without labels, or with one class only, there is the distribution alone. F1 under
-    PA%K starts at point adjustment and is drawn only where the random score is.
+    PA%K starts at point adjustment, so what random flags get stands beside it.
 
     Args:
         run: The run directory.
@@ -48,8 +48,10 @@ def figures(run: Run, view: View) -> list[tuple[str, Figure]]:
         ),
         ("ROC curve", diagnostics.roc(lines[0])),
     ]
-    if any(line.name == rows.RANDOM for line in lines[2]):
-        judged.append(("F1 under PA%K", diagnostics.adjustment(lines[2])))
+    if lines[2]:
+        chance_ = chance.expected_pa_k_curve(label, float(view.flags.mean()), PERCENTS)
+        adjusted = diagnostics.adjustment(lines[2], np.array(PERCENTS), chance_)
+        judged.append(("F1 under PA%K", adjusted))
     sweep = distributions.by_threshold(label, scored.score, view.threshold)
     counts = point.confusion(label, view.flags)
     return [

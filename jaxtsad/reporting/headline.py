@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxtsad.reporting import columns, markup, rows
+from jaxtsad.reporting import claims, columns, markup, rows
 from jaxtsad.reporting.markup import Safe
 from jaxtsad.reporting.run import Run
 from jaxtsad.reporting.view import View
@@ -24,7 +24,7 @@ def build(run: Run, views: Sequence[View]) -> Safe:
     pieces = [
         markup.element("header", *title),
         banner(run),
-        *(markup.element("p", line, class_="verdict") for line in verdicts(run)),
+        *(markup.element("p", line, class_="verdict") for line in claims.lines(run)),
         markup.element("div", *_tiles(run, views), class_="tiles"),
     ]
     return markup.join(pieces)
@@ -55,36 +55,6 @@ def protocol_name(run: Run) -> str:
     return str(protocol)
 
 
-def verdicts(run: Run) -> list[str]:
-    """The report's verdict sentences; without any, a comparison with the random row."""
-    found = []
-    for verdict in run.report.get("verdicts") or []:
-        if isinstance(verdict, Mapping):
-            words = [verdict.get(key) for key in ("sentence", "verdict", "text")]
-            verdict = next((word for word in words if word), "")
-        if verdict:
-            found.append(str(verdict))
-    if found:
-        return found
-    row, random = main_row(run, run.detector), main_row(run, rows.RANDOM)
-    if row is None or random is None:
-        return []
-    own, chance = (rows.number(each, "vus_pr") for each in (row, random))
-    if math.isnan(own) or math.isnan(chance):
-        return []
-    return [f"{run.detector}: VUS-PR {own:.3f}; a random score: {chance:.3f}."]
-
-
-def main_row(run: Run, detector: str) -> rows.Row | None:
-    """The row that stands for a detector: macro, pooled, or its only entity's."""
-    own = [row for row in rows.to_read(run.rows) if row["detector"] == detector]
-    for name in rows.SUMMARIES:
-        row = rows.find(own, entity=name)
-        if row is not None:
-            return row
-    return own[0] if own else None
-
-
 def _subtitle(run: Run) -> str:
     config: Mapping[str, Any] = run.report.get("config") or {}
     data = config.get("data") or {}
@@ -105,7 +75,7 @@ def _count(number: int, one: str, many: str) -> str:
 
 def _tiles(run: Run, views: Sequence[View]) -> list[Safe]:
     tiles = []
-    row, random = main_row(run, run.detector), main_row(run, rows.RANDOM)
+    row, random = (claims.main_row(run, name) for name in (run.detector, rows.RANDOM))
     for column in columns.COLUMNS:
         if column.key not in ("vus_pr", "auc_pr", "f1") or row is None:
             continue

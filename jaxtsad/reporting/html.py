@@ -7,6 +7,7 @@ from importlib import resources
 
 from jaxtsad.reporting import (
     bars,
+    claims,
     entity_section,
     headline,
     learning,
@@ -116,7 +117,11 @@ def _results(run: Run) -> Safe:
         pieces += [_table(run, summary), _bars(run, single), folded]
     else:
         pieces += [_table(run, everything), _bars(run, single)]
-    seeds = len({row["seed"] for row in run.rows} - {"mean"})
+    own = {row["seed"] for row in run.rows if row["detector"] == run.detector}
+    seeds = len(own - {"mean"})
+    if not everything:
+        return _section("Metrics", note="The test data has no labels to measure by.")
+    pieces.append(claims.table(run))
     note = f"Means over {seeds} seeds, their spread below. " if seeds > 1 else ""
     note += (
         "The best value of a column is bold. Trivial detectors stand in grey beside "
@@ -167,12 +172,13 @@ def _facts(run: Run) -> Safe:
         markup.facts("Run", sizes),
         markup.facts("Timings", report.get("timings") or {}),
         markup.facts("Versions", report.get("versions") or {}),
-        markup.facts("Data checksums", report.get("checksums") or {}),
     ]
+    sums = markup.facts("", report.get("checksums") or {})
+    folded = [markup.details("Data checksums", sums)] if sums else []
     notes = [markup.element("li", note) for note in report.get("notes") or []]
     lead = [markup.element("ul", *notes, class_="notes")] if notes else []
     box = markup.element("div", *pieces, class_="columns")
-    return _section("Run", *lead, box)
+    return _section("Run", *lead, box, *folded)
 
 
 def _mebibytes(size: object) -> float | None:

@@ -9,6 +9,8 @@ from typing import NamedTuple
 from jaxtsad.reporting import columns as columns_
 from jaxtsad.reporting import rows as rows_
 
+HONEST = "strict"
+
 
 class Cell(NamedTuple):
     """A written value: its text, its spread and whether it is the group's best."""
@@ -20,10 +22,11 @@ class Cell(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A row with its cells, one per column of the table."""
+    """A row with its cells, one per column, and what it must say beside its name."""
 
     row: rows_.Row
     cells: tuple[Cell, ...]
+    tags: tuple[str, ...]
 
 
 class Table(NamedTuple):
@@ -55,7 +58,11 @@ def build(rows: Iterable[rows_.Row]) -> Table:
     for (entity, level), group in rows_.by_entity(chosen).items():
         adjusted = rows_.may_show_adjusted(group)
         lines = [
-            Line(row, tuple(_cell(row, column, adjusted) for column in columns))
+            Line(
+                row,
+                tuple(_cell(row, column, adjusted) for column in columns),
+                _tags(row, group),
+            )
             for row in group
         ]
         name = entity if level == "step" else f"{entity} ({level}s)"
@@ -89,18 +96,12 @@ def _marked(lines: list[Line], columns: list[columns_.Column]) -> list[Line]:
     ]
 
 
-def tags(row: rows_.Row) -> list[str]:
-    """What a row must say beside its name: protocol, validation, seed, threshold.
-
-    Example:
-        >>> tags({"protocol": "paper", "validation": "none", "seed": 3})
-        ['protocol: paper', 'validation: none', 'seed 3']
-    """
+def _tags(row: rows_.Row, group: list[rows_.Row]) -> tuple[str, ...]:
     found = []
-    if row.get("protocol") not in (None, "honest"):
+    if row.get("protocol") not in (None, HONEST):
         found.append(f"protocol: {row['protocol']}")
     if row.get("validation") == "none":
         found.append("validation: none")
-    if row.get("seed") not in (None, "mean"):
+    if sum(other["detector"] == row["detector"] for other in group) > 1:
         found.append(f"seed {row['seed']}")
-    return found
+    return tuple(found)

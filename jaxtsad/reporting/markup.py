@@ -81,7 +81,7 @@ def facts(title: str, values: Mapping[str, object]) -> Safe:
     ]
     if not lines:
         return Safe("")
-    inner = [element("h3", title), element("dl", *lines)]
+    inner = [element("h3", title)] * bool(title) + [element("dl", *lines)]
     return element("section", *inner, class_="facts")
 
 

@@ -111,7 +111,8 @@ def _history(path: pathlib.Path) -> pd.DataFrame:
             raise ValueError(f"{path}, line {place} is not JSON: {error}") from None
         if not isinstance(line, dict) or "epoch" not in line:
             raise ValueError(f"{path}, line {place} must be an object with an epoch")
-        lines.append({"entity": "", "seed": 0, **line})
+        entity = line.get("entity") or "all entities"
+        lines.append({"seed": 0, **line, "entity": entity})
     return pd.DataFrame(lines)
 
 

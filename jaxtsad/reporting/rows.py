@@ -82,6 +82,21 @@ def may_show_adjusted(rows: Sequence[Row]) -> bool:
     )
 
 
+def is_trivial(detector: str, main: str | None = None) -> bool:
+    """Whether a detector is a trivial one, or the smoothed twin of one.
+
+    Args:
+        detector: Name in a row.
+        main: The detector that a run is about, which is not trivial there.
+
+    Example:
+        >>> is_trivial("pca_smoothed"), is_trivial("pca", main="pca"), is_trivial("x")
+        (True, False, False)
+    """
+    base = detector.removesuffix("_smoothed")
+    return base in TRIVIAL and main not in (detector, base)
+
+
 def find(rows: Iterable[Row], **wanted: object) -> Row | None:
     """The first row whose fields are as wanted, or None.
 

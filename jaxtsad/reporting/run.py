@@ -63,7 +63,8 @@ class Run:
     def detector(self) -> str:
         """The detector that the run is about."""
         config = self.report.get("config") or {}
-        name = (config.get("detector") or {}).get("name")
+        named = (config.get("detector") or {}).get("name")
+        name = self.report.get("main", named)
         names = list(dict.fromkeys(row["detector"] for row in self.report["rows"]))
         if name is not None and (name in names or not names):
             return str(name)

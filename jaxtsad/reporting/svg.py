@@ -57,6 +57,7 @@ _SETTINGS: dict[Any, Any] = {
     "ytick.minor.size": 0,
     "axes.titlesize": 9.5,
     "axes.titlelocation": "left",
+    "axes.titley": 1.0,
     "axes.titleweight": "bold",
     "legend.frameon": False,
     "legend.fontsize": 8,

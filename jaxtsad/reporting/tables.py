@@ -24,7 +24,7 @@ def markdown(rows: Iterable[rows_.Row]) -> str:
         >>> print(markdown([{**row, "metrics": {"vus_pr": 0.25, "f1": None}}]))
         | entity | detector | notes | VUS-PR | F1 |
         | --- | --- | --- | ---: | ---: |
-        | pump | pca | seed 0 | 0.250 | n/a |
+        | pump | pca |  | 0.250 | n/a |
         <BLANKLINE>
     """
     table = layout.build(rows)
@@ -36,7 +36,7 @@ def markdown(rows: Iterable[rows_.Row]) -> str:
             names = [
                 entity,
                 str(line.row["detector"]),
-                ", ".join(layout.tags(line.row)),
+                ", ".join(line.tags),
             ]
             texts = [_escape_markdown(name) for name in names]
             lines.append(texts + [_markdown_cell(cell) for cell in line.cells])
@@ -106,8 +106,8 @@ def html(rows: Iterable[rows_.Row], main: str | None = None) -> str:
 
 def _html_line(line: layout.Line, main: str | None) -> str:
     name = str(line.row["detector"])
-    kind = "trivial" if name in rows_.TRIVIAL and name != main else "main"
-    marks = "".join(map(_html_tag, layout.tags(line.row)))
+    kind = "trivial" if rows_.is_trivial(name, main) else "main"
+    marks = "".join(map(_html_tag, line.tags))
     cells = "".join(_html_cell(cell) for cell in line.cells)
     return (
         f'<tr class="{kind}"><th scope="row">{html_.escape(name)}{marks}</th>{cells}'

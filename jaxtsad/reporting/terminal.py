@@ -32,8 +32,14 @@ KEPT_FIRST = (
 )
 
 
+FEWEST = 8
+GAP = 3
+
+
 def show(table: layout.Table, target: Console | None = None) -> None:
     """Prints a table: one section per entity, best values bold, trivial rows dim.
+
+    Spreads are left out where there would be room for a few columns only.
 
     Args:
         table: The written rows.
@@ -45,47 +51,53 @@ def show(table: layout.Table, target: Console | None = None) -> None:
     from rich.text import Text
 
     target = target or Console()
-    names = [_names(entity, line) for entity, lines in table.groups for line in lines]
-    fixed = [max(map(len, texts), default=0) + 2 for texts in zip(*names, strict=True)]
-    places = _fitting(table, target.width - sum(fixed) - 2)
+    lines = [line for _, group in table.groups for line in group]
+    room = target.width - max((len(_name(line)) for line in lines), default=0) - GAP
+    spread = True
+    places = _fitting(table, room, spread)
+    if len(places) < min(FEWEST, len(table.columns)):
+        spread = False
+        places = _fitting(table, room, spread)
     grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for title in ("entity", "detector"):
-        grid.add_column(title, overflow="fold")
+    grid.add_column("detector", no_wrap=True)
     for place in places:
         grid.add_column(table.columns[place].title, justify="right", no_wrap=True)
-    for entity, lines in table.groups:
-        for order, line in enumerate(lines):
-            left = _names(entity, line)
-            cells = [Text(left[0] if order == 0 else ""), Text(left[1])]
-            cells += [_text(line.cells[place]) for place in places]
-            trivial = line.row["detector"] in rows_.TRIVIAL
-            last = order == len(lines) - 1
-            grid.add_row(*cells, style="dim" if trivial else "", end_section=last)
+    for entity, group in table.groups:
+        grid.add_row(Text(entity, style="bold underline"))
+        for order, line in enumerate(group):
+            cells = [_text(line.cells[place], spread) for place in places]
+            trivial = rows_.is_trivial(str(line.row["detector"]))
+            last = order == len(group) - 1
+            style = "dim" if trivial else ""
+            grid.add_row(Text(_name(line)), *cells, style=style, end_section=last)
     target.print(grid)
-    left_out = len(table.columns) - len(places)
     notes = list(table.notes)
+    left_out = len(table.columns) - len(places)
     if left_out:
         notes.append(f"{left_out} more columns on a wider terminal and in the files")
     for note in notes:
         target.print(Text(note, style="dim"))
 
 
-def _names(entity: str, line: layout.Line) -> tuple[str, str]:
-    return entity, ", ".join([str(line.row["detector"]), *layout.tags(line.row)])
+def _name(line: layout.Line) -> str:
+    short = {"protocol: paper": "paper", "validation: none": "no validation"}
+    tags = ", ".join(short.get(tag, tag) for tag in line.tags)
+    name = str(line.row["detector"])
+    return f"{name} ({tags})" if tags else name
 
 
-def _text(cell: layout.Cell) -> Text:
+def _text(cell: layout.Cell, spread: bool) -> Text:
     from rich.text import Text
 
     # An interval is too wide for a terminal; a standard deviation is not.
-    deviation = cell.spread.partition("[")[0]
-    words = f"{cell.text} {deviation}".strip()
-    return Text(
-        words, style="bold" if cell.best else "bright_black" if cell.grey else ""
-    )
+    shown = spread and not cell.spread.startswith("[")
+    words = f"{cell.text} {cell.spread}".strip() if shown else cell.text
+    style = "bold" if cell.best else "bright_black" if cell.grey else ""
+    return Text(words, style=style)
 
 
-def _fitting(table: layout.Table, room: int) -> list[int]:
+def _fitting(table: layout.Table, room: int, spread: bool) -> list[int]:
+    """Places of the columns there is room for, the most telling ones first."""
     keys = [column.key for column in table.columns]
     kept = []
     for key in KEPT_FIRST:
@@ -93,10 +105,8 @@ def _fitting(table: layout.Table, room: int) -> list[int]:
             continue
         place = keys.index(key)
         cells = [line.cells[place] for _, lines in table.groups for line in lines]
-        widths = [len(_text(cell)) for cell in cells] + [
-            len(table.columns[place].title)
-        ]
-        room -= max(widths) + 2
+        widest = max((len(_text(cell, spread)) for cell in cells), default=0)
+        room -= max(widest, len(table.columns[place].title)) + GAP
         if room < 0:
             break
         kept.append(place)

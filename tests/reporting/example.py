@@ -14,7 +14,7 @@ DETECTOR = "anomaly_transformer"
 EVENTS = {
     "machine-1": [(300, 340, "spike"), (900, 1000, "drift"), (1500, 1512, "dropout")],
     "machine-2": [(200, 260, "level shift")],
-    "pump <b>&\"7\"</b>": [(50, 90, "spike"), (700, 720, "<i>odd</i>")],
+    'pump <b>&"7"</b>': [(50, 90, "spike"), (700, 720, "<i>odd</i>")],
 }
 
 
@@ -30,9 +30,9 @@ def report_of(steps: int, seeds: list[int], leaks: list[str]) -> dict[str, Any]:
             "detector": {"name": DETECTOR, "options": {"width": 64, "layers": 2}},
             "training": {"epochs": 8, "batch_size": 64, "seeds": len(seeds)},
             "threshold": {"kind": "quantile", "options": {"level": 0.99}},
-            "evaluation": {"protocol": "paper" if leaks else "honest"},
+            "evaluation": {"protocol": "paper" if leaks else "strict"},
         },
-        "protocol": "paper" if leaks else "honest",
+        "protocol": "paper" if leaks else "strict",
         "leaks": leaks,
         "seeds": seeds,
         "versions": {"python": "3.11.9", "jax": "0.10.2", "jaxtsad": "0.1.0"},
@@ -88,7 +88,9 @@ def values_of(
     return values.astype(np.float32)
 
 
-def metrics_of(label: np.ndarray, score: np.ndarray, threshold: float) -> dict:
+def metrics_of(
+    label: np.ndarray, score: np.ndarray, threshold: float
+) -> dict[str, float]:
     """Point-wise numbers that are right, and made-up ones for the rest."""
     flags = score > threshold
     return {
@@ -122,7 +124,7 @@ def row_of(detector: str, entity: str, seed: int | str, numbers: dict) -> dict:
         "level": "step",
         "threshold": {"kind": "quantile", "value": None, "fitted_on": "validation"},
         "validation": "none" if entity == "machine-2" else "split",
-        "protocol": "honest",
+        "protocol": "strict",
         "metrics": numbers,
     }
 
@@ -160,14 +162,17 @@ def write(
     detectors: tuple[str, ...] = (DETECTOR, "random", "zscore"),
     leaks: tuple[str, ...] = (),
     epochs: int = 8,
+    entities: tuple[str, ...] = tuple(EVENTS),
 ) -> dict[str, Any]:
     """Writes a run directory and returns its report."""
     run.mkdir(parents=True, exist_ok=True)
     generator = np.random.default_rng(7)
     report = report_of(steps, list(seeds), list(leaks))
+    report["entities"] = [e for e in report["entities"] if e["name"] in entities]
     arrays: dict[str, np.ndarray] = {}
     rows, found, history = [], [], []
-    for entity, events in EVENTS.items():
+    for entity in entities:
+        events = EVENTS[entity]
         label = np.zeros(steps, np.int8)
         for start, stop, _ in events:
             label[start:stop] = 1
@@ -190,6 +195,8 @@ def write(
         for seed in seeds:
             history += history_of(generator, entity, seed, epochs)
     report["rows"] = rows + mean_rows(rows)
+    for row in report["rows"]:
+        row["protocol"] = report["protocol"]
     (run / "report.json").write_text(json.dumps(report))
     np.savez_compressed(run / "scores.npz", **arrays)
     pd.DataFrame(found).to_csv(run / "events.csv", index=False)

@@ -1,0 +1,124 @@
+"""What a run may claim against other detectors: in a sentence, and in full."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from jaxtsad.reporting import columns, markup, rows
+from jaxtsad.reporting.markup import Number, Safe
+from jaxtsad.reporting.run import Run
+
+HEADLINE = "vus_pr"
+
+
+def lines(run: Run) -> list[str]:
+    """The claims on the main metric in a sentence or two.
+
+    Where the report claims nothing (too few entities for it), the numbers of the main
+    metric stand beside each other instead.
+
+    Args:
+        run: The run directory.
+    """
+    found = run.report.get("verdicts") or []
+    sentences = [str(claim) for claim in found if not isinstance(claim, Mapping)]
+    records = [claim for claim in found if isinstance(claim, Mapping)]
+    main = [claim for claim in records if claim.get("metric") == HEADLINE]
+    if main:
+        sentences.append(_summary(run, main))
+    elif records:
+        sentences += [
+            str(claim["sentence"]) for claim in records if "sentence" in claim
+        ]
+    return sentences or _numbers(run)
+
+
+def _summary(run: Run, claims: list[Mapping[str, Any]]) -> str:
+    """One sentence that gathers the other detectors by what is claimed of them."""
+    kinds: dict[str, list[str]] = {}
+    for claim in claims:
+        against = str(claim["against"])
+        kind = str(claim["text"]).removesuffix(f" {against}")
+        if kind == "not distinguishable":
+            kind += " from"
+        kinds.setdefault(kind, []).append(against)
+    counts = [int((claim.get("difference") or {}).get("n", 0)) for claim in claims]
+    over = f" over {max(counts)} entities" if max(counts) else ""
+    parts = [f"{kind} {_listed(names)}" for kind, names in kinds.items()]
+    return f"On {title(HEADLINE)}{over}, {run.detector} is {'; '.join(parts)}."
+
+
+def _listed(names: list[str]) -> str:
+    """Names as a list in a sentence.
+
+    Example:
+        >>> _listed(["a"]), _listed(["a", "b", "c"])
+        ('a', 'a, b and c')
+    """
+    return " and ".join([*([", ".join(names[:-1])] if names[1:] else []), names[-1]])
+
+
+def _numbers(run: Run) -> list[str]:
+    own = main_row(run, run.detector)
+    value = rows.number(own or {}, HEADLINE)
+    if own is None or math.isnan(value):
+        return []
+    others = {}
+    for name in dict.fromkeys(str(row["detector"]) for row in run.rows):
+        if name != run.detector and rows.is_trivial(name, run.detector):
+            other = rows.number(main_row(run, name) or {}, HEADLINE)
+            if not math.isnan(other):
+                others[name] = other
+    parts = [f"{run.detector} reaches {title(HEADLINE)} {value:.3f}"]
+    if rows.RANDOM in others:
+        parts.append(f"a random score {others.pop(rows.RANDOM):.3f}")
+    if others:
+        best = max(others, key=lambda name: others[name])
+        parts.append(f"the best trivial detector ({best}) {others[best]:.3f}")
+    return [_listed(parts) + "."]
+
+
+def title(key: str) -> str:
+    """A metric's name in the tables."""
+    titles = {column.key: column.title for column in columns.COLUMNS}
+    return titles.get(key, key)
+
+
+def main_row(run: Run, detector: str) -> rows.Row | None:
+    """The row that stands for a detector: macro, pooled, or its only entity's."""
+    own = [row for row in rows.to_read(run.rows) if row["detector"] == detector]
+    for name in rows.SUMMARIES:
+        row = rows.find(own, entity=name)
+        if row is not None:
+            return row
+    return own[0] if own else None
+
+
+def table(run: Run) -> Safe:
+    """All claims with the intervals behind them; nothing where there are none."""
+    found = run.report.get("verdicts") or []
+    lines = []
+    for claim in found:
+        if not isinstance(claim, Mapping) or "difference" not in claim:
+            continue
+        difference = claim["difference"]
+        mean, low, high = (
+            rows.number({"metrics": difference}, key) for key in ("mean", "low", "high")
+        )
+        lines.append(
+            [
+                title(str(claim["metric"])),
+                str(claim["text"]),
+                str(claim["against"]),
+                Number(f"{mean:+.3f}"),
+                Number(f"[{low:+.3f}, {high:+.3f}]"),
+                Number(str(difference.get("n", ""))),
+            ]
+        )
+    if not lines:
+        return Safe("")
+    heads = ["metric", "claim", "against", "difference", "95 % interval", "entities"]
+    inner = markup.table(heads, lines)
+    return markup.details(f"All {len(lines)} comparisons with other detectors", inner)
