@@ -83,7 +83,8 @@ def _chosen(
     Halves are avoided by comparing twice the positions.
     """
     step = jnp.arange(steps, dtype=starts.dtype)
-    far = jnp.iinfo(starts.dtype).max // 4
+    # Far behind every step, and small enough that sums of two doubles do not overflow.
+    far = jnp.iinfo(starts.dtype).max // 16
     starts = jnp.where(weight > 0, starts, far)
     if how == "last":
         window = jnp.searchsorted(starts + length - 1, step)
