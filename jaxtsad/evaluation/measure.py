@@ -55,6 +55,7 @@ def measure(
     flags: np.ndarray | None = None,
     *,
     vus_length: int = 100,
+    compat: bool = False,
 ) -> dict[str, float]:
     """All metrics of one recording's scores, and of its flags where given.
 
@@ -67,6 +68,7 @@ def measure(
         scores: `[T]`, higher is stranger, all finite.
         flags: `[T]` 0/1, `scores > threshold`; None leaves out what needs them.
         vus_length: Largest buffer of VUS, in steps.
+        compat: Point adjustment leaves index 0 alone, as papers' code does.
 
     Returns:
         `SCORE_KEYS`, and `FLAG_KEYS` where flags are given. A value is nan where it has
@@ -94,7 +96,7 @@ def measure(
         return found
     near = affiliation.affiliation(known, flags)
     judged = _pointwise(known, flags) | {
-        "pa_f1": point_adjusted.pa_f1(known, flags),
+        "pa_f1": point_adjusted.pa_f1(known, flags, compat=compat),
         "pa_k20_f1": pa_k.pa_k_f1(known, flags, 20),
         "pa_k_auc": pa_k.pa_k_auc(known, flags),
         "event_f1": event.composite_f1(known, flags),
