@@ -72,6 +72,7 @@ class Training:
     plateau: int = 5
     clip: float = 0.0
     members: str = "auto"
+    checkpoint_seconds: float = 30.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -156,6 +157,7 @@ class Config:
                 factor=training.factor,
                 plateau=training.plateau,
                 members=training.members,
+                checkpoint_seconds=training.checkpoint_seconds,
             ),
             threshold=self.threshold.kind,
             threshold_options=dict(self.threshold.options),

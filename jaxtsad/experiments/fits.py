@@ -16,7 +16,7 @@ from jaxtsad.experiments import console, records, toml
 from jaxtsad.experiments.config import Config
 from jaxtsad.experiments.recordings import Group
 from jaxtsad.experiments.records import Scored
-from jaxtsad.pipeline import fitting, members
+from jaxtsad.pipeline import fitting, members, parts
 from jaxtsad.pipeline.members import Fitted
 from jaxtsad.pipeline.setup import Setup
 from jaxtsad.training.checkpoints import Checkpoints
@@ -25,7 +25,7 @@ from jaxtsad.training.fit import Interrupted, Watch
 
 def _adapted(setup: Setup, protocol: protocols.Protocol) -> Setup:
     """The setup under a protocol: the paper's fits on everything and drops tails."""
-    if protocol is protocols.STRICT:
+    if not protocol.validates_on_test:
         return setup
     return dataclasses.replace(setup, validation=0.0, tail=protocol.tail)
 
@@ -101,13 +101,13 @@ def scored(
         protocol: Whether windows overlap and tails are scored.
         explain: Adds each channel's share, where the detector explains itself.
     """
+    energies: list[np.ndarray] = []
     if protocol is protocols.PAPER:
-        fitted = dataclasses.replace(
-            fitted,
-            setup=dataclasses.replace(
-                fitted.setup, score_stride=fitted.setup.window, fold="mean"
-            ),
+        energies = _training_energies(fitted, group)
+        apart = dataclasses.replace(
+            fitted.setup, score_stride=fitted.setup.window, fold="mean"
         )
+        fitted = dataclasses.replace(fitted, setup=apart)
     tested = [one for one in group.series if one.test is not None]
     pooled = fitted.setup.fit == "pooled"
     explain = explain and fitted.detector.explain is not None
@@ -122,14 +122,14 @@ def scored(
         chosen = members.subset(fitted, index)
         seeds = len(index) // len(batch)
         repeated = [one for one in batch for _ in range(seeds)]
-        parts = [
+        scaled = [
             members.test_part(chosen, i, one.name, np.asarray(one.test))
             for i, one in enumerate(repeated)
         ]
-        explained: list[Any] = [None] * len(parts)
+        explained: list[Any] = [None] * len(scaled)
         if explain:
-            explained = members.folded(chosen, parts, "explain")
-        for i, scores in enumerate(members.score(chosen, parts)):
+            explained = members.folded(chosen, scaled, "explain")
+        for i, scores in enumerate(members.score(chosen, scaled)):
             one, kept = repeated[i], len(scores)
             if not protocol.tail:
                 kept -= kept % fitted.setup.window
@@ -145,7 +145,7 @@ def scored(
                     chosen.members[i].seed,
                     scores.values[:kept],
                     None if one.labels is None else one.labels[:kept],
-                    calibration.values,
+                    energies[index[i]] if energies else calibration.values,
                     str(calibration.role),
                     shares,
                 )
@@ -153,11 +153,36 @@ def scored(
     return found
 
 
+def _training_energies(fitted: Fitted, group: Group) -> list[np.ndarray]:
+    """Per member, the scores of all steps of all training windows, overlaps and all."""
+    setup = dataclasses.replace(fitted.setup, score_stride=fitted.setup.stride)
+    all_windows = dataclasses.replace(fitted, setup=setup)
+    prepared = {
+        part.entity: part.fit
+        for part in parts.prepare(setup, [(s.name, s.train) for s in group.series])
+    }
+    pooled = setup.fit == "pooled"
+    found = []
+    for i, member in enumerate(fitted.members):
+        entities = list(prepared) if pooled else [str(member.entity)]
+        alone = members.subset(all_windows, [i])
+        energies = []
+        for name in entities:
+            scores, view = members.window_scores(alone, [prepared[name]])
+            real = np.asarray(view.weight[0]) > 0
+            energies.append(np.asarray(scores[0])[real].ravel())
+        found.append(np.concatenate(energies))
+    return found
+
+
 def smoothed(scored: Sequence[Scored], config: Config) -> list[Scored]:
     """Twins of rows averaged over a window in time, to compare smoothed with smoothed.
 
-    The squared z-score has its own (`zscore_smoothed`).
+    The squared z-score has its own (`zscore_smoothed`); under the paper protocol the
+    calibration scores have no order in time, and there are none.
     """
+    if config.evaluation.protocol == "paper":
+        return []
     width = config.window.length
 
     def smooth(values: np.ndarray) -> np.ndarray:
