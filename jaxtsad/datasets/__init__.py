@@ -1,1 +1,1 @@
-"""Published raw files to `Series` and `Samples`; generators; preprocessing; downloads."""
+"""Published files to `Series` and `Samples`; generators, preprocessing, downloads."""

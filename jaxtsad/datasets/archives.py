@@ -6,11 +6,12 @@ import contextlib
 import pathlib
 import re
 import zipfile
-import zlib
 from collections.abc import Iterator
 from typing import IO
 
 import numpy as np
+
+from jaxtsad.datasets.reading import reading
 
 MEMBER = re.compile(r"(?:.*/)?(train|test)/([^/]+)\.npy")
 
@@ -34,11 +35,8 @@ class Archive:
             paths = [*place.glob("train/*.npy"), *place.glob("test/*.npy")]
             names = [path.relative_to(place).as_posix() for path in paths]
         else:
-            try:
-                with zipfile.ZipFile(place) as file:
-                    names = file.namelist()
-            except (OSError, zipfile.BadZipFile) as error:
-                raise ValueError(f"cannot read {place}: {error}") from error
+            with reading(place), zipfile.ZipFile(place) as file:
+                names = file.namelist()
         matches = (MEMBER.fullmatch(name) for name in names)
         self.members = {match.groups(): match.string for match in matches if match}
         if not self.members:
@@ -58,12 +56,8 @@ class Archive:
         member = self.members.get((part, name))
         if member is None:
             raise ValueError(f"{self.place} holds no array {part}/{name}.npy")
-        try:
-            with self._open(member) as stream:
-                array = np.lib.format.read_array(stream, allow_pickle=False)
-        except (EOFError, OSError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-            reason = f"cannot read {member} of {self.place}: {error}"
-            raise ValueError(reason) from error
+        with reading(f"{member} of {self.place}"), self._open(member) as stream:
+            array = np.lib.format.read_array(stream, allow_pickle=False)
         if array.ndim != 2 or array.size == 0 or array.dtype.kind not in "fiub":
             raise ValueError(
                 f"{member} of {self.place} is {array.dtype} {array.shape}, expected "

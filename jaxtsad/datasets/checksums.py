@@ -7,9 +7,10 @@ import gzip
 import hashlib
 import pathlib
 import zipfile
-import zlib
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
+
+from jaxtsad.datasets.reading import reading
 
 UNPACK: Mapping[str, Callable[[bytes], bytes]] = {
     ".gz": gzip.decompress,
@@ -85,10 +86,8 @@ def unpacked(content: bytes, name: str) -> bytes:
     Raises:
         ValueError: If it cannot be unpacked.
     """
-    try:
+    with reading(name):
         return UNPACK.get(pathlib.PurePath(name).suffix, bytes)(content)
-    except (OSError, EOFError, ValueError, zlib.error) as error:
-        raise ValueError(f"{name} cannot be unpacked: {error}") from error
 
 
 def content(root: pathlib.Path, path: str) -> bytes | None:
@@ -115,8 +114,5 @@ def content(root: pathlib.Path, path: str) -> bytes | None:
 
 
 def _member(archive: pathlib.Path, name: str) -> bytes | None:
-    try:
-        with zipfile.ZipFile(archive) as file:
-            return file.read(name) if name in file.namelist() else None
-    except (OSError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(f"{name} of {archive} cannot be read: {error}") from error
+    with reading(archive), zipfile.ZipFile(archive) as file:
+        return file.read(name) if name in file.namelist() else None

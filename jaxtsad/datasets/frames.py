@@ -9,13 +9,12 @@ import io
 import lzma
 import os
 import pathlib
-import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
-import numpy as np
 import pandas as pd
+
+from jaxtsad.datasets.reading import arrays, reading
 
 OPENERS: Mapping[str, Callable[..., Any]] = {
     ".gz": gzip.open,
@@ -24,9 +23,6 @@ OPENERS: Mapping[str, Callable[..., Any]] = {
 }
 TEXT = (".csv", ".tsv", ".txt")
 BINARY = (".parquet", ".npy", ".npz")
-UNREADABLE = (EOFError, OSError, ValueError, zipfile.BadZipFile, zlib.error, csv.Error)
-"""What the readers raise on corrupt or truncated files (Unicode and parser errors are
-ValueErrors; so are Arrow's)."""
 
 
 def listed(names: Iterable[object]) -> str:
@@ -67,16 +63,13 @@ def frame(
     if suffix not in TEXT + (() if packed else BINARY):
         choices = ", ".join((*TEXT, *BINARY))
         raise ValueError(f"{path} is of unknown kind {suffix!r}, expected {choices}")
-    try:
+    with reading(path):
         if suffix in TEXT:
             table = _text(path, separator or {".tsv": "\t"}.get(suffix, ","), header)
         elif suffix == ".parquet":
             table = pd.read_parquet(path)
         else:
             table = _arrays(path, key, [name for name in beside if name])
-    except UNREADABLE as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise ValueError(f"cannot read {path}: {reason}") from error
     if table.shape[0] == 0 or table.shape[1] == 0:
         raise ValueError(f"{path} is empty, expected at least one row and one column")
     return table.set_axis([str(name) for name in table.columns], axis=1)
@@ -133,20 +126,13 @@ def _check_width(path: pathlib.Path, separator: str, width: int) -> None:
 
 
 def _arrays(path: pathlib.Path, key: str | None, beside: list[str]) -> pd.DataFrame:
-    with open(path, "rb") as file:
-        if path.suffix.lower() == ".npy":
-            arrays = {"values": np.lib.format.read_array(file, allow_pickle=False)}
-        elif not zipfile.is_zipfile(file):
-            raise ValueError("it is no archive of arrays, or a truncated one")
-        else:
-            loaded = np.load(file, allow_pickle=False)
-            arrays = {name: loaded[name] for name in loaded.files}
-    rest = [name for name in arrays if name not in beside]
+    found = arrays(path)
+    rest = [name for name in found if name not in beside]
     if key is None and len(rest) != 1:
         raise ValueError(f"it holds the arrays {listed(rest)}, choose one with key=")
-    if key is not None and key not in arrays:
-        raise ValueError(f"it has no array {key=}, choose from {listed(arrays)}")
-    values = arrays[key or rest[0]]
+    if key is not None and key not in found:
+        raise ValueError(f"it has no array {key=}, choose from {listed(found)}")
+    values = found[key or rest[0]]
     if values.ndim not in (1, 2):
         raise ValueError(f"{values.shape=}, expected [steps] or [steps, channels]")
     if values.dtype.kind not in "fiub":
@@ -155,12 +141,12 @@ def _arrays(path: pathlib.Path, key: str | None, beside: list[str]) -> pd.DataFr
     names = [f"channel_{number}" for number in range(values.shape[1])]
     table = pd.DataFrame(values, columns=names)
     for name in beside:
-        if name in arrays:
-            if arrays[name].shape != (len(values),):
+        if name in found:
+            if found[name].shape != (len(values),):
                 raise ValueError(
-                    f"array {name!r} is {arrays[name].shape}, expected ({len(values)},)"
+                    f"array {name!r} is {found[name].shape}, expected ({len(values)},)"
                 )
-            table[name] = arrays[name]
+            table[name] = found[name]
     return table
 
 

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from jaxtsad.datasets import frames, spans, tabular
+from jaxtsad.datasets.reading import reading
 from jaxtsad.types import Series
 
 PROBATION_SHARE = 0.15
@@ -74,16 +75,12 @@ def load(
 
 
 def _windows(path: pathlib.Path) -> dict[str, list[tuple[np.datetime64, ...]]]:
-    try:
+    with reading(path):
         listed = json.loads(path.read_text())
         return {
-            name: [
-                tuple(pd.Timestamp(t).to_datetime64() for t in pair) for pair in pairs
-            ]
+            name: [tuple(pd.to_datetime(pair).to_numpy()) for pair in pairs]
             for name, pairs in listed.items()
         }
-    except (ValueError, AttributeError, TypeError) as error:
-        raise ValueError(f"cannot read {path}: {error}") from error
 
 
 def _series(

@@ -47,6 +47,12 @@ class DataSet(NamedTuple):
         """Bytes of all files whose size is known."""
         return sum(file.size or 0 for file in self.files)
 
+    def __str__(self) -> str:
+        count = f"{len(self.files)} file{'s' if len(self.files) > 1 else ''}"
+        unknown = any(file.size is None for file in self.files)
+        size = f"{self.size / 1e6:.1f} MB" + (" and more" if unknown else "")
+        return f"{self.name}: {count}, {size}; licence: {', '.join(self.licences)}"
+
 
 class Check(NamedTuple):
     """What `verify` found of one file.
@@ -60,6 +66,9 @@ class Check(NamedTuple):
     path: str
     state: str
     problem: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.state}: {self.problem or self.path}"
 
 
 def listing() -> list[DataSet]:
@@ -87,7 +96,7 @@ def listing() -> list[DataSet]:
 
 def fetch(
     name: str,
-    root: str | os.PathLike[str],
+    root: str | os.PathLike[str] | None = None,
     base_url: str | None = None,
     progress: bool = True,
 ) -> list[pathlib.Path]:
@@ -95,7 +104,7 @@ def fetch(
 
     Args:
         name: One of the names in `listing()`.
-        root: The data root; made where absent.
+        root: The data root, made where absent; None: see `places.data_root`.
         base_url: Address of a mirror of the whole data root, used instead of the
             publishers' addresses.
         progress: Whether a line per file goes to the standard error stream.
@@ -107,7 +116,8 @@ def fetch(
         ConnectionError: If an address cannot be read to the end; see `download`.
         ValueError: If the name is unknown or a checksum is wrong.
     """
-    root, files = pathlib.Path(root), _find(name).files
+    files = _find(name).files
+    root = pathlib.Path(root) if root else places.data_root()
     todo = [file for file in files if _check(root, file).state != "ok"]
     for number, file in enumerate(todo, start=1):
         if progress:
@@ -120,19 +130,20 @@ def fetch(
     return [root / file.path for file in todo]
 
 
-def verify(name: str, root: str | os.PathLike[str]) -> list[Check]:
+def verify(name: str, root: str | os.PathLike[str] | None = None) -> list[Check]:
     """Compares the files of a data set with their pinned checksums.
 
     Files may lie packed or in a zip file, see `checksums.content`.
 
     Args:
         name: One of the names in `listing()`.
-        root: The data root.
+        root: The data root; None: see `places.data_root`.
 
     Raises:
         ValueError: If the name is unknown.
     """
-    return [_check(pathlib.Path(root), file) for file in _find(name).files]
+    files, place = _find(name).files, places.data_root(root)
+    return [_check(place, file) for file in files]
 
 
 def _find(name: str) -> DataSet:

@@ -119,7 +119,8 @@ def _file(folder: pathlib.Path, part: str, name: str) -> pathlib.Path:
 
 def _folder(root: str | os.PathLike[str]) -> pathlib.Path:
     base = pathlib.Path(root)
-    for folder in (base / "smd" / "ServerMachineDataset", base / "smd", base):
+    name = "ServerMachineDataset"
+    for folder in (base / "smd" / name, base / "smd", base / name, base):
         if (folder / "train").is_dir() or (folder / "test_label").is_dir():
             return folder
     raise FileNotFoundError(

@@ -14,12 +14,12 @@ import os
 import pathlib
 import re
 import zipfile
-import zlib
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from jaxtsad.datasets import frames, spans
+from jaxtsad.datasets.reading import reading
 from jaxtsad.types import Series
 
 NAME = re.compile(r"(\d+)_UCR_Anomaly_(.+)_(\d+)_(\d+)_(\d+)\.txt")
@@ -52,11 +52,9 @@ def _series(name: str, file: str, read: Callable[[], bytes]) -> Series:
     match = NAME.fullmatch(file)
     assert match is not None
     train_end, begin, end = (int(number) for number in match.groups()[2:])
-    try:
+    with reading(file):
         # A few published files hold all values on one line.
         values = np.array(read().split(), np.float64).astype(np.float32)[:, None]
-    except (ValueError, OSError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(f"cannot read {file}: {error}") from error
     if not 0 < train_end < begin <= end <= len(values):
         raise ValueError(
             f"{file} has {len(values)} values, but its name says training up to "
@@ -100,9 +98,6 @@ def _zipped(archive: pathlib.Path) -> dict[str, Callable[[], bytes]]:
 
         return read
 
-    try:
-        with zipfile.ZipFile(archive) as file:
-            members = file.namelist()
-    except (OSError, zipfile.BadZipFile) as error:
-        raise ValueError(f"cannot read {archive}: {error}") from error
+    with reading(archive), zipfile.ZipFile(archive) as file:
+        members = file.namelist()
     return {member.rsplit("/", 1)[-1]: reader(member) for member in members}

@@ -80,6 +80,7 @@ def test_verify_names_what_is_wrong_and_what_is_missing(
     mirror: str, tmp_path: pathlib.Path
 ) -> None:
     root = tmp_path / "root"
+    root.mkdir()
     assert states(root) == ["missing"] * 3
     registry.fetch("toy", root, base_url=mirror, progress=False)
     (root / "toy/data/train/a.txt").write_bytes(b"1,2\n")
@@ -165,3 +166,11 @@ def test_the_data_that_is_here_is_the_published_one(
     checks = registry.verify(name, data_root)
     assert [check.problem for check in checks if check.state == "wrong"] == []
     assert any(check.state == "ok" for check in checks)
+
+
+def test_what_is_listed_reads_as_one_line() -> None:
+    lines = [str(each) for each in registry.listing()]
+    assert "toy: 3 files, 0.0 MB; licence: public domain" in lines
+    [line] = [line for line in lines if line.startswith("psm:")]
+    assert line == "psm: 4 files, 1.0 MB and more; licence: CC BY 4.0"
+    assert str(registry.Check("a.txt", "ok")) == "ok: a.txt"
