@@ -1,0 +1,149 @@
+"""Anomalies of the telemetry generator: what is recorded while something fails."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxtsad.datasets import _analog, _commands, _telemetry
+
+VISIBLE = 0.15
+GAP = 50
+TRIES = 100
+
+
+class Situation(NamedTuple):
+    """A channel's test part as it would be recorded without any fault."""
+
+    channel: _analog.Channel
+    commands: _commands.Commands
+    steps: np.ndarray
+    background: np.ndarray
+    scale: _analog.Scale
+    clean: np.ndarray
+
+
+class Fault(NamedTuple):
+    """A fault `[start, stop)` and what is recorded meanwhile."""
+
+    kind: str
+    start: int
+    stop: int
+    values: np.ndarray
+
+
+def at(
+    rng: np.random.Generator, now: Situation, kind: str, start: int, length: int
+) -> Fault | None:
+    """A fault of a kind, or None where it would not be seen.
+
+    Faults of the response to a command begin at the next pulse.
+
+    Args:
+        rng: Source of levels, signs and spikes.
+        now: The test part without fault.
+        kind: One of `_telemetry.KINDS`.
+        start: First step.
+        length: Steps it lasts.
+    """
+    if kind in _telemetry.COMMAND and kind != "response_unprompted":
+        strongest = int(np.argmax(np.abs(now.channel.gains)))
+        pulse = np.flatnonzero(now.commands.pulses[start:, strongest])
+        if not len(pulse):
+            return None
+        start += int(pulse[0])
+    stop = start + length
+    if stop > len(now.clean):
+        return None
+    if kind in _telemetry.POINT or kind in ("frozen", "trend"):
+        values = _by_value(rng, now, kind, start, stop)
+    else:
+        values = _by_system(now, kind, start, stop)
+    seen = np.abs(values - now.clean[start:stop]).max() >= VISIBLE
+    return Fault(kind, start, stop, values) if seen else None
+
+
+def _by_value(
+    rng: np.random.Generator, now: Situation, kind: str, start: int, stop: int
+) -> np.ndarray:
+    clean, length = now.clean[start:stop], stop - start
+    sign = rng.choice([-1.0, 1.0])
+    far = sign * rng.uniform(1.2, 2.0, length) * _analog.REACH
+    if kind == "spike":
+        spiked = np.cumsum(rng.integers(4, 20, length)) - 4
+        values = clean.copy()
+        values[spiked[spiked < length]] = far[spiked < length]
+        return values
+    if kind == "level_shift":
+        return far[0] + rng.normal(0, 0.02, length)
+    if kind == "dropout":
+        return np.full(length, -1.0 if clean.mean() > -0.4 else 0.0)
+    if kind == "noise_burst":
+        spread = _analog.REACH / now.scale.half * now.channel.sd
+        return clean + 6 * spread * rng.standard_normal(length)
+    if kind == "frozen":
+        return np.full(length, now.clean[max(start - 1, 0)])
+    # A trend that stays inside the range runs towards the farther border.
+    away = -np.sign(clean.mean()) or sign
+    slope = away * rng.uniform(0.5, 0.9) * np.arange(1, length + 1) / length
+    return np.clip(clean + slope, -_analog.REACH, _analog.REACH)
+
+
+def _by_system(now: Situation, kind: str, start: int, stop: int) -> np.ndarray:
+    """Records the part again with a channel or commands that differ in the span."""
+    channel, pulses = now.channel, now.commands.pulses.copy()
+    if kind == "response_missing":
+        pulses[start:stop] = 0.0
+    elif kind == "response_unprompted":
+        strongest = int(np.argmax(np.abs(channel.gains)))
+        pulses[start:stop, strongest] = 1.0
+    elif kind == "response_inverted":
+        channel = channel._replace(gains=-channel.gains)
+    elif kind == "response_delayed":
+        channel = channel._replace(delays=3 * channel.delays)
+    else:
+        channel = channel._replace(period=channel.period // 2)
+    commands = now.commands._replace(pulses=pulses)
+    raw = _analog.measure(channel, commands, now.steps, now.background)
+    return _analog.record(channel, raw, now.scale)[start:stop]
+
+
+def draw(
+    rng: np.random.Generator,
+    now: Situation,
+    options: _telemetry.Options,
+    bounds: tuple[int, int] | None,
+) -> list[Fault]:
+    """Draws one to three disjoint, visible faults of a channel.
+
+    Args:
+        rng: Source of everything drawn.
+        now: The test part without fault.
+        options: Options of the generator.
+        bounds: Least and most steps of a fault, or None for the usual.
+    """
+    layout, steps = _telemetry.LAYOUTS[options.kind], len(now.clean)
+    kinds = _telemetry.ALLOWED[now.channel.archetype]
+    wanted = int(rng.choice([1, 2, 3], p=layout.spans))
+    faults: list[Fault] = []
+    for attempt in range(TRIES):
+        start = int(steps * rng.uniform(0.30, 0.85))
+        usual = layout.length * np.exp(1.5 * rng.standard_normal())
+        length = int(np.clip(usual, 10, 0.4 * steps))
+        if bounds is not None:
+            length = int(rng.integers(bounds[0], bounds[1] + 1))
+        kind = str(rng.choice(kinds))
+        # A level outside the range is always seen: it ends the search.
+        if attempt > TRIES // 2:
+            kind = "level_shift"
+        fault = at(rng, now, kind, start, length)
+        if fault is not None and all(_apart(fault, other) for other in faults):
+            faults.append(fault)
+        if len(faults) == wanted:
+            break
+    return sorted(faults, key=lambda fault: fault.start)
+
+
+def _apart(one: Fault, other: Fault) -> bool:
+    return one.start >= other.stop + GAP or other.start >= one.stop + GAP
