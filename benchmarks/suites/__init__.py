@@ -1,0 +1,1 @@
+"""One suite of timings per file."""
