@@ -94,12 +94,13 @@ def _accept(
 ) -> None:
     try:
         content = checksums.unpacked(part.read_bytes(), target.name)
-        actual = str(checksums.of(content, expected.kind))
+        actual = checksums.of(content, expected.kind)
+        problem = "" if actual == expected else f"got {actual}"
     except ValueError as error:
-        actual = str(error)
-    if actual != str(expected):
+        problem = str(error)
+    if problem:
         part.unlink()
         raise ValueError(
-            f"wrong checksum of {url}: got {actual}, expected {expected}; removed"
+            f"wrong checksum of {url}: {problem}, expected {expected}; removed"
         )
     part.replace(target)

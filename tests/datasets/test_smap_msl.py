@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pathlib
 import shutil
 import zipfile
@@ -207,11 +206,10 @@ def test_a_truncated_zip_file_is_one_line(root: pathlib.Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def public() -> list[Series]:
-    root = pathlib.Path(os.environ.get("JAXTSAD_DATA") or "data")
-    if not (root / "smap_msl").is_dir():
+def public(data_root: pathlib.Path) -> list[Series]:
+    if not (data_root / "smap_msl").is_dir():
         pytest.skip("the public SMAP/MSL archive is not below JAXTSAD_DATA")
-    return smap_msl.load(root, unlabelled=True)
+    return smap_msl.load(data_root, unlabelled=True)
 
 
 @pytest.mark.parametrize(

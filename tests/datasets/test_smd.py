@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import bz2
-import os
 import pathlib
 
 import numpy as np
@@ -89,11 +88,11 @@ def test_bad_files_are_one_line(root: pathlib.Path) -> None:
         smd.load(root / "smd" / "ServerMachineDataset" / "train")
 
 
-def public_root() -> pathlib.Path:
-    root = pathlib.Path(os.environ.get("JAXTSAD_DATA") or "data")
-    if not (root / "smd").is_dir():
+@pytest.fixture
+def public_root(data_root: pathlib.Path) -> pathlib.Path:
+    if not (data_root / "smd").is_dir():
         pytest.skip("the public Server Machine Dataset is not below JAXTSAD_DATA")
-    return root
+    return data_root
 
 
 def published() -> dict[str, list[int]]:
@@ -102,8 +101,8 @@ def published() -> dict[str, list[int]]:
 
 
 @pytest.mark.parametrize("machine", ["machine-1-6", "machine-2-8"])
-def test_public_machines(machine: str) -> None:
-    [one] = smd.load(public_root(), [machine])
+def test_public_machines(machine: str, public_root: pathlib.Path) -> None:
+    [one] = smd.load(public_root, [machine])
     assert one.labels is not None and one.test is not None
     numbers = [len(one.train), len(one.test), int(one.labels.sum()), len(one.kinds)]
     assert numbers == published()[machine]
@@ -114,16 +113,16 @@ def test_public_machines(machine: str) -> None:
 
 
 @pytest.mark.slow
-def test_all_public_machines() -> None:
-    series: list[Series] = smd.load(public_root())
+def test_all_public_machines(public_root: pathlib.Path) -> None:
+    series: list[Series] = smd.load(public_root)
     for one in series:
         assert one.labels is not None and one.test is not None
         numbers = [len(one.train), len(one.test), int(one.labels.sum())]
         assert [*numbers, len(one.kinds)] == published()[one.name]
 
 
-def test_public_labels() -> None:
-    labels = smd.labels(public_root())
+def test_public_labels(public_root: pathlib.Path) -> None:
+    labels = smd.labels(public_root)
     assert len(labels) == 28
     assert sum(map(len, labels.values())) == 708_420
     for name, (_, steps, anomalous, _) in published().items():
