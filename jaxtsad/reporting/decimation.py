@@ -53,30 +53,37 @@ def envelope(values: np.ndarray, buckets: int) -> tuple[np.ndarray, np.ndarray]:
     return kept, values[kept]
 
 
-def spans(events: np.ndarray, steps: int, pixels: int) -> np.ndarray:
+def spans(
+    events: np.ndarray, steps: int, pixels: int, *, share: float = 0.0
+) -> np.ndarray:
     """Snaps events to pixel columns: each is at least one wide, touching ones merge.
 
     Args:
-        events: `[E, 2]` of `[start, stop)`, in steps.
+        events: `[E, 2]` of `[start, stop)`, in steps, within the axis.
         steps: Length T of the axis in steps.
         pixels: Width of the axis in pixel columns.
+        share: Columns of which at most this share is inside events are left out; 0
+            keeps all that an event touches.
 
     Returns:
         `[E', 2]` floats in steps, E' at most `pixels` (events unchanged where every
         step has a pixel of its own).
 
     Example:
-        >>> spans(np.array([[10, 11], [12, 13], [900, 901]]), 1000, 100)
+        >>> events = np.array([[10, 11], [12, 13], [900, 910]])
+        >>> spans(events, 1000, 100)
         array([[ 10.,  20.],
                [900., 910.]])
+        >>> spans(events, 1000, 100, share=0.5)
+        array([[900., 910.]])
     """
-    events = np.asarray(events, dtype=np.float64).reshape(-1, 2)
+    events = np.asarray(events, dtype=np.int64).reshape(-1, 2)
     if steps <= pixels:
-        return events
-    flags = np.zeros(pixels + 1, dtype=bool)
-    scale = steps / pixels
-    first = np.clip(np.floor(events[:, 0] / scale), 0, pixels - 1).astype(int)
-    last = np.clip(np.ceil(events[:, 1] / scale), first + 1, pixels).astype(int)
-    for start, stop in zip(first, last, strict=True):
-        flags[start:stop] = True
-    return segments.segments(flags[:pixels]) * scale
+        return events.astype(np.float64)
+    inside = segments.flags_of(events, steps)
+    edges = np.linspace(0, steps, pixels + 1)
+    total = np.concatenate([np.zeros(1, int), np.cumsum(inside)])
+    # A step that two columns share counts for both.
+    first, last = np.floor(edges[:-1]).astype(int), np.ceil(edges[1:]).astype(int)
+    covered = (total[last] - total[first]) / (last - first)
+    return edges[segments.segments(covered > share)]

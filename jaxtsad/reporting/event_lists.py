@@ -25,13 +25,14 @@ def _true(view: View) -> Safe:
     assert view.truth is not None
     if not view.truth:
         return markup.element("p", "The series has no anomaly.", class_="note")
-    heads = ["steps", "kind", "", "delay"] + ["seeds"] * (view.seeds > 1)
+    kinds = any(event.kind for event in view.truth)
+    heads = ["steps", *["kind"] * kinds, "", "delay", *["seeds"] * (view.seeds > 1)]
     lines = []
     for event, hits in zip(view.truth[:LISTED], view.hits, strict=False):
         mark = "hit" if event.hit else "missed"
         badge = markup.element("span", mark, class_=f"badge {mark}")
         delay = Number("" if event.delay is None else f"{event.delay:,}")
-        line = [steps_of(event.start, event.stop), event.kind, badge, delay]
+        line = [steps_of(event.start, event.stop), *[event.kind] * kinds, badge, delay]
         lines.append(line + [f"{hits} of {view.seeds}"] * (view.seeds > 1))
     left = len(view.truth) - len(lines)
     note = f"{left:,} more are not listed." if left > 0 else ""

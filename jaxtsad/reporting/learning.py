@@ -40,7 +40,7 @@ def curves(history: pd.DataFrame, *, width: float = plots.WIDTH) -> Figure:
         right=1 - 0.15 / width,
         bottom=0.45 / 3.2,
         top=1 - 0.28 / 3.2,
-        hspace=0.42,
+        hspace=0.62,
         wspace=0.2,
     )
     members = list(history.groupby(["entity", "seed"], sort=False))
@@ -51,7 +51,9 @@ def curves(history: pd.DataFrame, *, width: float = plots.WIDTH) -> Figure:
             _members(main, members, name, colour, label)
     _finish(main, history, "loss")
     if len(main.lines) > 1:
-        main.legend(loc="upper right")
+        for handle in main.legend(loc="upper right").legend_handles:
+            if handle is not None:
+                handle.set_alpha(1.0)
     for place, name in enumerate(others):
         alone = place % 2 == 0 and place + 1 == len(others)
         row = slice(None) if alone else place % 2

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 WIDTH = 10.6
 LANES = 6
-POINTS = 4000
+POINTS = 7600
 
 
 @svg.styled
@@ -57,13 +57,12 @@ def series(
     figure = svg.new_figure(width, 0.2 * len(heights) + sum(heights) + 0.42)
     axes = _stack(figure, heights)
     true_spans = _within(truth, start, stop, buckets)
-    found_spans = _within(found, start, stop, buckets)
     for lane in range(lanes):
         assert values is not None
         name = names[lane] if lane < len(names) else f"channel {lane}"
         _lane(axes[lane], values[start:stop, lane], start, buckets, name)
         _shade(axes[lane], true_spans, "truth")
-    _ribbon(axes[lanes], true_spans, found_spans, rows)
+    _ribbon(axes[lanes], (found, truth)[:rows], (start, stop, buckets))
     _score(axes[lanes + 1], score[start:stop], start, buckets, threshold)
     _shade(axes[lanes + 1], true_spans, "truth")
     axes[-1].set_xlim(start, max(stop, start + 1))
@@ -74,7 +73,7 @@ def series(
 
 def _stack(figure: Figure, heights: Sequence[float]) -> list[Axes]:
     """Panels below each other, 0.2 inches apart, that share the axis of time."""
-    left, right = 0.62, 0.22
+    left, right = 0.62, 0.34
     width, height = figure.get_size_inches()
     panels: list[Axes] = []
     upper = height
@@ -90,14 +89,14 @@ def _stack(figure: Figure, heights: Sequence[float]) -> list[Axes]:
 
 
 def _within(
-    events: np.ndarray | None, start: int, stop: int, pixels: int
+    events: np.ndarray | None, start: int, stop: int, pixels: int, share: float = 0.0
 ) -> np.ndarray:
     if events is None or not len(events):
         return np.zeros((0, 2))
-    events = np.asarray(events, dtype=np.float64).reshape(-1, 2)
+    events = np.asarray(events, dtype=np.int64).reshape(-1, 2)
     events = events[(events[:, 1] > start) & (events[:, 0] < stop)]
     clipped = np.clip(events, start, stop) - start
-    return decimation.spans(clipped, stop - start, pixels) + start
+    return decimation.spans(clipped, stop - start, pixels, share=share) + start
 
 
 def _lane(
@@ -127,22 +126,26 @@ def _range_ticks(axes: Axes, values: np.ndarray) -> None:
     axes.set_ylim(low - margin, high + margin)
 
 
-def _ribbon(axes: Axes, truth: np.ndarray, found: np.ndarray, rows: int) -> None:
-    drawn = (("true", "truth", truth), ("found", "found", found))[2 - rows :]
-    for row, (_, colour, spans) in enumerate(reversed(drawn)):
-        axes.broken_barh(
-            [(left, right - left) for left, right in spans],
-            (row + 0.12, 0.76),
-            color=svg.PALETTE[colour],
-            linewidth=0,
-        )
-    axes.set_ylim(0, rows)
-    axes.set_yticks(np.arange(rows) + 0.5, [name for name, _, _ in reversed(drawn)])
-    for text, (_, colour, _) in zip(
-        axes.get_yticklabels(), reversed(drawn), strict=True
-    ):
+def _ribbon(
+    axes: Axes, rows: Sequence[np.ndarray | None], place: tuple[int, int, int]
+) -> None:
+    """Events as bars: pale where they only touch a pixel, full where they fill it."""
+    names = ("found", "true")[: len(rows)]
+    colours = ("found", "truth")[: len(rows)]
+    for row, (events, colour) in enumerate(zip(rows, colours, strict=True)):
+        for share, alpha in ((0.0, 0.4), (0.5, 1.0)):
+            axes.broken_barh(
+                [(a, b - a) for a, b in _within(events, *place, share=share)],
+                (row + 0.12, 0.76),
+                color=svg.PALETTE[colour],
+                alpha=alpha,
+                linewidth=0,
+            )
+    axes.set_ylim(0, len(rows))
+    axes.set_yticks(np.arange(len(rows)) + 0.5, names, weight="bold")
+    for text, colour in zip(axes.get_yticklabels(), colours, strict=True):
         text.set_color(svg.PALETTE[colour])
-        text.set_fontweight("bold")
+    axes.tick_params(bottom=False, labelbottom=False)
     axes.spines[:].set_visible(False)
 
 
@@ -158,16 +161,17 @@ def _score(
         axes.margins(y=0.08)
     _title(axes, "score", "score")
     if threshold is not None and np.isfinite(threshold):
-        axes.fill_between(
-            steps + start,
-            kept,
-            threshold,
-            where=kept > threshold,
-            interpolate=True,
-            color=svg.PALETTE["found"],
-            alpha=0.45,
-            linewidth=0,
-        )
+        if len(kept) == len(score):
+            axes.fill_between(
+                steps + start,
+                kept,
+                threshold,
+                where=kept > threshold,
+                interpolate=True,
+                color=svg.PALETTE["found"],
+                alpha=0.45,
+                linewidth=0,
+            )
         axes.axhline(threshold, color=svg.PALETTE["threshold"], lw=1.1, ls=(0, (4, 3)))
         axes.text(
             1.0,

@@ -5,6 +5,8 @@ import io
 import json
 import re
 import shutil
+import subprocess
+import sys
 from xml.etree import ElementTree
 
 import numpy as np
@@ -250,3 +252,11 @@ def test_samples_have_curves_and_no_time_axis(tmp_path):
     drawn = page.text(within="svg")
     assert "Precision-recall" in drawn and "found" not in drawn
     assert "machine-2 (samples)" in page.text(kind="results")
+
+
+def test_importing_loads_nothing_slow():
+    code = (
+        "import sys; from jaxtsad.reporting import run_directory; "
+        "sys.exit(any(name in sys.modules for name in ('matplotlib', 'rich', 'flax')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
