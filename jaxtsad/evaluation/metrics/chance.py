@@ -20,19 +20,9 @@ from scipy import optimize, stats
 from jaxtsad.evaluation import segments
 from jaxtsad.evaluation.metrics import inputs, pa_k
 
-KEYS = (
-    "auc_roc",
-    "auc_pr",
-    "precision",
-    "recall",
-    "f1",
-    "accuracy",
-    "pa_f1",
-    "pa_k20_f1",
-    "pa_k_auc",
-    "event_f1",
-    "delay",
-    "alarms_per_1000",
+KEYS = tuple(
+    "auc_roc auc_pr precision recall f1 accuracy pa_f1 pa_k20_f1 pa_k_auc event_f1 "
+    "delay alarms_per_1000".split()
 )
 
 
