@@ -1,0 +1,1 @@
+"""Parameters of public PyTorch checkpoints, in and out."""

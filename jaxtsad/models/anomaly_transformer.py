@@ -1,0 +1,186 @@
+"""The Anomaly Transformer: a post-norm encoder that reconstructs its window.
+
+Xu, Wu, Wang, Long, "Anomaly Transformer: Time Series Anomaly Detection with Association
+Discrepancy", ICLR 2022.
+
+Shape letters: B batch, L window length, C channels, D width, H heads, N layers.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxtsad.models.affine import Affine
+from jaxtsad.models.anomaly_attention import AnomalyAttention, Associations, Settings
+from jaxtsad.types import Array, Key, PyTree
+
+NORM_EPSILON = 1e-5
+
+
+class Output(NamedTuple):
+    """What the network gives.
+
+    Attributes:
+        reconstruction: `[B, L, C]`.
+        series: `[B, N, H, L]`, divergence whose gradient moves the series only.
+        prior: `[B, N, H, L]`, divergence whose gradient moves the prior only.
+        associations: Of every layer, or None where they were not asked for.
+    """
+
+    reconstruction: Array
+    series: Array
+    prior: Array
+    associations: Associations | None
+
+
+def positional_encoding(length: int, width: int) -> np.ndarray:
+    """Fixed sinusoidal encoding `[L, D]` of the step within the window.
+
+    Computed in float32 throughout, as the published code does.
+
+    Args:
+        length: L.
+        width: D, even.
+    """
+    step = np.arange(length, dtype=np.float32)[:, None]
+    even = np.arange(0, width, 2, dtype=np.float32)
+    angle = step * np.exp(even * np.float32(-math.log(10000.0) / width))
+    return np.stack([np.sin(angle), np.cos(angle)], axis=-1).reshape(length, width)
+
+
+def gelu(x: Array) -> Array:
+    """The exact, error-function form."""
+    return 0.5 * x * (1 + jax.lax.erf(x * math.sqrt(0.5)))
+
+
+class TokenEmbedding(nn.Module):
+    """Circular convolution over time with kernel 3, without bias.
+
+    Attributes:
+        channels: C.
+        width: D.
+    """
+
+    channels: int
+    width: int
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        """Maps `[B, L, C]` to `[B, L, D]`; the step before the first is the last."""
+        start = nn.initializers.normal(math.sqrt(2 / (3 * self.channels)))
+        kernel = self.param("kernel", start, (3, self.channels, self.width))
+        around = jnp.concatenate(
+            [jnp.roll(x, 1, axis=1), x, jnp.roll(x, -1, axis=1)], axis=-1
+        )
+        return around @ kernel.reshape(3 * self.channels, self.width)
+
+
+class EncoderLayer(nn.Module):
+    """Anomaly attention and a position-wise network, each followed by a norm.
+
+    Attributes:
+        settings: Of the attention.
+        hidden: Width of the position-wise network.
+        dropout: Share dropped in training.
+    """
+
+    settings: Settings
+    hidden: int
+    dropout: float
+
+    @nn.compact
+    def __call__(
+        self, x: Array, train: bool, associations: bool
+    ) -> tuple[Array, tuple[Array | Associations | None, ...]]:
+        """Maps `[B, L, D]` to the same; see `AnomalyAttention` for the rest."""
+        drop = nn.Dropout(self.dropout, deterministic=not train)
+        attend = AnomalyAttention(self.settings, name="attention")
+        attended, *seen = attend(x, train=train, associations=associations)
+        x = layer_norm("attention_norm")(x + drop(attended))
+        hidden = Affine(self.settings.width, self.hidden, name="expand")(x)
+        hidden = drop(gelu(hidden))
+        fed = Affine(self.hidden, self.settings.width, name="contract")(hidden)
+        return layer_norm("feedforward_norm")(x + drop(fed)), tuple(seen)
+
+
+class AnomalyTransformer(nn.Module):
+    """Reconstructs a window and reports each layer's association divergence.
+
+    Attributes:
+        settings: Of the attention.
+        channels: C.
+        layers: N.
+        hidden: Width of the position-wise networks.
+        dropout: Share dropped in training, apart from the attention's.
+    """
+
+    settings: Settings
+    channels: int
+    layers: int = 3
+    hidden: int = 512
+    dropout: float = 0.0
+
+    @nn.compact
+    def __call__(
+        self, x: Array, *, train: bool = False, associations: bool = False
+    ) -> Output:
+        """Reconstructs windows.
+
+        Args:
+            x: `[B, L, C]`.
+            train: Whether dropout is on (then with a `dropout` key).
+            associations: Whether the associations of all layers are given, too.
+        """
+        length, width = self.settings.length, self.settings.width
+        x = TokenEmbedding(self.channels, width, name="embedding")(x)
+        x = x + jnp.asarray(positional_encoding(length, width))[None]
+        x = nn.Dropout(self.dropout, deterministic=not train)(x)
+        rows = []
+        for number in range(self.layers):
+            name = f"layer_{number}"
+            layer = EncoderLayer(self.settings, self.hidden, self.dropout, name=name)
+            x, seen = layer(x, train, associations)
+            rows.append(seen)
+        x = layer_norm("norm")(x)
+        x = Affine(width, self.channels, name="projection")(x)
+        stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves, axis=1), *rows)
+        return Output(x, *stacked)
+
+
+def forward(
+    network: AnomalyTransformer,
+    params: PyTree,
+    x: Array,
+    *,
+    dropout_key: Key | None = None,
+    associations: bool = False,
+) -> Output:
+    """Applies the network.
+
+    Args:
+        network: The network.
+        params: Its parameters.
+        x: `[B, L, C]`.
+        dropout_key: Turns dropout on.
+        associations: Whether the associations of all layers are given, too.
+    """
+    rngs = {} if dropout_key is None else {"dropout": dropout_key}
+    output: Any = network.apply(
+        {"params": params},
+        x,
+        train=dropout_key is not None,
+        associations=associations,
+        rngs=rngs,
+    )
+    return output
+
+
+def layer_norm(name: str) -> nn.LayerNorm:
+    """A layer norm as PyTorch's, with the variance of centred values."""
+    return nn.LayerNorm(epsilon=NORM_EPSILON, use_fast_variance=False, name=name)
