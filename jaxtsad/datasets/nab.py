@@ -71,7 +71,8 @@ def load(
     if unknown:
         raise ValueError(f"no series {unknown}, choose from {frames.listed(paths)}")
     windows = _windows(folder / "labels" / "combined_windows.json")
-    return [_series(paths[name], windows) for name in entities or paths]
+    wanted = paths if entities is None else entities
+    return [_series(paths[name], windows) for name in wanted]
 
 
 def _windows(path: pathlib.Path) -> dict[str, list[tuple[np.datetime64, ...]]]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import collections
 import os
 import pathlib
 import sys
 import urllib.parse
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from jaxtsad.datasets import checksums, places, sources
 from jaxtsad.datasets.checksums import Checksum
 from jaxtsad.datasets.download import download
+
+STATES = ("ok", "missing", "wrong")
 
 
 class File(NamedTuple):
@@ -59,7 +63,7 @@ class Check(NamedTuple):
 
     Attributes:
         path: Below the data root.
-        state: "ok", "missing" or "wrong".
+        state: One of `STATES`.
         problem: What is wrong, with both checksums; else empty.
     """
 
@@ -144,6 +148,17 @@ def verify(name: str, root: str | os.PathLike[str] | None = None) -> list[Check]
     """
     files, place = _find(name).files, places.data_root(root)
     return [_check(place, file) for file in files]
+
+
+def summary(checks: Sequence[Check]) -> str:
+    """Counts what `verify` found.
+
+    Example:
+        >>> summary([Check("a", "ok"), Check("b", "missing"), Check("c", "ok")])
+        '2 ok, 1 missing, 0 wrong'
+    """
+    counts = collections.Counter(check.state for check in checks)
+    return ", ".join(f"{counts[state]} {state}" for state in STATES)
 
 
 def _find(name: str) -> DataSet:

@@ -57,7 +57,8 @@ def load(
     unknown = sorted(set(machines or ()) - set(known))
     if unknown:
         raise ValueError(f"no machine {unknown}, choose from {frames.listed(known)}")
-    return [_series(folder, name) for name in machines or known]
+    wanted = known if machines is None else machines
+    return [_series(folder, name) for name in wanted]
 
 
 def _series(folder: pathlib.Path, name: str) -> Series:

@@ -45,7 +45,8 @@ def load(
     unknown = sorted(set(entities or ()) - set(files))
     if unknown:
         raise ValueError(f"no series {unknown}, choose from {frames.listed(files)}")
-    return [_series(name, *files[name]) for name in entities or files]
+    wanted = files if entities is None else entities
+    return [_series(name, *files[name]) for name in wanted]
 
 
 def _series(name: str, file: str, read: Callable[[], bytes]) -> Series:
