@@ -10,11 +10,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxtsad import types
 from jaxtsad.detectors import _minimax, anomaly_transformer
 from jaxtsad.interop import anomaly_transformer as interop
 from jaxtsad.interop import checkpoints
 from jaxtsad.models.anomaly_transformer import forward
 from jaxtsad.objectives import anomaly_transformer as objectives
+from jaxtsad.ops import windows
 from jaxtsad.types import Array, Batch, PyTree, State
 from tests.golden import loading
 
@@ -70,6 +72,13 @@ def batch(values: np.ndarray) -> Batch:
         jnp.arange(count, dtype=jnp.int32),
         jnp.zeros(count),
     )
+
+
+def source(values: np.ndarray) -> windows.WindowView:
+    """Windows `[N, L, C]`, in order, as the view that validation reads."""
+    length = values.shape[1]
+    glued = types.cut_test(values.reshape(-1, values.shape[-1]))
+    return windows.view(glued, length, length)
 
 
 def keys(values: np.ndarray) -> Array:

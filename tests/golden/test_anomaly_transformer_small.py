@@ -9,13 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxtsad import types
 from jaxtsad.detectors import anomaly_transformer
 from jaxtsad.evaluation.metrics import point, point_adjusted
 from jaxtsad.evaluation.thresholds import transductive
 from jaxtsad.interop import anomaly_transformer as interop
 from jaxtsad.models.anomaly_transformer import positional_encoding
-from jaxtsad.ops import association, windows
+from jaxtsad.ops import association
 from tests.golden import anomaly_transformer as golden
 
 STEM = "anomaly_transformer_small"
@@ -125,11 +124,7 @@ def test_discrepancies_both_ways(case):
 
 def validated(case, params):
     """The detector's own validation over the fixture's batches, in order."""
-    values = case["x_val"]
-    glued = values.reshape(-1, values.shape[-1])
-    split = types.cut_test(glued)
-    length = case.config.window
-    source = windows.view(split, length, length)
+    source = golden.source(case["x_val"].reshape(-1, *case["x_val"].shape[2:]))
     validate = jax.jit(anomaly_transformer.build(case.config).validate)
     return validate(jax.random.key(0), params, source)
 
