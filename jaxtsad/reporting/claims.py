@@ -3,39 +3,39 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jaxtsad.reporting import columns, markup, rows
 from jaxtsad.reporting.markup import Number, Safe
-from jaxtsad.reporting.run import Run
 
 HEADLINE = "vus_pr"
 
 
-def lines(run: Run) -> list[str]:
+def lines(report: Mapping[str, Any], main: str) -> list[str]:
     """The claims on the main metric in a sentence or two.
 
     Where the report claims nothing (too few entities for it), the numbers of the main
     metric stand beside each other instead.
 
     Args:
-        run: The run directory.
+        report: `report.json`, of which `verdicts` and `rows` are read.
+        main: Name of the detector that the run is about.
     """
-    found = run.report.get("verdicts") or []
+    found = report.get("verdicts") or []
     sentences = [str(claim) for claim in found if not isinstance(claim, Mapping)]
     records = [claim for claim in found if isinstance(claim, Mapping)]
-    main = [claim for claim in records if claim.get("metric") == HEADLINE]
-    if main:
-        sentences.append(_summary(run, main))
+    headline = [claim for claim in records if claim.get("metric") == HEADLINE]
+    if headline:
+        sentences.append(_summary(headline, main))
     elif records:
         sentences += [
             str(claim["sentence"]) for claim in records if "sentence" in claim
         ]
-    return sentences or _numbers(run)
+    return sentences or _numbers(report["rows"], main)
 
 
-def _summary(run: Run, claims: list[Mapping[str, Any]]) -> str:
+def _summary(claims: list[Mapping[str, Any]], main: str) -> str:
     """One sentence that gathers the other detectors by what is claimed of them."""
     kinds: dict[str, list[str]] = {}
     for claim in claims:
@@ -47,7 +47,7 @@ def _summary(run: Run, claims: list[Mapping[str, Any]]) -> str:
     counts = [int((claim.get("difference") or {}).get("n", 0)) for claim in claims]
     over = f" over {max(counts)} entities" if max(counts) else ""
     parts = [f"{kind} {_listed(names)}" for kind, names in kinds.items()]
-    return f"On {title(HEADLINE)}{over}, {run.detector} is {'; '.join(parts)}."
+    return f"On {title(HEADLINE)}{over}, {main} is {'; '.join(parts)}."
 
 
 def _listed(names: list[str]) -> str:
@@ -60,18 +60,18 @@ def _listed(names: list[str]) -> str:
     return " and ".join([*([", ".join(names[:-1])] if names[1:] else []), names[-1]])
 
 
-def _numbers(run: Run) -> list[str]:
-    own = main_row(run, run.detector)
+def _numbers(found: Sequence[rows.Row], main: str) -> list[str]:
+    own = main_row(found, main)
     value = rows.number(own or {}, HEADLINE)
     if own is None or math.isnan(value):
         return []
     others = {}
-    for name in dict.fromkeys(str(row["detector"]) for row in run.rows):
-        if name != run.detector and rows.is_trivial(name, run.detector):
-            other = rows.number(main_row(run, name) or {}, HEADLINE)
+    for name in dict.fromkeys(str(row["detector"]) for row in found):
+        if name != main and rows.is_trivial(name, main):
+            other = rows.number(main_row(found, name) or {}, HEADLINE)
             if not math.isnan(other):
                 others[name] = other
-    parts = [f"{run.detector} reaches {title(HEADLINE)} {value:.3f}"]
+    parts = [f"{main} reaches {title(HEADLINE)} {value:.3f}"]
     if rows.RANDOM in others:
         parts.append(f"a random score {others.pop(rows.RANDOM):.3f}")
     if others:
@@ -86,9 +86,9 @@ def title(key: str) -> str:
     return titles.get(key, key)
 
 
-def main_row(run: Run, detector: str) -> rows.Row | None:
+def main_row(found: Sequence[rows.Row], detector: str) -> rows.Row | None:
     """The row that stands for a detector: macro, pooled, or its only entity's."""
-    own = [row for row in rows.to_read(run.rows) if row["detector"] == detector]
+    own = [row for row in rows.to_read(found) if row["detector"] == detector]
     for name in rows.SUMMARIES:
         row = rows.find(own, entity=name)
         if row is not None:
@@ -96,9 +96,9 @@ def main_row(run: Run, detector: str) -> rows.Row | None:
     return own[0] if own else None
 
 
-def table(run: Run) -> Safe:
+def table(report: Mapping[str, Any]) -> Safe:
     """All claims with the intervals behind them; nothing where there are none."""
-    found = run.report.get("verdicts") or []
+    found = report.get("verdicts") or []
     lines = []
     for claim in found:
         if not isinstance(claim, Mapping) or "difference" not in claim:

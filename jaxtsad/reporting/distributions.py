@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jaxtsad.evaluation.metrics import inputs, point, sweep
-from jaxtsad.reporting import diagnostics, plots, svg
+from jaxtsad.reporting import diagnostics, scales, svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -104,9 +104,9 @@ def histogram(
         )
     if threshold is not None and np.isfinite(threshold):
         _threshold(axes, threshold)
-    if edges[0] > 0 and plots.log_suits(everything):
-        svg.log_scale(axes.xaxis)
-    svg.log_scale(axes.yaxis)
+    if edges[0] > 0 and scales.log_suits(everything):
+        scales.log_scale(axes.xaxis)
+    scales.log_scale(axes.yaxis)
     axes.set(title="Score by label, share of each", xlabel="score")
     diagnostics.legend(figure, axes, columns=2)
     return figure
@@ -117,7 +117,7 @@ def _edges(values: np.ndarray, bins: int = 48) -> np.ndarray:
     low, high = (values.min(), values.max()) if len(values) else (0.0, 1.0)
     if low == high:
         return np.array([low - 0.5, low + 0.5])
-    if plots.log_suits(values):
+    if scales.log_suits(values):
         return np.geomspace(low, high, bins + 1)
     return np.linspace(low, high, bins + 1)
 
@@ -150,8 +150,8 @@ def by_threshold(
     ):
         style: dict[str, Any] = {"color": svg.PALETTE[colour], "linewidth": width}
         axes.plot(counts.values[place], line[place], label=name, **style)
-    if plots.log_suits(values):
-        svg.log_scale(axes.xaxis)
+    if scales.log_suits(values):
+        scales.log_scale(axes.xaxis)
     if threshold is not None and np.isfinite(threshold):
         _threshold(axes, threshold)
     axes.set_ylim(-0.02, 1.02)

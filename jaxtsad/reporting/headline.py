@@ -21,10 +21,11 @@ def build(run: Run, views: Sequence[View]) -> Safe:
         markup.element("h1", run.report.get("name") or run.path.name),
         markup.element("p", _subtitle(run), class_="subtitle"),
     ]
+    said = claims.lines(run.report, run.detector)
     pieces = [
         markup.element("header", *title),
         banner(run),
-        *(markup.element("p", line, class_="verdict") for line in claims.lines(run)),
+        *(markup.element("p", line, class_="verdict") for line in said),
         markup.element("div", *_tiles(run, views), class_="tiles"),
     ]
     return markup.join(pieces)
@@ -75,7 +76,9 @@ def _count(number: int, one: str, many: str) -> str:
 
 def _tiles(run: Run, views: Sequence[View]) -> list[Safe]:
     tiles = []
-    row, random = (claims.main_row(run, name) for name in (run.detector, rows.RANDOM))
+    row, random = (
+        claims.main_row(run.rows, name) for name in (run.detector, rows.RANDOM)
+    )
     for column in columns.COLUMNS:
         if column.key not in ("vus_pr", "auc_pr", "f1") or row is None:
             continue
@@ -120,7 +123,7 @@ def _time_tiles(run: Run) -> list[Safe]:
     tiles = []
     for name, title in (("train", "Training"), ("score", "Scoring")):
         seconds = timings.get(f"{name}_s")
-        if seconds is None:
+        if not seconds:
             continue
         speed = timings.get(f"{name}_windows_per_s")
         below = f"{speed:,.0f} windows/s" if speed else ""

@@ -121,8 +121,10 @@ def _results(run: Run) -> Safe:
     seeds = len(own - {"mean"})
     if not everything:
         return _section("Metrics", note="The test data has no labels to measure by.")
-    pieces.append(claims.table(run))
+    pieces.append(claims.table(run.report))
     note = f"Means over {seeds} seeds, their spread below. " if seeds > 1 else ""
+    if any(rows.interval(row, "vus_pr") for row in summary):
+        note += "In brackets, the 95 % interval of a mean over entities. "
     note += (
         "The best value of a column is bold. Trivial detectors stand in grey beside "
         "the run's own; a number that they reach too means little. Point-adjusted F1 "
@@ -150,7 +152,7 @@ def _bars(run: Run, single: Sequence[rows.Row]) -> Safe:
         [str(row["entity"]) for row in own],
         [rows.number(row, "vus_pr") for row in own],
         [random.get(row["entity"], float("nan")) for row in own],
-        metric="VUS-PR",
+        metric=f"VUS-PR of {run.detector}",
     )
     figure = markup.element("figure", Safe(svg.render(drawing, "VUS-PR", "bars")))
     return markup.element("div", figure, class_="scroll wide")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jaxtsad.reporting import plots, svg
+from jaxtsad.reporting import plots, scales, svg
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,7 +94,7 @@ def _finish(axes: Axes, history: pd.DataFrame, name: str) -> None:
     values = history[present].to_numpy(dtype=float)
     values = values[np.isfinite(values)]
     if len(values) and values.min() > 0 and values.max() > 30 * values.min():
-        svg.log_scale(axes.yaxis)
+        scales.log_scale(axes.yaxis)
     axes.set_title(svg.plain(name.replace("_", " ")))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     axes.set_xlabel("epoch")

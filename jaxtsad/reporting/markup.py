@@ -96,7 +96,7 @@ def _flat(values: Mapping[str, object], start: str = "") -> list[tuple[str, obje
             found.append((start + name, f"{value:,.6g}"))
         elif isinstance(value, int) and not isinstance(value, bool):
             found.append((start + name, f"{value:,}" if value >= 10_000 else value))
-        elif value is not None:
+        elif value not in (None, ""):
             found.append((start + name, value))
     return found
 

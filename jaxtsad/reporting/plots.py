@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jaxtsad.reporting import decimation, svg
+from jaxtsad.reporting import decimation, marks, scales, svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,15 +56,15 @@ def series(
     heights = [0.62 if lanes > 1 else 1.1] * lanes + [0.17 * rows, 1.35]
     figure = svg.new_figure(width, 0.2 * len(heights) + sum(heights) + 0.42)
     axes = _stack(figure, heights)
-    true_spans = _within(truth, start, stop, buckets)
+    true_spans = marks.within(truth, start, stop, buckets)
     for lane in range(lanes):
         assert values is not None
         name = names[lane] if lane < len(names) else f"channel {lane}"
         _lane(axes[lane], values[start:stop, lane], start, buckets, name)
-        _shade(axes[lane], true_spans, "truth")
-    _ribbon(axes[lanes], (found, truth)[:rows], (start, stop, buckets))
+        marks.shade(axes[lane], true_spans, "truth")
+    marks.ribbon(axes[lanes], (found, truth)[:rows], (start, stop, buckets))
     _score(axes[lanes + 1], score[start:stop], start, buckets, threshold)
-    _shade(axes[lanes + 1], true_spans, "truth")
+    marks.shade(axes[lanes + 1], true_spans, "truth")
     axes[-1].set_xlim(start, max(stop, start + 1))
     axes[-1].set_xlabel("step")
     axes[-1].xaxis.set_major_formatter(lambda step, _: f"{step:,.0f}")
@@ -86,17 +86,6 @@ def _stack(figure: Figure, heights: Sequence[float]) -> list[Axes]:
     for axes in panels[:-1]:
         axes.xaxis.set_visible(False)
     return panels
-
-
-def _within(
-    events: np.ndarray | None, start: int, stop: int, pixels: int, share: float = 0.0
-) -> np.ndarray:
-    if events is None or not len(events):
-        return np.zeros((0, 2))
-    events = np.asarray(events, dtype=np.int64).reshape(-1, 2)
-    events = events[(events[:, 1] > start) & (events[:, 0] < stop)]
-    clipped = np.clip(events, start, stop) - start
-    return decimation.spans(clipped, stop - start, pixels, share=share) + start
 
 
 def _lane(
@@ -126,37 +115,14 @@ def _range_ticks(axes: Axes, values: np.ndarray) -> None:
     axes.set_ylim(low - margin, high + margin)
 
 
-def _ribbon(
-    axes: Axes, rows: Sequence[np.ndarray | None], place: tuple[int, int, int]
-) -> None:
-    """Events as bars: pale where they only touch a pixel, full where they fill it."""
-    names = ("found", "true")[: len(rows)]
-    colours = ("found", "truth")[: len(rows)]
-    for row, (events, colour) in enumerate(zip(rows, colours, strict=True)):
-        for share, alpha in ((0.0, 0.4), (0.5, 1.0)):
-            axes.broken_barh(
-                [(a, b - a) for a, b in _within(events, *place, share=share)],
-                (row + 0.12, 0.76),
-                color=svg.PALETTE[colour],
-                alpha=alpha,
-                linewidth=0,
-            )
-    axes.set_ylim(0, len(rows))
-    axes.set_yticks(np.arange(len(rows)) + 0.5, names, weight="bold")
-    for text, colour in zip(axes.get_yticklabels(), colours, strict=True):
-        text.set_color(svg.PALETTE[colour])
-    axes.tick_params(bottom=False, labelbottom=False)
-    axes.spines[:].set_visible(False)
-
-
 def _score(
     axes: Axes, score: np.ndarray, start: int, buckets: int, threshold: float | None
 ) -> None:
     steps, kept = decimation.envelope(score, buckets)
     axes.plot(steps + start, kept, color=svg.PALETTE["score"], linewidth=0.9)
     positive = score[np.isfinite(score)]
-    if log_suits(positive) and (threshold is None or threshold > 0):
-        svg.log_scale(axes.yaxis)
+    if scales.log_suits(positive) and (threshold is None or threshold > 0):
+        scales.log_scale(axes.yaxis)
     else:
         axes.margins(y=0.08)
     _title(axes, "score", "score")
@@ -184,27 +150,3 @@ def _score(
             fontsize=8,
         )
     axes.spines["left"].set_visible(False)
-
-
-def log_suits(values: np.ndarray) -> bool:
-    """Whether positive values spread so far that a linear axis would hide most.
-
-    Example:
-        >>> log_suits(np.array([1e-4, 1e-4, 2e-4, 1.0])), log_suits(np.arange(9.0))
-        (True, False)
-    """
-    if not len(values) or values.min() <= 0:
-        return False
-    return bool(values.max() > 100 * np.median(values))
-
-
-def _shade(axes: Axes, spans: np.ndarray, colour: str) -> None:
-    axes.broken_barh(
-        [(left, right - left) for left, right in spans],
-        (0, 1),
-        transform=axes.get_xaxis_transform(),
-        color=svg.PALETTE[colour],
-        alpha=0.16,
-        linewidth=0,
-        zorder=0,
-    )

@@ -76,9 +76,10 @@ def _report(path: pathlib.Path) -> dict[str, Any]:
 
 def _found(path: pathlib.Path) -> pd.DataFrame:
     text = ("entity", "detector", "channels")
+    _existing(path)
     try:
         table = pd.read_csv(
-            _existing(path),
+            path,
             dtype={name: str for name in text},
             keep_default_na=False,
             na_values={"severity": ["", "nan"], "peak": ["", "nan"]},
@@ -86,8 +87,6 @@ def _found(path: pathlib.Path) -> pd.DataFrame:
     except pd.errors.EmptyDataError:
         return pd.DataFrame({name: [] for name in EVENT_COLUMNS})
     except (pd.errors.ParserError, UnicodeDecodeError, ValueError) as error:
-        if str(error).endswith("not a finished run"):
-            raise
         raise ValueError(f"{path} is not a table of events: {error}") from None
     missing = [name for name in EVENT_COLUMNS if name not in table.columns]
     if missing:
@@ -117,9 +116,8 @@ def _history(path: pathlib.Path) -> pd.DataFrame:
 
 
 def _open(path: pathlib.Path) -> Any:
+    _existing(path)
     try:
-        return np.load(_existing(path), allow_pickle=False)
+        return np.load(path, allow_pickle=False)
     except (zipfile.BadZipFile, OSError, EOFError, ValueError) as error:
-        if str(error).endswith("not a finished run"):
-            raise
         raise ValueError(f"{path} is not an archive of arrays: {error}") from None

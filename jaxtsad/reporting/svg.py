@@ -92,15 +92,6 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height))
 
 
-def log_scale(axis: Any) -> None:
-    """Makes a matplotlib axis logarithmic, its labels free of mathematical type."""
-    from matplotlib.ticker import NullFormatter
-
-    axis.axes.set(**{f"{axis.axis_name}scale": "log"})
-    axis.set_major_formatter(lambda value, _: f"{value:g}")
-    axis.set_minor_formatter(NullFormatter())
-
-
 def render(figure: Figure, label: str, prefix: str = "p") -> str:
     """Draws a figure as one `<svg>` element.
 

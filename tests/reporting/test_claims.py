@@ -1,18 +1,11 @@
 from __future__ import annotations
 
-import pathlib
-
-import pandas as pd
-
 from jaxtsad.reporting import claims
-from jaxtsad.reporting.run import Run
 from tests.reporting import pages
 
 
-def run(**report):
-    report.setdefault("rows", [])
-    nothing = pd.DataFrame()
-    return Run(pathlib.Path("x"), {"main": "mine", **report}, nothing, nothing, {}, {})
+def lines(rows=(), verdicts=()):
+    return claims.lines({"rows": rows, "verdicts": verdicts}, "mine")
 
 
 def claim(against, text, metric="vus_pr", low=0.1):
@@ -35,7 +28,7 @@ def row(detector, value, entity="a"):
 
 
 def test_claims_on_the_main_metric_become_one_sentence():
-    made = run(
+    made = lines(
         verdicts=[
             claim("random", "better than random"),
             claim("pca", "not distinguishable"),
@@ -44,14 +37,14 @@ def test_claims_on_the_main_metric_become_one_sentence():
             claim("random", "worse than random", metric="delay"),
         ]
     )
-    assert claims.lines(made) == [
+    assert made == [
         "On VUS-PR over 7 entities, mine is better than random and zscore; not "
         "distinguishable from pca; worse than knn."
     ]
 
 
 def test_without_claims_the_numbers_stand_beside_each_other():
-    made = run(
+    made = lines(
         rows=[
             row("mine", 0.5),
             row("random", 0.1),
@@ -61,29 +54,29 @@ def test_without_claims_the_numbers_stand_beside_each_other():
             row("mine", 0.55, "macro"),
         ]
     )
-    assert claims.lines(made) == [
+    assert made == [
         "mine reaches VUS-PR 0.550, a random score 0.100 and the best trivial detector "
         "(pca) 0.450."
     ]
 
 
 def test_nothing_is_claimed_of_nothing():
-    assert claims.lines(run()) == []
-    assert claims.lines(run(rows=[row("mine", None)])) == []
-    assert claims.table(run()) == ""
+    assert lines() == []
+    assert lines(rows=[row("mine", None)]) == []
+    assert claims.table({}) == ""
 
 
 def test_sentences_are_taken_as_they_are():
-    assert claims.lines(run(verdicts=["It works."])) == ["It works."]
+    assert lines(verdicts=["It works."]) == ["It works."]
 
 
 def test_the_table_has_every_claim_with_its_interval():
-    made = run(
-        verdicts=[
+    made = {
+        "verdicts": [
             claim("<pca>", "better than <pca>"),
             claim("x", "not distinguishable", metric="delay", low=None),
         ]
-    )
+    }
     page = pages.Page(claims.table(made))
     text = page.text(within="td")
     assert "better than <pca>" in text and "[+0.100, +0.300]" in text
