@@ -247,20 +247,27 @@ def _data_list(options: argparse.Namespace) -> None:
     del options
     from jaxtsad.datasets import registry
 
-    for line in registry.listing():
-        print(line)
+    for data_set in registry.listing():
+        print(data_set)
 
 
 def _data_fetch(options: argparse.Namespace) -> None:
     from jaxtsad.datasets import registry
 
-    print(registry.fetch(options.name, options.data_root or "data"))
+    for path in registry.fetch(options.name, options.data_root):
+        print(path)
 
 
 def _data_verify(options: argparse.Namespace) -> None:
     from jaxtsad.datasets import registry
 
-    print(registry.verify(options.name, options.data_root or "data"))
+    checks = registry.verify(options.name, options.data_root)
+    for check in checks:
+        if check.state != "ok":
+            print(check)
+    print(registry.summary(checks))
+    if any(check.state == "wrong" for check in checks):
+        raise ValueError(f"{options.name} does not match its checksums")
 
 
 def _detectors(options: argparse.Namespace) -> None:

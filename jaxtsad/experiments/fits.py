@@ -186,7 +186,8 @@ def smoothed(scored: Sequence[Scored], config: Config) -> list[Scored]:
     width = config.window.length
 
     def smooth(values: np.ndarray) -> np.ndarray:
-        return smoothing.moving_average(values, width, centered=True)
+        wide = smoothing.moving_average(values, width, centered=True)
+        return wide.astype(np.float32)
 
     return [
         one._replace(

@@ -80,18 +80,18 @@ def rows(
         own = [one for one in judged if one.scored.entity == entity]
         if own[0].scored.label is None:
             continue
-        found += _entity_rows(own, main)
+        found += _entity_rows(own, main, protocol.compat)
     labelled = [row["entity"] for row in found]
     if len(set(labelled)) > 1:
         found += _macro_rows(found)
-        found += _pooled_rows(judged, main)
+        found += _pooled_rows(judged, main, protocol.compat)
     for row in found:
         row["level"], row["protocol"] = "step", protocol.name
         row.setdefault("validation", validation.get(row["entity"], ""))
     return found
 
 
-def _entity_rows(own: Sequence[Judged], main: str) -> Rows:
+def _entity_rows(own: Sequence[Judged], main: str, compat: bool) -> Rows:
     label = own[0].scored.label
     assert label is not None
     found: Rows = []
@@ -102,7 +102,9 @@ def _entity_rows(own: Sequence[Judged], main: str) -> Rows:
                 "entity": one.scored.entity,
                 "seed": one.scored.seed,
                 "threshold": _threshold(one.threshold),
-                "metrics": measure.measure(label, one.scored.score, one.flags),
+                "metrics": measure.measure(
+                    label, one.scored.score, one.flags, compat=compat
+                ),
             }
         )
     found += _seed_means(found)
@@ -184,7 +186,7 @@ def _macro_rows(found: Rows) -> Rows:
     return macro
 
 
-def _pooled_rows(judged: Sequence[Judged], main: str) -> Rows:
+def _pooled_rows(judged: Sequence[Judged], main: str, compat: bool) -> Rows:
     """All entities' steps as one series, scores in units of severity."""
     labelled = [one for one in judged if one.scored.label is not None]
     groups: dict[tuple[str, int], list[Judged]] = {}
@@ -200,7 +202,7 @@ def _pooled_rows(judged: Sequence[Judged], main: str) -> Rows:
         flags = np.concatenate([one.flags for one in own])
         if name == main:
             share = float(flags.mean())
-        metrics = measure.measure(label, score, flags)
+        metrics = measure.measure(label, score, flags, compat=compat)
         found.append(
             {"detector": name, "entity": "pooled", "seed": seed, "metrics": metrics}
         )

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from jaxtsad.datasets import catalog, gluing, places
+from jaxtsad.datasets import catalog, gluing, places, smap_msl
 from jaxtsad.experiments.config import Config
 from jaxtsad.types import Series
 
@@ -48,7 +48,9 @@ def load(config: Config) -> list[Series]:
     if data.channels:
         series = [_selected(one, data.channels) for one in series]
     if data.fit == "glued":
-        series = [gluing.glue([one for one in series if one.labels is not None])]
+        unlabelled = [one.name for one in series if one.labels is None]
+        drop = [*unlabelled, *smap_msl.DROPPED_BY_PAPERS]
+        series = [gluing.glue(series, drop=drop)]
     return series
 
 

@@ -51,10 +51,11 @@ def run(
         Interrupted: On Ctrl-C, after saving a checkpoint.
     """
     folder = pathlib.Path(out)
-    _begin(folder, config, resume)
+    _check(folder, config, resume)
     terminal = terminal or Console(quiet=True)
     protocol = protocols.PROTOCOLS[config.evaluation.protocol]
     series = recordings.load(config)
+    records.write_text(folder / CONFIG, toml.dump(config))
     groups = recordings.groups(series)
     fitted, scored, timings = [], [], _Timings()
     for group in groups:
@@ -89,9 +90,8 @@ def run(
     return made
 
 
-def _begin(folder: pathlib.Path, config: Config, resume: bool) -> None:
-    """Claims the run directory, or checks that it is this run's."""
-    text = toml.dump(config)
+def _check(folder: pathlib.Path, config: Config, resume: bool) -> None:
+    """Refuses a run directory that is another run's, or none to resume."""
     there = folder / CONFIG
     if there.exists():
         if not resume:
@@ -99,12 +99,11 @@ def _begin(folder: pathlib.Path, config: Config, resume: bool) -> None:
                 f"{str(folder)!r} holds a run already; go on with --resume or name "
                 "another --out"
             )
-        if there.read_text() != text:
+        if there.read_text() != toml.dump(config):
             raise ValueError(f"{str(there)!r} is of another experiment than this one")
         return
     if resume:
         raise ValueError(f"{str(folder)!r} holds no run to resume")
-    records.write_text(there, text)
 
 
 def _save_models(

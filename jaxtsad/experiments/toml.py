@@ -30,9 +30,7 @@ def load(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Config:
     except FileNotFoundError:
         raise ValueError(f"there is no config file {str(path)!r}") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ValueError(
-            f"config {str(path)!r} is not readable TOML: {error}"
-        ) from None
+        raise ValueError(f"config {str(path)!r} is no readable TOML: {error}") from None
     for key, value in _pairs(overrides):
         _put(tree, key, value)
     return parse(tree)

@@ -1,0 +1,72 @@
+"""Configs: unknown keys are fatal, overrides are dotted, and TOML comes back."""
+
+from __future__ import annotations
+
+import pathlib
+import tomllib
+
+import pytest
+
+from jaxtsad.datasets import places
+from jaxtsad.experiments import config, toml
+
+CONFIGS = sorted(places.bundled("configs").glob("*.toml"))
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_bundled_config_is_valid_and_comes_back(path: pathlib.Path) -> None:
+    read = toml.load(path)
+    assert toml.parse(tomllib.loads(toml.dump(read))) == read
+    header = path.read_text().split("name =")[0]
+    assert "Command: " in header and "Cost: " in header
+
+
+def test_overrides() -> None:
+    path = places.bundled("configs", "pca_smap.toml")
+    flags = [
+        "--training.seeds",
+        "[1, 2]",
+        "--window.length=20",
+        "--data.dataset",
+        "msl",
+    ]
+    flags += ["--detector.options.variance", "0.5", "--data.entities", "P-1"]
+    read = toml.load(path, flags)
+    assert read.training.seeds == (1, 2) and read.window.length == 20
+    assert read.data.dataset == "msl" and read.data.entities == ("P-1",)
+    assert read.detector.options == {"variance": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("tree", "message"),
+    [
+        ({"trainig": {}}, "trainig is no config key"),
+        ({"training": {"epoch": 3}}, "training.epoch is no config key"),
+        ({"training": {"epochs": 3.5}}, "training.epochs=3.5 must be of type int"),
+        ({"training": {"epochs": True}}, "must be of type int"),
+        ({"training": 3}, "training=3 must be a table"),
+        ({"training": {"seeds": []}}, "at least one seed"),
+        ({"data": {"fit": "glued"}}, "only under"),
+        ({"evaluation": {"protocol": "fair"}}, "strict, paper"),
+        ({"detector": {"name": "magic"}}, "the choices are"),
+        ({"detector": {"options": {"depth": 1}}}, "depth=1 is no option"),
+        ({"threshold": {"options": {"p": 1}}}, "no option 'p'"),
+        ({"window": {"fold": "sum"}}, "fold='sum'"),
+    ],
+)
+def test_bad_configs_are_refused(tree: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        toml.parse(tree)
+
+
+def test_files_that_are_no_config(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(ValueError, match="no config file"):
+        toml.load(tmp_path / "none.toml")
+    (tmp_path / "bad.toml").write_text("[training\n")
+    with pytest.raises(ValueError, match="readable TOML"):
+        toml.load(tmp_path / "bad.toml")
+    (tmp_path / "good.toml").write_text("")
+    for flags in (["training.epochs", "3"], ["--training.epochs"]):
+        with pytest.raises(ValueError, match=r"override|needs a value"):
+            toml.load(tmp_path / "good.toml", flags)
+    assert toml.load(tmp_path / "good.toml") == config.Config()

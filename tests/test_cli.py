@@ -1,0 +1,125 @@
+"""The command line: what it does, and exit code 2 with one line on bad input."""
+
+from __future__ import annotations
+
+import pathlib
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from jaxtsad import cli
+from tests.detectors.test_contract import sines
+from tests.experiments import layout
+
+
+@pytest.fixture
+def recording(tmp_path: pathlib.Path) -> pathlib.Path:
+    table = pd.DataFrame(sines(200, 2), columns=["flow", "heat"])
+    table.insert(0, "time", pd.date_range("2024-01-01", periods=200, freq="min"))
+    table.to_csv(tmp_path / "train.csv", index=False)
+    table.loc[120:122, "heat"] += 9.0
+    table.to_csv(tmp_path / "test.csv", index=False)
+    return tmp_path
+
+
+def test_fit_score_and_events(recording: pathlib.Path) -> None:
+    where = ["--time-column", "time"]
+    model, train = str(recording / "model"), str(recording / "train.csv")
+    fit = ["fit", train, "--detector", "pca", "--window", "10", "--out", model]
+    assert cli.main([*fit, *where, "--option", "variance=0.8"]) == 0
+    data, out = str(recording / "test.csv"), str(recording / "scores.csv")
+    assert cli.main(["score", model, data, "--out", out, *where]) == 0
+    scores = pd.read_csv(out)
+    assert len(scores) == 200 and abs(int(scores["score"].argmax()) - 121) <= 10
+    assert cli.main(["events", model, data, "--out", out, *where]) == 0
+    events = pd.read_csv(out)
+    strongest = events.iloc[events["severity"].argmax()]
+    assert strongest["start"] <= 122 and strongest["stop"] > 120
+    assert strongest["channels"].startswith("heat")
+
+
+def test_run_and_evaluate(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture
+) -> None:
+    data = layout.write(tmp_path / "data", 3)
+    config = tmp_path / "mine.toml"
+    config.write_text('[detector]\nname = "zscore"\n[data]\ndataset = "smap"\n')
+    out = str(tmp_path / "run")
+    run = ["run", str(config), "--out", out, "--data-root", str(data)]
+    flags = ["--window.length", "12", "--evaluation.baselines", '["pca"]']
+    assert cli.main([*run, *flags]) == 0
+    assert "A-1: true events" in capsys.readouterr().out
+    assert cli.main(["evaluate", out, "--threshold", "iqr"]) == 0
+    assert "report.html" in capsys.readouterr().out
+
+
+def test_detectors_are_listed(capsys: pytest.CaptureFixture) -> None:
+    assert cli.main(["detectors"]) == 0
+    told = capsys.readouterr().out
+    assert "anomaly_transformer: " in told and "variance = 0.9" in told
+
+
+BAD = [
+    (["run", "no_such.toml"], "bundled ones are"),
+    (["run"], "name a config"),
+    (["run", "pca_smap", "--training.epoch", "3"], "training.epoch is no config key"),
+    (["run", "pca_smap", "--training.epochs", "many"], "must be of type int"),
+    (["run", "pca_smap", "--detector.name", "magic"], "the choices are"),
+    (["run", "pca_smap", "--threshold.kind", "magic"], "magic"),
+    (["run", "pca_smap", "--data.fit", "glued"], "only under"),
+    (["run", "pca_smap", "--data-root", "nowhere"], "nowhere"),
+    (["evaluate", "nowhere"], "nowhere"),
+    (["score", "nowhere", "train.csv", "--out", "s.csv"], "no saved detector"),
+    (["fit", "none.csv", "--detector", "pca", "--out", "m"], "none.csv"),
+    (["fit", "train.csv", "--detector", "pca", "--out", "m"], "time"),
+    (
+        ["fit", "train.csv", "--detector", "pca", "--out", "m", "--label-column", "y"],
+        "y",
+    ),
+    (["data", "fetch", "no_such_set"], "no_such_set"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD, ids=lambda v: str(v)[:48])
+def test_bad_input_exits_2_with_one_line(
+    arguments: list[str],
+    message: str,
+    recording: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    monkeypatch.chdir(recording)
+    before = sorted(recording.iterdir())
+    assert cli.main(arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("jaxtsad: ") and error.count("\n") == 1
+    assert message in error and "Traceback" not in error
+    assert sorted(recording.iterdir()) == before, "something was left half written"
+
+
+def test_a_full_disk_leaves_nothing_behind(
+    recording: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    """Writing fails as on a full disk; the old files stay as they were."""
+    monkeypatch.chdir(recording)
+    where = ["--time-column", "time", "--window", "10", "--out", "model"]
+    fit = ["fit", "train.csv", "--detector", "zscore", *where]
+    assert cli.main(fit) == 0
+    kept = (recording / "model" / "model.safetensors").read_bytes()
+
+    def full(self: pathlib.Path, data: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pathlib.Path, "write_bytes", full)
+    assert cli.main(fit) == 2
+    assert "No space left on device" in capsys.readouterr().err
+    assert (recording / "model" / "model.safetensors").read_bytes() == kept
+    assert {path.name for path in recording.iterdir()} == {
+        "model",
+        "test.csv",
+        "train.csv",
+    }
+    assert np.isfinite(pd.read_csv("train.csv")["heat"]).all()
