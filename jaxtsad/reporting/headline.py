@@ -37,7 +37,7 @@ def banner(run: Run) -> Safe:
     if not leaks:
         return Safe("")
     title = f"These numbers leak: protocol {protocol_name(run)}"
-    words = "Test data or labels were used where a deployed detector has none:"
+    words = "Where they depart from a fair test:"
     return markup.element(
         "div",
         markup.element("strong", title),

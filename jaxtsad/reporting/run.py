@@ -126,18 +126,20 @@ class Run:
     def values(self, entity: str, steps: int) -> np.ndarray | None:
         """Plotted channels `[T, K]` of an entity, or None where there are none.
 
+        A protocol may leave the last steps unscored; they are not drawn either.
+
         Raises:
-            ValueError: If there are not as many steps as scores.
+            ValueError: If there are fewer steps than scores.
         """
         values = self._array(f"{entity}/values", optional=True)
         if values.ndim != 2:
             return None
-        if len(values) != steps:
+        if len(values) < steps:
             where = self.path / "scores.npz"
             raise ValueError(
                 f"{where}: {entity}/values has {len(values)} steps, its scores {steps}"
             )
-        return values
+        return values[:steps]
 
     def threshold(self, entity: str, detector: str, seed: int) -> float | None:
         """Fitted threshold of one member, or None where there is no single number."""

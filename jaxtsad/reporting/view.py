@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -88,7 +89,7 @@ def look(run: Run, entity: str) -> View | None:
     truth, hits = None, []
     found = by_seed[0].copy()
     if scored.label is not None:
-        events = events or segments.segments(scored.label).tolist()
+        events = _scored(events, steps) or segments.segments(scored.label).tolist()
         truth = matching.truths(events, spans_of(found))
         looked = [matching.truths(events, spans_of(each)) for each in by_seed]
         hits = [sum(event.hit for event in same) for same in zip(*looked, strict=True)]
@@ -106,6 +107,15 @@ def look(run: Run, entity: str) -> View | None:
         found,
         run.level,
     )
+
+
+def _scored(events: Sequence[Sequence[Any]], steps: int) -> list[tuple[Any, ...]]:
+    """True events as far as they were scored."""
+    return [
+        (start, min(stop, steps), *kind)
+        for start, stop, *kind in events
+        if start < steps
+    ]
 
 
 def _check(run: Run, entity: str, spans: np.ndarray, steps: int) -> None:

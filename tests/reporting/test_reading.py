@@ -109,6 +109,19 @@ def test_arrays_that_do_not_fit_are_named(folder, arrays, words):
     run.close()
 
 
+def test_steps_that_were_not_scored_are_not_shown(folder):
+    changed(folder, score=np.zeros(230), label=np.r_[np.zeros(200), np.ones(30)])
+    text = (folder / "events.csv").read_text().splitlines()
+    (folder / "events.csv").write_text(text[0] + "\n")
+    run = reading.read(folder)
+    seen = view.look(run, "machine-2")
+    assert seen.values.shape == (230, 3)
+    assert [(e.start, e.stop, e.kind) for e in seen.truth] == [
+        (200, 230, "level shift")
+    ]
+    run.close()
+
+
 def test_an_array_of_another_name_is_refused(folder):
     np.savez(folder / "scores.npz", **{"pca/x/score": np.zeros(3)})
     with pytest.raises(ValueError, match="entity/detector/seed/score"):
