@@ -11,6 +11,7 @@ from jaxtsad.datasets import _analog, _commands, _telemetry
 VISIBLE = 0.15
 GAP = 50
 TRIES = 100
+PLACES = (0.30, 0.85)
 
 
 class Situation(NamedTuple):
@@ -38,7 +39,7 @@ def at(
 ) -> Fault | None:
     """A fault of a kind, or None where it would not be seen.
 
-    Faults of the response to a command begin at the next pulse.
+    Faults of the response to a command begin at the next pulse that shows them.
 
     Args:
         rng: Source of levels, signs and spikes.
@@ -47,21 +48,22 @@ def at(
         start: First step.
         length: Steps it lasts.
     """
+    starts = [start]
     if kind in _telemetry.COMMAND and kind != "response_unprompted":
         strongest = int(np.argmax(np.abs(now.channel.gains)))
-        pulse = np.flatnonzero(now.commands.pulses[start:, strongest])
-        if not len(pulse):
-            return None
-        start += int(pulse[0])
-    stop = start + length
-    if stop > len(now.clean):
-        return None
-    if kind in _telemetry.POINT or kind in ("frozen", "trend"):
-        values = _by_value(rng, now, kind, start, stop)
-    else:
-        values = _by_system(now, kind, start, stop)
-    seen = np.abs(values - now.clean[start:stop]).max() >= VISIBLE
-    return Fault(kind, start, stop, values) if seen else None
+        rises = np.diff(now.commands.pulses[:, strongest], prepend=0.0) > 0
+        starts = [step for step in np.flatnonzero(rises).tolist() if step >= start]
+    for first in starts:
+        stop = first + length
+        if stop > len(now.clean):
+            break
+        if kind in _telemetry.POINT or kind in ("frozen", "trend"):
+            values = _by_value(rng, now, kind, first, stop)
+        else:
+            values = _by_system(now, kind, first, stop)
+        if np.abs(values - now.clean[first:stop]).max() >= VISIBLE:
+            return Fault(kind, first, stop, values)
+    return None
 
 
 def _by_value(
@@ -128,7 +130,7 @@ def draw(
     wanted = int(rng.choice([1, 2, 3], p=layout.spans))
     faults: list[Fault] = []
     for attempt in range(TRIES):
-        start = int(steps * rng.uniform(0.30, 0.85))
+        start = int(steps * rng.uniform(*PLACES))
         usual = layout.length * np.exp(1.5 * rng.standard_normal())
         length = int(np.clip(usual, 10, 0.4 * steps))
         if bounds is not None:
@@ -138,7 +140,9 @@ def draw(
         if attempt > TRIES // 2:
             kind = "level_shift"
         fault = at(rng, now, kind, start, length)
-        if fault is not None and all(_apart(fault, other) for other in faults):
+        if fault is None or fault.start > PLACES[1] * steps:
+            continue
+        if all(_apart(fault, other) for other in faults):
             faults.append(fault)
         if len(faults) == wanted:
             break

@@ -31,6 +31,7 @@ Part = _generated.Part
 TaxonomyOptions = _taxonomy.Options
 TelemetryOptions = _telemetry.Options
 TYPE_CODES = {**_generated.CODES, **_telemetry.CODES}
+TELEMETRY_KINDS = _telemetry.KINDS
 
 DEMO_SEED = 6
 
