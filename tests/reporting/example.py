@@ -53,7 +53,7 @@ def report_of(steps: int, seeds: list[int], leaks: list[str]) -> dict[str, Any]:
                 "name": name,
                 "steps": steps,
                 "channels": ["pressure", "flow <script>", "motor current"],
-                "events": [list(event) for event in events],
+                "events": [list(event) for event in events if event[0] < steps],
             }
             for name, events in EVENTS.items()
         ],

@@ -139,10 +139,10 @@ def test_events_stand_beside_the_truth(honest):
         and event["detector"] == example.DETECTOR
         and event["seed"] == "0"
     ]
-    truth = example.EVENTS["machine-1"]
+    truth = [event for event in example.EVENTS["machine-1"] if event[0] < 1200]
     alarms = sum(not any(overlap(event, true) for true in truth) for event in own)
     hits = sum(any(overlap(event, true) for event in own) for true in truth)
-    outcome = f"{hits} of 3 events found, {alarms} false alarm"
+    outcome = f"{hits} of 2 events found, {alarms} false alarm"
     assert outcome in page.text(kind="outcome")
     worst = max(own, key=lambda event: float(event["severity"]))
     assert f"{float(worst['severity']):.2f}" in lists
