@@ -24,21 +24,24 @@ class Affine(nn.Module):
         size: Size of the input.
         features: Size of the output.
         start: Constant start of the bias; None draws it like the kernel.
+        held: Whether the bias gets no gradient.
     """
 
     size: int
     features: int
     start: float | None = None
+    held: bool = False
 
     def setup(self) -> None:
         """Draws the parameters."""
         shape = (self.size, self.features)
         self.kernel = self.param("kernel", uniform_init, shape, self.size)
         if self.start is None:
-            self.bias = self.param("bias", uniform_init, shape[1:], self.size)
+            bias = self.param("bias", uniform_init, shape[1:], self.size)
         else:
             constant = nn.initializers.constant(self.start)
-            self.bias = self.param("bias", constant, shape[1:])
+            bias = self.param("bias", constant, shape[1:])
+        self.bias = jax.lax.stop_gradient(bias) if self.held else bias
 
     def __call__(self, x: Array) -> Array:
         """Maps `[..., size]` to `[..., features]`."""

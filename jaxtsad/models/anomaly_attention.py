@@ -89,7 +89,9 @@ class AnomalyAttention(nn.Module):
         """Names the maps; what makes sigma is called `sigma` or `rho`, nothing else."""
         length, width, heads, prior_param = self.settings[:4]
         self.query = Affine(width, width)
-        self.key = Affine(width, width)
+        # A constant added to a row of scores changes no softmax: the gradient of the
+        # key's bias is 0, and Adam would turn its rounding errors into full steps.
+        self.key = Affine(width, width, held=True)
         self.value = Affine(width, width)
         self.output = Affine(width, width)
         self.drop = nn.Dropout(self.settings.dropout)
