@@ -9,7 +9,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from jaxtsad.reporting import matching, tables
+from jaxtsad.reporting import claims, matching, tables
 
 MOST_ENTITIES = 6
 MOST_EVENTS = 12
@@ -26,9 +26,8 @@ def show(report: Mapping[str, Any], terminal: Console) -> None:
         terminal.print(f"[bold red]leaks:[/] {leak}")
     for note in report["notes"]:
         terminal.print(note, style="dim")
-    for verdict in report["verdicts"]:
-        if "sentence" in verdict:
-            terminal.print(verdict["sentence"])
+    for line in claims.lines(report, report["main"]):
+        terminal.print(line)
 
 
 def _events(
