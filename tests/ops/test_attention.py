@@ -1,0 +1,182 @@
+"""Anomaly attention: the fast implementation against the readable one."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxtsad.ops import association, attention
+
+B, L, H, K = 2, 12, 3, 4
+PAIRS = [(way, way) for way in association.DIRECTIONS] + [("forward", "reverse")]
+SETTINGS = [
+    (epsilon, *pair) for epsilon, pair in itertools.product(association.EPSILONS, PAIRS)
+]
+
+
+def inputs(seed: int = 0, sharpness: float = 2.0) -> tuple[jax.Array, ...]:
+    rng = np.random.default_rng(seed)
+    query, key, value = rng.normal(size=(3, B, L, H, K)).astype(np.float32)
+    raw = rng.normal(size=(B, H, L)).astype(np.float32)
+    sigma = association.dynamic_sigma(jnp.asarray(raw))
+    return jnp.asarray(sharpness * query), jnp.asarray(key), jnp.asarray(value), sigma
+
+
+def weights(seed: int = 9) -> attention.Attended:
+    """A cotangent: every output counts, each entry differently."""
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=(B, L, H, K)).astype(np.float32)
+    series, prior = rng.normal(size=(2, B, H, L)).astype(np.float32)
+    return attention.Attended(values, series, prior)
+
+
+@functools.cache
+def compiled(implementation: str, epsilon: str, series: str, prior: str):
+    """Outputs and the gradient of their weighted sum."""
+
+    def total(args, count):
+        out = attention.anomaly_attention(
+            *args,
+            epsilon=epsilon,
+            series_direction=series,
+            prior_direction=prior,
+            implementation=implementation,
+        )
+        parts = jax.tree.map(lambda x, w: (x * w).sum(), out, count)
+        return sum(parts), out
+
+    return jax.jit(jax.grad(total, has_aux=True))
+
+
+def assert_same(found, expected, rtol=1e-5, atol=1e-5):
+    jax.tree.map(
+        functools.partial(np.testing.assert_allclose, rtol=rtol, atol=atol),
+        found,
+        expected,
+    )
+
+
+@pytest.mark.parametrize(("epsilon", "series", "prior"), SETTINGS)
+def test_fused_is_the_reference_and_so_is_its_gradient(epsilon, series, prior):
+    setting = (epsilon, series, prior)
+    for args in (inputs(), inputs(1, sharpness=12.0)):
+        grads, out = compiled("fused", *setting)(args, weights())
+        expected_grads, expected = compiled("reference", *setting)(args, weights())
+        assert_same(out, expected)
+        scale = max(float(jnp.abs(g).max()) for g in expected_grads)
+        assert_same(grads, expected_grads, rtol=1e-4, atol=1e-6 * max(scale, 10))
+
+
+def test_auto_is_one_of_the_two():
+    out = attention.anomaly_attention(*inputs())
+    _, expected = compiled("fused", "additive", "symmetric", "symmetric")(
+        inputs(), weights()
+    )
+    assert_same(out, expected)
+
+
+@pytest.mark.parametrize("implementation", ["reference", "fused"])
+def test_each_divergence_moves_its_own_side_only(implementation):
+    zero = jax.tree.map(jnp.zeros_like, weights())
+    run = compiled(implementation, "additive", "symmetric", "symmetric")
+    ones = jnp.ones((B, H, L))
+    by_series, out = run(inputs(), zero._replace(series=ones))
+    by_prior, _ = run(inputs(), zero._replace(prior=ones))
+    np.testing.assert_array_equal(out.series, out.prior)
+    assert all(jnp.abs(grad).max() > 0 for grad in (*by_series[:2], by_prior[3]))
+    for grad in (by_series[2], by_series[3], *by_prior[:3]):
+        np.testing.assert_array_equal(grad, 0)
+
+
+@pytest.mark.parametrize("implementation", ["reference", "fused"])
+def test_both_slopes_are_of_one_function(implementation):
+    """With S and P free, the two gradients are those of the same divergence."""
+    zero = jax.tree.map(jnp.zeros_like, weights())
+    run = compiled(implementation, "additive", "symmetric", "symmetric")
+    ones = jnp.ones((B, H, L))
+    query, key, value, sigma = inputs()
+
+    def divergence(query, key, sigma):
+        series = association.series(query, key)
+        return association.divergence(series, association.prior(sigma)).sum()
+
+    expected = jax.jit(jax.grad(divergence, argnums=(0, 1, 2)))(query, key, sigma)
+    args = (query, key, value, sigma)
+    by_series, _ = run(args, zero._replace(series=ones))
+    by_prior, _ = run(args, zero._replace(prior=ones))
+    found = (*by_series[:2], by_prior[3])
+    assert_same(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_gradient_of_one_output_needs_no_other():
+    args = inputs()
+    for pick in range(3):
+
+        def one(args, implementation, pick=pick):
+            out = attention.anomaly_attention(*args, implementation=implementation)
+            return out[pick].sum()
+
+        grads = [
+            jax.jit(jax.grad(functools.partial(one, implementation=name)))(args)
+            for name in ("fused", "reference")
+        ]
+        assert_same(*grads, rtol=1e-4, atol=1e-5)
+
+
+def test_extreme_widths_and_scores_stay_finite():
+    query, key, value, _ = inputs(2, sharpness=200.0)
+    for sigma in (1.1e-5, 2.00003, 33.0):
+        args = (query, key, value, jnp.full((B, H, L), sigma))
+        for epsilon in association.EPSILONS:
+            found = compiled("fused", epsilon, "symmetric", "symmetric")(
+                args, weights()
+            )
+            assert all(jnp.isfinite(x).all() for x in jax.tree.leaves(found))
+
+
+def test_members_under_vmap():
+    many = [jnp.stack(pair) for pair in zip(inputs(), inputs(1), strict=True)]
+
+    def total(*args):
+        out = attention.anomaly_attention(*args, implementation="fused")
+        return out.values.sum() + out.series.sum() - out.prior.sum()
+
+    grad = jax.grad(total, argnums=(0, 1, 2, 3))
+    found = jax.jit(jax.vmap(grad))(*many)
+    for member in range(2):
+        alone = jax.jit(grad)(*(x[member] for x in many))
+        assert_same([x[member] for x in found], list(alone))
+
+
+def test_divergences_are_float32_below_it_too():
+    args = [x.astype(jnp.bfloat16) for x in inputs()[:3]]
+    out = attention.anomaly_attention(*args, inputs()[3], implementation="fused")
+    assert out.values.dtype == jnp.bfloat16
+    assert out.series.dtype == out.prior.dtype == jnp.float32
+    exact = attention.anomaly_attention(*inputs(), implementation="reference")
+    np.testing.assert_allclose(out.series, exact.series, rtol=0.1, atol=0.1)
+
+
+@pytest.mark.parametrize("seen", [True, False])
+def test_mask_drops_from_the_mixture_and_if_asked_from_the_divergence(seen):
+    args = inputs()
+    mask = jnp.zeros((B, H, L, L)).at[..., 0].set(2.0)
+    out = attention.anomaly_attention(*args, mask=mask, mask_divergence=seen)
+    plain = attention.anomaly_attention(*args, implementation="reference")
+    series = association.series(*args[:2])
+    first = 2 * series[..., 0].swapaxes(1, 2)[..., None] * args[2][:, :1]
+    assert_same(out.values, first)
+    assert np.allclose(out.series, plain.series) is not seen
+
+
+@pytest.mark.parametrize(
+    "option", ["epsilon", "series_direction", "prior_direction", "implementation"]
+)
+def test_unknown_choices_are_refused(option):
+    with pytest.raises(ValueError, match=f"{option}='sideways' is not one of"):
+        attention.anomaly_attention(*inputs(), **{option: "sideways"})
