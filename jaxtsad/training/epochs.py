@@ -122,7 +122,7 @@ def evaluate(measure: Measure, batch_size: int) -> Callable[..., Metrics]:
 
         count = steps(source, batch_size)
         sums = jax.lax.map(summed, jnp.arange(count, dtype=jnp.int32))
-        sums = {name: value.sum() for name, value in sums.items()}
+        sums = {name: value.sum(axis=0) for name, value in sums.items()}
         weight = sums.pop("weight")
         return {name: value / weight for name, value in sums.items()}
 

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxtsad.training import fleet, plan
+from jaxtsad.training import fleet, plan, sharding
 from jaxtsad.training.checkpoints import Checkpoints
 from jaxtsad.types import Array, Clock, Detector, Key, Metrics, PyTree, State
 
@@ -75,7 +75,7 @@ class _Programs(NamedTuple):
 
 
 @functools.lru_cache(maxsize=32)
-def _programs(detector: Detector, members: int, choice: str) -> _Programs:
+def _programs(detector: Detector, members: int, choice: str, devices: int) -> _Programs:
     def advance(
         active: Array, key: Key, state: State, source: Any, clock: Clock
     ) -> tuple[State, Metrics]:
@@ -93,7 +93,7 @@ def _programs(detector: Detector, members: int, choice: str) -> _Programs:
         return jax.tree.map(functools.partial(jnp.where, improved), new, old)
 
     def lift(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
-        return jax.jit(fleet.each(function, members, choice), **options)
+        return jax.jit(fleet.each(function, members, choice, devices), **options)
 
     validate = None if detector.validate is None else lift(detector.validate)
     return _Programs(
@@ -136,13 +136,18 @@ def fit(
         ValueError: If a checkpoint cannot be written or is of another model.
     """
     watch = watch or Watch()
+    real = fleet.members_of(sources)
+    devices = sharding.devices_for(real)
+    keys, sources = sharding.place((keys, sources), devices)
     members = fleet.members_of(sources)
-    programs = _programs(detector, members, plan.members)
+    programs = _programs(detector, members, plan.members, devices)
     loop = _Loop(detector, programs, sources, plan, keys, members, watch, checkpoints)
+    loop.progress.active[real:] = False
     if validations is not None and detector.validate is not None:
-        loop.validations = validations
-        loop.validated = np.ones(members, bool) if validated is None else validated
-    return loop.run()
+        loop.validations = sharding.place(validations, devices)
+        given = np.ones(real, bool) if validated is None else validated
+        loop.validated[:real] = given
+    return loop.run(real)
 
 
 class _Loop:
@@ -161,10 +166,12 @@ class _Loop:
     ) -> None:
         self.detector, self.programs, self.sources = detector, programs, sources
         self.plan, self.keys, self.members = plan_, keys, members
+        self.real = members
         self.watch, self.checkpoints = watch, checkpoints
         self.validations: Any = None
         self.validated = np.zeros(members, bool)
         steps = detector.steps(fleet.member(sources, 0))
+        self.solved_on_host = steps == 0 and detector.refresh is not None
         self.steps = steps if plan_.epochs else 0
         self.progress = plan.begin(members)
         self.epoch, self.first, self.stretch = 0, 0, 1
@@ -176,21 +183,25 @@ class _Loop:
             split[:, i] for i in range(4)
         )
 
-    def run(self) -> Result:
+    def run(self, real: int) -> Result:
+        self.real = real
         self.start()
         if self.steps:
             while self.epoch < self.plan.epochs and self.progress.active.any():
                 self.run_epoch()
             self.save()
-        return Result(
-            self.best, self.progress, self.compile_s, self.train_s, self.trained
+        best, progress = jax.tree.map(
+            lambda leaf: leaf[:real], (self.best, self.progress)
         )
+        return Result(best, progress, self.compile_s, self.train_s, self.trained)
 
     def start(self) -> None:
         began = time.perf_counter()
         self.state = jax.block_until_ready(
             self.programs.init(self.init_keys, self.sources)
         )
+        if self.solved_on_host:
+            self.refresh()
         self.best = jax.tree.map(jnp.copy, self.state.model)
         if not self.steps:
             self.compile_s = time.perf_counter() - began
@@ -247,7 +258,7 @@ class _Loop:
                 self.steps,
                 self.plan.epochs,
                 int(self.progress.active.sum()),
-                self.members,
+                self.real,
             )
         )
 

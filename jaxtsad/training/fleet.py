@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxtsad.training import sharding
 from jaxtsad.types import PyTree, View
 
 
@@ -74,18 +75,24 @@ def how(choice: str) -> str:
     return "map" if jax.default_backend() == "cpu" else "vmap"
 
 
-def each(function: Callable[..., Any], members: int, choice: str) -> Callable[..., Any]:
+def each(
+    function: Callable[..., Any], members: int, choice: str, devices: int = 1
+) -> Callable[..., Any]:
     """Lifts a function of one member to stacked members.
 
     Args:
         function: Function of arrays without the member axis.
-        members: Number of members M.
+        members: Number of members M, a multiple of `devices`.
         choice: `vmap`, `map` or `auto`.
+        devices: Devices that the members are laid over (see `sharding.place`).
 
     Returns:
         The function of arrays with a leading axis `[M]`. One member alone is run
         without a batch axis, so that it costs nothing.
     """
+    if devices > 1:
+        own = each(function, members // devices, choice)
+        return sharding.spread(own, devices)
     if members == 1:
 
         def alone(*stacked: Any) -> Any:

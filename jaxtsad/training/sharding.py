@@ -1,0 +1,64 @@
+"""Members laid over all devices: an embarrassingly parallel axis.
+
+Members are padded to a multiple of the devices by repeating the first; the copies are
+inactive, and cut off again at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from jaxtsad.types import PyTree
+
+AXIS = "members"
+
+
+def devices_for(members: int) -> int:
+    """How many devices share the members: all, but none would be left idle."""
+    return min(members, jax.device_count())
+
+
+def mesh(devices: int) -> Mesh:
+    """The first `devices` devices along one axis."""
+    return Mesh(jax.devices()[:devices], (AXIS,))
+
+
+def place(tree: PyTree, devices: int) -> PyTree:
+    """Pads stacked members to a multiple of the devices and lays them over these.
+
+    Args:
+        tree: Arrays stacked `[M, ...]`.
+        devices: Number of devices D.
+
+    Returns:
+        Arrays `[ceil(M / D) * D, ...]`, sharded over the first axis; for one device
+        the tree itself.
+    """
+    if devices == 1:
+        return tree
+    sharding = NamedSharding(mesh(devices), PartitionSpec(AXIS))
+
+    def padded(leaf: Any) -> Any:
+        leaf = jnp.asarray(leaf)
+        missing = -leaf.shape[0] % devices
+        if missing:
+            copies = jnp.repeat(leaf[:1], missing, axis=0)
+            leaf = jnp.concatenate([leaf, copies])
+        return jax.device_put(leaf, sharding)
+
+    return jax.tree.map(padded, tree)
+
+
+def spread(function: Callable[..., Any], devices: int) -> Callable[..., Any]:
+    """Runs a function of stacked members on each device's own members."""
+    if devices == 1:
+        return function
+    spec = PartitionSpec(AXIS)
+    return jax.shard_map(
+        function, mesh=mesh(devices), in_specs=spec, out_specs=spec, check_vma=False
+    )
