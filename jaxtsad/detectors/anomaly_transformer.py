@@ -143,7 +143,16 @@ class Config:
             raise ValueError(f"width={self.width} must be even")
 
 
-TINY = Config(window=8, channels=3, width=8, heads=2, layers=2, hidden=8, batch_size=16)
+TINY = Config(
+    window=8,
+    channels=3,
+    width=8,
+    heads=2,
+    layers=2,
+    hidden=8,
+    temperature=0.1,
+    batch_size=16,
+)
 
 
 @functools.lru_cache(maxsize=64)

@@ -22,9 +22,9 @@ def bucket(count: int) -> int:
 
     Example:
         >>> [bucket(n) for n in (1, 70, 1000, 5000)]
-        [64, 96, 1024, 6144]
+        [256, 256, 1024, 6144]
     """
-    size = 64
+    size = 256
     while size < count:
         if size * 3 // 2 >= count:
             return size * 3 // 2
