@@ -1,1 +1,1 @@
-"""Timings of the library, by suite."""
+"""Timings of the library, by suite: `python -m benchmarks`."""

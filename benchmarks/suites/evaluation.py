@@ -14,11 +14,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxtsad.evaluation import measure, segments
+from benchmarks.options import Options, Row
+from jaxtsad.evaluation import measure as measures
+from jaxtsad.evaluation import segments
 from jaxtsad.evaluation.metrics import affiliation, vus
 from jaxtsad.evaluation.thresholds import dynamic, pot
 
 SIZES = (10_000, 100_000, 1_000_000)
+SMOKE = (2_500,)
 EVENT = 50
 STEPS_PER_EVENT = 2500
 
@@ -43,10 +46,22 @@ def recording(steps: int, seed: int = 0) -> Recording:
 CASES: dict[str, Callable[[Recording], Any]] = {
     "vus_pr, length 100": lambda data: vus.vus(data.labels, data.scores, length=100),
     "affiliation": lambda data: affiliation.affiliation(data.labels, data.flags),
-    "all metrics": lambda data: measure.measure(*data),
+    "all metrics": lambda data: measures.measure(*data),
     "dynamic threshold": lambda data: dynamic.transductive_dynamic(data.scores),
     "peaks over threshold": lambda data: pot.value(data.scores),
 }
+
+
+def measure(options: Options) -> list[Row]:
+    """Times every case, at one short length where `quick`.
+
+    Raises:
+        ValueError: If an option is given that this suite has no use for.
+    """
+    for name in ("detector", "members", "against"):
+        if getattr(options, name) is not None:
+            raise ValueError(f"the suite evaluation has no option {name}")
+    return run(SMOKE, repeats=1) if options.quick else run()
 
 
 def run(

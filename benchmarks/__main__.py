@@ -1,0 +1,99 @@
+"""The command line: `python -m benchmarks`."""
+
+from __future__ import annotations
+
+import argparse
+import pathlib
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from benchmarks import options as options_
+from benchmarks import results, suites, tables
+
+BAD_INPUT = 2
+REFUSED = 3
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measures a suite, prints a table and writes the results.
+
+    Returns:
+        0; 2 on bad input; 3 where a ratio was refused.
+    """
+    asked = parser().parse_args(arguments)
+    if not asked.quick:
+        _without_cache()
+    folder, rows = folder_of(asked), []
+    try:
+        for row in suites.module(asked.suite).measure(options_of(asked)):
+            rows.append(row)
+            if folder is not None and "refused" not in row:
+                print(f"written to {results.write([row], folder)}")
+    except ValueError as error:
+        print(f"benchmarks: {error}", file=sys.stderr)
+        return BAD_INPUT
+    tables.show([row for row in rows if "refused" not in row])
+    refused = [row for row in rows if "refused" in row]
+    for row in refused:
+        print(f"no ratio for {row['case']}: {row['refused']}", file=sys.stderr)
+    return REFUSED if refused else 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The flags."""
+    made = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    add = made.add_argument
+    add("--suite", default="detectors", choices=suites.available())
+    add("--detector", metavar="NAME", help="only this detector")
+    add("--against", choices=("torch",), help="compare to eager PyTorch on the CPU")
+    for flag in options_.SIZES:
+        add(f"--{flag}", type=int, metavar="N", help="default: the detector's own")
+    add("--members", type=_counts, metavar="N,N", help="fleet sizes")
+    add("--runs", type=int, default=5, help="timed runs per case (%(default)s)")
+    add("--seconds", type=float, default=3.0, help="of a run, at least (%(default)s)")
+    add("--batches", type=int, default=32, help="distinct batches (%(default)s)")
+    add("--quick", action="store_true", help="smoke sizes; written only with --out")
+    add("--out", type=pathlib.Path, metavar="DIR", help="default: benchmarks/results")
+    return made
+
+
+def options_of(asked: argparse.Namespace) -> options_.Options:
+    """What the suite is told."""
+    given: dict[str, Any] = {
+        field: getattr(asked, flag)
+        for flag, field in options_.SIZES.items()
+        if getattr(asked, flag) is not None
+    }
+    made = options_.Options(
+        detector=asked.detector,
+        sizes=given,
+        members=asked.members,
+        against=asked.against,
+        runs=asked.runs,
+        seconds=asked.seconds,
+        batches=asked.batches,
+    )
+    return options_.smoke(made) if asked.quick else made
+
+
+def folder_of(asked: argparse.Namespace) -> pathlib.Path | None:
+    """Where results go; smoke sizes never land among the real ones by themselves."""
+    if asked.out is not None:
+        return asked.out
+    return None if asked.quick else results.FOLDER
+
+
+def _without_cache() -> None:
+    """Compile times are those of compiling, not of reading an earlier result."""
+    import jax
+
+    jax.config.update("jax_enable_compilation_cache", False)
+
+
+def _counts(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(","))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
