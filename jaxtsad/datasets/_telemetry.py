@@ -142,7 +142,7 @@ PRESETS: Mapping[str, Options] = {
         resolution=2.0**-10,
         command_periods=(180, 360),
         pulse=(20, 30),
-        dwell=(150, 400),
+        dwell=(60, 150),
     ),
 }
 
