@@ -92,7 +92,12 @@ def _without_cache() -> None:
 
 
 def _counts(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split(","))
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} must be whole numbers with commas between, such as 1,8,28"
+        ) from None
 
 
 if __name__ == "__main__":

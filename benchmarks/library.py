@@ -41,6 +41,9 @@ class Case:
         self.batch_size, self.seconds, self.members = batch_size, seconds, members
         self.count = fleet.members_of(sources)
         self.steps = detector.steps(fleet.member(sources, 0))
+        # An epoch that is no pass over the data, an agent's, counts its steps.
+        a_pass = self.steps * batch_size == sources.size
+        self.each = batch_size if a_pass else 1
 
     @property
     def keys(self) -> Key:
@@ -103,8 +106,8 @@ class _Watched:
             )
         except fit.Interrupted:
             self.compile_s = self.ready - began
-            each = case.sources.size / case.steps
-            self.work = Work(self.steps * each * case.count, self.last - self.ready)
+            windows = self.steps * case.each * case.count
+            self.work = Work(windows, self.last - self.ready)
         else:
             raise ValueError("training diverged on the made-up data: nothing to time")
 

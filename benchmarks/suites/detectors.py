@@ -75,7 +75,7 @@ def alone(name: str, options: Options) -> Row:
     options.show(case)
     mark = memory.begin()
     batch = batch_of(config)
-    data = sources.recordings(config, batch * options.batches)
+    data = sources.stacked(config, batch * options.batches)
     detector = detectors.module(name).build(config)
     ours = library.Case(detector, data, batch, options.seconds)
     train, score = timed(ours, options)
@@ -112,7 +112,7 @@ def compared(name: str, options: Options) -> Iterator[Row]:
     """Measures one detector against its PyTorch implementation."""
     config = config_of(name, options)
     batch = batch_of(config)
-    data = sources.recordings(config, batch * options.batches)
+    data = sources.stacked(config, batch * options.batches)
     detector = detectors.module(name).build(config)
     ours = library.Case(detector, data, batch, options.seconds)
     theirs = torch_side.Case(name, config, data, batch, options.seconds)

@@ -53,7 +53,7 @@ def measured(
     case = f"{alone.case_of(name, config)}, {count} members, {way}"
     options.show(case)
     batch = alone.batch_of(config)
-    data = sources.recordings(config, batch * options.batches, count)
+    data = sources.stacked(config, batch * options.batches, count)
     detector = detectors.module(name).build(config)
     ours = library.Case(detector, data, batch, options.seconds, way)
     train, score = alone.timed(ours, options)

@@ -39,7 +39,7 @@ def compared(name: str, config: Any, count: int, options: Options) -> Iterator[R
     """One fleet against PyTorch models in a loop."""
     batch = alone.batch_of(config)
     detector = detectors.module(name).build(config)
-    data = sources.recordings(config, batch * options.batches, count)
+    data = sources.stacked(config, batch * options.batches, count)
     ours = library.Case(detector, data, batch, options.seconds)
     theirs = torch_side.Case(name, config, data, batch, options.seconds)
     case = f"{alone.case_of(name, config)}, {count} members"

@@ -16,7 +16,7 @@ WINDOWS = 32
 @pytest.fixture(scope="module", params=["zscore", "lstm_vae"])
 def case(request):
     module = detectors.module(request.param)
-    data = sources.recordings(module.TINY, WINDOWS, MEMBERS)
+    data = sources.stacked(module.TINY, WINDOWS, MEMBERS)
     return library.Case(module.build(module.TINY), data, 16, seconds=0.05)
 
 
@@ -65,7 +65,7 @@ def test_scoring_counts_the_windows_of_all_calls(case, monkeypatch):
 
 def test_training_that_diverges_is_not_timed():
     module = detectors.module("lstm_vae")
-    data = sources.recordings(module.TINY, WINDOWS, MEMBERS)
+    data = sources.stacked(module.TINY, WINDOWS, MEMBERS)
     lost = data.with_arrays(values=data.values.at[:].set(float("nan")))
     case = library.Case(module.build(module.TINY), lost, 16, seconds=60.0)
     with pytest.raises(ValueError, match="training diverged"):

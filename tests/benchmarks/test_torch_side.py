@@ -12,7 +12,7 @@ from jaxtsad import detectors  # noqa: E402
 @pytest.fixture(scope="module", params=torch_side.available())
 def case(request):
     config = detectors.module(request.param).TINY
-    data = sources.recordings(config, 2 * config.batch_size, members=2)
+    data = sources.stacked(config, 2 * config.batch_size, members=2)
     before = torch.get_num_threads()
     made = torch_side.Case(request.param, config, data, config.batch_size, 0.01)
     yield made
