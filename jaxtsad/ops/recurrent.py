@@ -92,7 +92,7 @@ def lstm(
     initial: Carry | None = None,
     mask: Array | None = None,
     *,
-    unroll: int | None = None,
+    unroll: int = 1,
     implementation: Implementation | None = None,
 ) -> tuple[Array, Carry]:
     """Runs one layer over the steps of a batch of windows.
@@ -103,7 +103,7 @@ def lstm(
         initial: State before the first step; None for zeros.
         mask: `[B, L]`, 1 where a step is real; a padded step holds the state. None
             where all are.
-        unroll: Steps per iteration of the loop; None chooses (see `recurrent_scan`).
+        unroll: Steps per iteration of the loop (see `recurrent_scan`).
         implementation: `scan`, or `cudnn` on a GPU (never under `vmap`, no mask); None
             is `scan`.
 
@@ -134,7 +134,7 @@ def repeated(
     length: int,
     initial: Carry | None = None,
     *,
-    unroll: int | None = None,
+    unroll: int = 1,
     implementation: Implementation | None = None,
 ) -> tuple[Array, Carry]:
     """Runs one layer on the same input at every step, as decoders of a code do.
@@ -146,7 +146,7 @@ def repeated(
         inputs: `[B, C]`.
         length: Number of steps L.
         initial: State before the first step; None for zeros.
-        unroll: Steps per iteration of the loop; None chooses.
+        unroll: Steps per iteration of the loop.
         implementation: As for `lstm`.
 
     Returns:
@@ -175,7 +175,7 @@ def stack(
     initial: Sequence[Carry] | None = None,
     mask: Array | None = None,
     *,
-    unroll: int | None = None,
+    unroll: int = 1,
     implementation: Implementation | None = None,
 ) -> tuple[Array, tuple[Carry, ...]]:
     """Runs layers on top of each other.
@@ -207,11 +207,10 @@ def _scanned(
     initial: Carry,
     kept: Array | None,
     length: int,
-    unroll: int | None,
+    unroll: int,
 ) -> tuple[Array, Carry]:
-    chosen = recurrent_scan.default_unroll(length) if unroll is None else unroll
     outputs, last = recurrent_scan.lstm(
-        length, min(chosen, length), tuple(weights), inputs, tuple(initial), kept
+        length, min(unroll, length), tuple(weights), inputs, tuple(initial), kept
     )
     return jnp.swapaxes(outputs, 0, 1), Carry(*last)
 

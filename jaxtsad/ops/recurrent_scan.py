@@ -1,35 +1,42 @@
-"""The LSTM recurrence as a scan with its own backward pass.
+"""The LSTM recurrence as a loop with its own backward pass.
 
 Automatic differentiation of a scan accumulates the weight gradients at every step and
-keeps what it needs in many small arrays. Here the products with the inputs are taken
-for all steps at once before the scan, the four gates share one product and one `tanh`
-per step, and the gradients of all weights are one product over all steps after the
-reverse scan. Time is the leading axis throughout. Shape letters: L steps, B windows,
-C inputs, H units.
+copies what it keeps in and out of the loop. Here the products with the inputs are taken
+for all steps at once before the loop, the four gates share one product and one `tanh`
+per step and overwrite what drove them, the backward loop overwrites the gates' slopes
+by their gradients, and the gradients of all weights are one product over all steps
+after it. On two CPU cores (32 windows of 10 steps, 128 units) a training step takes 0.6
+of the time it takes with a differentiated scan. A rolled loop is the default: unrolled
+it is no faster there and takes up to three times as long to compile.
+
+Time is the leading axis throughout. Shape letters: L steps, B windows, C inputs, H
+units.
 """
 
 from __future__ import annotations
 
 import functools
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
 
-from jaxtsad.types import Array, PyTree
+from jaxtsad.types import Array
 
 Weights: TypeAlias = tuple[Array, Array, Array]
 Carry: TypeAlias = tuple[Array, Array]
 
-UNROLLED = 16
 
+class _Kept(NamedTuple):
+    """What the backward pass needs; `gates` are [L, B, 4H] before their affine map."""
 
-def default_unroll(length: int) -> int:
-    """Steps per iteration: all of a short window, else one.
-
-    Unrolling saves copies in and out of the loop but compiles in proportion.
-    """
-    return length if length <= UNROLLED else 1
+    weights: Weights
+    inputs: Array
+    initial: Carry
+    mask: Array | None
+    hidden: Array
+    memory: Array
+    gates: Array
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
@@ -39,7 +46,7 @@ def lstm(
     weights: Weights,
     inputs: Array,
     initial: Carry,
-    kept: Array | None,
+    mask: Array | None,
 ) -> tuple[Array, Carry]:
     """Runs one layer.
 
@@ -49,12 +56,12 @@ def lstm(
         weights: `input [C, 4H]`, `hidden [H, 4H]`, `bias [4H]`.
         inputs: `[L, B, C]`, or `[B, C]` for the same input at every step.
         initial: Hidden and memory state `[B, H]` before the first step.
-        kept: `[L, B]`, 0 where a step holds the state; None for no such step.
+        mask: `[L, B]`, 0 where a step holds the state; None for no such step.
 
     Returns:
         The outputs `[L, B, H]` and the last hidden and memory state.
     """
-    return _forward(length, unroll, weights, inputs, initial, kept)[0]
+    return _forward(length, unroll, weights, inputs, initial, mask)[0]
 
 
 def _forward(
@@ -63,104 +70,119 @@ def _forward(
     weights: Weights,
     inputs: Array,
     initial: Carry,
-    kept: Array | None,
-) -> tuple[tuple[Array, Carry], PyTree]:
-    into, hidden_weights, bias = weights
-    units = hidden_weights.shape[0]
+    mask: Array | None,
+) -> tuple[tuple[Array, Carry], _Kept]:
+    into, across, bias = weights
+    rows, units = initial[0].shape
     drive = inputs @ into + jnp.expand_dims(bias, tuple(range(inputs.ndim - 1)))
+    constant = inputs.ndim == 2
     slope = _slope(units, drive.dtype)[None]
 
-    def step(carry: Carry, xs: tuple) -> tuple[Carry, tuple]:
-        hidden, memory = carry
-        here, keep = xs
-        here = drive if here is None else here
-        # sigmoid(x) = (1 + tanh(x / 2)) / 2: one tanh serves all four gates
-        gates = jnp.tanh(slope * (here + hidden @ hidden_weights))
-        gates = _held(slope * gates + (1 - slope))
-        i, f, g, o = jnp.split(gates, 4, axis=-1)
-        new_memory = _held(f * memory + i * g)
-        squashed = _held(jnp.tanh(new_memory))
-        new_hidden = o * squashed
-        if keep is not None:
-            new_memory = jnp.where(keep[:, None] > 0, new_memory, memory)
-            new_hidden = jnp.where(keep[:, None] > 0, new_hidden, hidden)
-        new_hidden = _held(new_hidden)
-        return (new_hidden, new_memory), (new_hidden, new_memory, gates, squashed)
+    def body(step: Array, carry: tuple) -> tuple:
+        hidden, memory, gates, *kept = carry
+        here = drive if constant else _at(gates, step)
+        squashed = jnp.tanh(slope * (here + hidden @ across))
+        i, f, g, o = _opened(squashed)
+        new_memory = f * memory + i * g
+        new_hidden = o * jnp.tanh(new_memory)
+        if mask is not None:
+            real = _at(mask, step)[:, None] > 0
+            new_memory = jnp.where(real, new_memory, memory)
+            new_hidden = jnp.where(real, new_hidden, hidden)
+        new = (new_hidden, new_memory)
+        updates = zip((gates, *kept), (squashed, *new), strict=True)
+        return (*new, *(_put(all_, one, step) for all_, one in updates))
 
-    steps = (drive if inputs.ndim == 3 else None, kept)
-    last, saved = jax.lax.scan(step, initial, steps, length=length, unroll=unroll)
-    return (saved[0], last), (weights, inputs, initial, kept, saved)
+    empty = jnp.zeros((length, rows, units), drive.dtype)
+    gates = jnp.zeros((length, *drive.shape), drive.dtype) if constant else drive
+    hidden, memory, gates, outputs, memories = jax.lax.fori_loop(
+        0, length, body, (*initial, gates, empty, empty), unroll=unroll
+    )
+    kept = _Kept(weights, inputs, initial, mask, outputs, memories, gates)
+    return (outputs, (hidden, memory)), kept
 
 
-def _backward(length: int, unroll: int, residuals: PyTree, cotangents: Any) -> tuple:
-    weights, inputs, initial, kept, saved = residuals
-    into, hidden_weights, _ = weights
-    outputs, memories, gates, squashed = saved
-    before = jnp.concatenate([initial[0][None], outputs[:-1]])
-    memory_before = jnp.concatenate([initial[1][None], memories[:-1]])
-    back = _held(hidden_weights.T)
-
-    def step(carry: Carry, xs: tuple) -> tuple[Carry, Array]:
-        d_hidden, d_memory = carry
-        d_output, memory, gates, squashed, keep = xs
-        i, f, g, o = jnp.split(gates, 4, axis=-1)
-        d_hidden = d_hidden + d_output
-        rest = (jnp.zeros((), gates.dtype),) * 2
-        if keep is not None:
-            taken = keep[:, None] > 0
-            rest = (jnp.where(taken, 0, d_hidden), jnp.where(taken, 0, d_memory))
-            d_hidden = jnp.where(taken, d_hidden, 0)
-            d_memory = jnp.where(taken, d_memory, 0)
-        d_memory = _held(d_memory + d_hidden * o * (1 - squashed * squashed))
-        parts = (
-            d_memory * g * i * (1 - i),
-            d_memory * memory * f * (1 - f),
-            d_memory * i * (1 - g * g),
-            d_hidden * squashed * o * (1 - o),
-        )
-        d_gates = _held(jnp.concatenate(_held(parts), axis=-1))
-        return (d_gates @ back + rest[0], d_memory * f + rest[1]), d_gates
-
+def _backward(length: int, unroll: int, kept: _Kept, cotangents: Any) -> tuple:
+    _, across, _ = kept.weights
     d_outputs, d_last = cotangents
-    steps = (d_outputs, memory_before, gates, squashed, kept)
-    d_initial, d_gates = jax.lax.scan(
-        step, d_last, steps, length=length, reverse=True, unroll=unroll
+    i, f, g, o = _opened(kept.gates)
+    squashed = jnp.tanh(kept.memory)
+    through = o * (1 - squashed * squashed)
+    # what a gate's argument gets of the memory's (the last: the output's) gradient
+    before = _before(kept.initial[1], kept.memory)
+    slopes = jnp.concatenate(
+        [
+            g * i * (1 - i),
+            before * f * (1 - f),
+            i * (1 - g * g),
+            squashed * o * (1 - o),
+        ],
+        axis=-1,
     )
-    return (
-        *_gathered(into, inputs, before, d_gates),
-        d_initial,
-        None if kept is None else jnp.zeros_like(kept),
+    back = across.T
+
+    def body(number: Array, carry: tuple) -> tuple:
+        step = length - 1 - number
+        d_hidden, d_memory, d_gates = carry
+        d_hidden = d_hidden + _at(d_outputs, step)
+        held: tuple = (0.0, 0.0)
+        if kept.mask is not None:
+            real = _at(kept.mask, step)[:, None] > 0
+            held = (jnp.where(real, 0, d_hidden), jnp.where(real, 0, d_memory))
+            d_hidden = jnp.where(real, d_hidden, 0)
+            d_memory = jnp.where(real, d_memory, 0)
+        d_memory = d_memory + d_hidden * _at(through, step)
+        spread = jnp.concatenate([d_memory, d_memory, d_memory, d_hidden], axis=-1)
+        here = spread * _at(d_gates, step)
+        d_gates = _put(d_gates, here, step)
+        return here @ back + held[0], d_memory * _at(f, step) + held[1], d_gates
+
+    *d_initial, d_gates = jax.lax.fori_loop(
+        0, length, body, (*d_last, slopes), unroll=unroll
     )
+    d_mask = None if kept.mask is None else jnp.zeros_like(kept.mask)
+    return (*_gathered(kept, d_gates), tuple(d_initial), d_mask)
 
 
-def _gathered(
-    into: Array, inputs: Array, before: Array, d_gates: Array
-) -> tuple[Weights, Array]:
-    """Gradients of the weights and inputs from those of the gates `[L, B, 4H]`."""
-    units, width = before.shape[-1], d_gates.shape[-1]
+def _gathered(kept: _Kept, d_gates: Array) -> tuple[Weights, Array]:
+    """Gradients of weights and inputs from those `[L, B, 4H]` of the gates."""
+    into, across, _ = kept.weights
+    units, width = across.shape
     rows = d_gates.reshape(-1, width)
     d_bias = rows.sum(axis=0)
-    if inputs.ndim == 3:
-        left = jnp.concatenate([before, inputs], axis=-1).reshape(len(rows), -1)
-        product = _held(left.T) @ rows
-        d_inputs = d_gates @ into.T
-        return (product[units:], product[:units], d_bias), d_inputs
-    d_hidden = _held(before.reshape(len(rows), units).T) @ rows
+    before = _before(kept.initial[0], kept.hidden)
+    if kept.inputs.ndim == 3:
+        left = jnp.concatenate([before, kept.inputs], axis=-1)
+        product = left.reshape(len(rows), -1).T @ rows
+        return (product[units:], product[:units], d_bias), d_gates @ into.T
+    d_across = before.reshape(-1, units).T @ rows
     d_drive = d_gates.sum(axis=0)
-    return (inputs.T @ d_drive, d_hidden, d_bias), d_drive @ into.T
+    return (kept.inputs.T @ d_drive, d_across, d_bias), d_drive @ into.T
 
 
 def _slope(units: int, dtype: Any) -> Array:
-    """Slope `[4H]` of the argument of `tanh`: 1/2 for sigmoid gates, 1 for tanh."""
+    """Slope `[4H]` of the arguments: sigmoid(x) = (1 + tanh(x / 2)) / 2."""
     half, one = jnp.full(units, 0.5, dtype), jnp.ones(units, dtype)
     return jnp.concatenate([half, half, one, half])
 
 
-def _held(tree: PyTree) -> PyTree:
-    """Computes `tree` once: XLA's CPU fusions would recompute it in every user."""
-    if jax.default_backend() != "cpu":
-        return tree
-    return jax.lax.optimization_barrier(tree)
+def _opened(squashed: Array) -> tuple[Array, Array, Array, Array]:
+    """The gates from the `tanh [..., 4H]` of their sloped arguments."""
+    i, f, g, o = jnp.split(squashed, 4, axis=-1)
+    return 0.5 * i + 0.5, 0.5 * f + 0.5, g, 0.5 * o + 0.5
+
+
+def _before(first: Array, steps: Array) -> Array:
+    """The states `[L, B, H]` before each step."""
+    return jnp.concatenate([first[None], steps[:-1]])
+
+
+def _at(steps: Array, step: Array) -> Array:
+    return jax.lax.dynamic_index_in_dim(steps, step, keepdims=False)
+
+
+def _put(steps: Array, one: Array, step: Array) -> Array:
+    return jax.lax.dynamic_update_index_in_dim(steps, one, step, axis=0)
 
 
 lstm.defvjp(_forward, _backward)

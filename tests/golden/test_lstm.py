@@ -12,7 +12,7 @@ from tests.golden import loading
 
 STEM = "lstm"
 CASES = [pytest.param(case, id=f"{STEM}-{case}") for case in loading.cases(STEM)]
-UNROLLS = [pytest.param(1, id="rolled"), pytest.param(None, id="default")]
+UNROLLS = [pytest.param(1, id="rolled"), pytest.param(4, id="unrolled")]
 
 
 def fixture(case: str) -> dict[str, np.ndarray]:
@@ -43,7 +43,7 @@ def initial(arrays: dict[str, np.ndarray]) -> list[recurrent.Carry] | None:
 
 @pytest.mark.parametrize("unroll", UNROLLS)
 @pytest.mark.parametrize("case", CASES)
-def test_lstm_outputs_and_final_states(case: str, unroll: int | None) -> None:
+def test_lstm_outputs_and_final_states(case: str, unroll: int) -> None:
     arrays = fixture(case)
     run = jax.jit(lambda w, x, s: recurrent.stack(w, x, s, unroll=unroll))
     outputs, last = run(layers(arrays), jnp.asarray(arrays["x"]), initial(arrays))
@@ -55,7 +55,7 @@ def test_lstm_outputs_and_final_states(case: str, unroll: int | None) -> None:
 
 @pytest.mark.parametrize("unroll", UNROLLS)
 @pytest.mark.parametrize("case", CASES)
-def test_lstm_gradients(case: str, unroll: int | None) -> None:
+def test_lstm_gradients(case: str, unroll: int) -> None:
     arrays = fixture(case)
 
     def loss(weights: list[recurrent.Weights]) -> jax.Array:

@@ -68,7 +68,7 @@ def example() -> tuple[recurrent.Weights, jax.Array, recurrent.Carry, jax.Array]
     return weights(keys[0]), x, carry(keys[2]), mask
 
 
-@pytest.mark.parametrize("unroll", [1, 2, L, None])
+@pytest.mark.parametrize("unroll", [1, 2, L, 2 * L])
 @pytest.mark.parametrize("masked", [False, True])
 def test_lstm_equals_its_cell_in_a_loop(
     example: Any, unroll: int, masked: bool

@@ -1,0 +1,72 @@
+"""Adam on one objective: the optimiser state and `Detector.advance` from a loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+import jax
+
+from jaxtsad.training import epochs, optimizers
+from jaxtsad.types import Array, Batch, Clock, Key, Metrics, PyTree, State
+
+Objective = Callable[[PyTree, Key, Batch, Array], tuple[Array, Metrics]]
+
+
+class Rates(Protocol):
+    """Options every detector trained by descent has."""
+
+    @property
+    def learning_rate(self) -> float:
+        """Of Adam."""
+
+    @property
+    def clip(self) -> float:
+        """Largest global norm of the gradient; 0 does not clip."""
+
+    @property
+    def batch_size(self) -> int:
+        """Windows per step."""
+
+
+class Descent(NamedTuple):
+    """How parameters move.
+
+    Attributes:
+        start: `(params) -> State` before the first step.
+        advance: See `types.Detector`.
+    """
+
+    start: Callable[[PyTree], State]
+    advance: Callable[[Key, State, Any, Clock], tuple[State, Metrics]]
+
+
+def descent(objective: Objective, config: Rates) -> Descent:
+    """Makes Adam descend an objective, a batch per step.
+
+    Args:
+        objective: `(params, key, batch, epoch) -> (loss, metrics)`, weighted means.
+        config: Learning rate, clipping and batch size.
+    """
+    transform = optimizers.adam(config.learning_rate, clip=config.clip)
+
+    def start(params: PyTree) -> State:
+        return State(params, transform.init(params))
+
+    def advance(
+        key: Key, state: State, source: Any, clock: Clock
+    ) -> tuple[State, Metrics]:
+        def step(
+            key: Key, state: State, batch: Batch, scale: Array
+        ) -> tuple[State, Metrics]:
+            grads, metrics = jax.grad(objective, has_aux=True)(
+                state.model, key, batch, clock.epoch
+            )
+            return State(
+                *optimizers.apply(transform, grads, state.train, state.model, scale)
+            ), metrics
+
+        go = epochs.minibatches(step, config.batch_size)
+        return go(key, state, source, clock)
+
+    return Descent(start, advance)

@@ -1,0 +1,65 @@
+"""Checks of a config's values: one clear line naming the option and its value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def check_sizes(config: Any, *names: str) -> None:
+    """Raises unless every named option is a whole number of at least 1.
+
+    Raises:
+        ValueError: Naming the option and its value.
+    """
+    for name in names:
+        value = getattr(config, name)
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise ValueError(f"{name}={value!r} must be a whole number of at least 1")
+
+
+def check_counts(config: Any, *names: str) -> None:
+    """Raises unless every named option is a whole number of at least 0.
+
+    Raises:
+        ValueError: Naming the option and its value.
+    """
+    for name in names:
+        value = getattr(config, name)
+        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+            raise ValueError(f"{name}={value!r} must be a whole number of at least 0")
+
+
+def check_not_negative(config: Any, *names: str) -> None:
+    """Raises unless every named option is a number of at least 0.
+
+    Raises:
+        ValueError: Naming the option and its value.
+    """
+    for name in names:
+        value = getattr(config, name)
+        if not isinstance(value, int | float) or not value >= 0:
+            raise ValueError(f"{name}={value!r} must be a number of at least 0")
+
+
+def check_positive(config: Any, *names: str) -> None:
+    """Raises unless every named option is a number above 0.
+
+    Raises:
+        ValueError: Naming the option and its value.
+    """
+    for name in names:
+        value = getattr(config, name)
+        if not isinstance(value, int | float) or not value > 0:
+            raise ValueError(f"{name}={value!r} must be a number above 0")
+
+
+def check_choice(config: Any, name: str, choices: tuple[Any, ...]) -> None:
+    """Raises unless the named option is one of the choices.
+
+    Raises:
+        ValueError: Naming the option, its value and the choices.
+    """
+    value = getattr(config, name)
+    if value not in choices:
+        listed = ", ".join(map(str, choices))
+        raise ValueError(f"{name}={value!r} is unknown; the choices are {listed}")
