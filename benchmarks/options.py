@@ -55,6 +55,16 @@ class Options:
             if count < 1:
                 raise ValueError(f"members={count} must be at least 1")
 
+    def refuse(self, suite: str, *names: str) -> None:
+        """Refuses options that a suite has no use for.
+
+        Raises:
+            ValueError: If one of the named options is set.
+        """
+        for name in names:
+            if getattr(self, name):
+                raise ValueError(f"the suite {suite} has no use for {name}")
+
 
 def smoke(options: Options) -> Options:
     """The same at smoke sizes: whether it works, not how fast it is."""

@@ -20,7 +20,12 @@ BATCH = 32
 
 
 def measure(options: Options) -> Iterator[Row]:
-    """Measures one detector, or all there are."""
+    """Measures one detector, or all there are.
+
+    Raises:
+        ValueError: If a fleet is asked for, or a comparison that cannot be made.
+    """
+    options.refuse("detectors", "members")
     if not options.against:
         names = (options.detector,) if options.detector else detectors.available()
         for name in names:

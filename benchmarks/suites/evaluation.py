@@ -56,11 +56,9 @@ def measure(options: Options) -> list[Row]:
     """Times every case, at one short length where `quick`.
 
     Raises:
-        ValueError: If an option is given that this suite has no use for.
+        ValueError: If the command line asks for a detector, sizes or a comparison.
     """
-    for name in ("detector", "members", "against"):
-        if getattr(options, name) is not None:
-            raise ValueError(f"the suite evaluation has no option {name}")
+    options.refuse("evaluation", "detector", "sizes", "members", "against")
     return run(SMOKE, repeats=1) if options.quick else run()
 
 

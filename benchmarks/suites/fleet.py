@@ -23,11 +23,7 @@ def measure(options: Options) -> Iterator[Row]:
     Raises:
         ValueError: If a comparison is asked for.
     """
-    if options.against:
-        raise ValueError(
-            f"the suite fleet has no comparison against={options.against!r}; the "
-            "suites detectors and recurrent have"
-        )
+    options.refuse("fleet", "against")
     name = options.detector or DETECTOR
     config = fleet_config(name, options, SMALL)
     counts = options.members or (SMOKE if options.quick else MEMBERS)
@@ -50,7 +46,7 @@ def measured(
     suite: str, name: str, config: Any, count: int, way: str, options: Options
 ) -> Row:
     """One fleet: windows per second of all members together and of each."""
-    case = f"{alone.case_of(name, config)}, {count} members, {way}"
+    case = f"{alone.case_of(name, config)}, {member_count(count)}, {way}"
     options.show(case)
     batch = alone.batch_of(config)
     data = sources.stacked(config, batch * options.batches, count)
@@ -68,3 +64,8 @@ def measured(
         "compile_s": train.warm_s,
         "runs": alone.runs(train, score),
     }
+
+
+def member_count(count: int) -> str:
+    """How many members, in words."""
+    return f"{count} member" + "s" * (count > 1)

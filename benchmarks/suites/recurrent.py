@@ -42,5 +42,5 @@ def compared(name: str, config: Any, count: int, options: Options) -> Iterator[R
     data = sources.stacked(config, batch * options.batches, count)
     ours = library.Case(detector, data, batch, options.seconds)
     theirs = torch_side.Case(name, config, data, batch, options.seconds)
-    case = f"{alone.case_of(name, config)}, {count} members"
+    case = f"{alone.case_of(name, config)}, {fleet.member_count(count)}"
     yield from compare.rows("recurrent", case, ours, theirs, options)

@@ -104,7 +104,9 @@ def test_a_busy_machine_gets_none(tmp_path, monkeypatch, capsys, stand_in):
         (["--runs", "0"], "runs=0 must be at least 1"),
         (["--seconds", "-1"], "seconds=-1.0 must be above 0"),
         (["--suite", "fleet", "--members", "0"], "members=0 must be at least 1"),
-        (["--suite", "fleet", "--against", "torch"], "fleet has no comparison"),
+        (["--suite", "fleet", "--against", "torch"], "fleet has no use for against"),
+        (["--members", "2"], "detectors has no use for members"),
+        (["--suite", "evaluation", "--window", "9"], "no use for sizes"),
         (["--detector", "zscore", "--against", "torch"], "no PyTorch implementation"),
     ],
 )
