@@ -27,7 +27,7 @@ def stacked(config: Any, count: int, members: int = 1) -> Any:
     Raises:
         ValueError: If the config has none of these.
     """
-    views = []
+    views: list[Any] = []
     for seed in range(members):
         if hasattr(config, "window"):
             values = sines(count + config.window - 1, config.channels, seed)
