@@ -1,0 +1,142 @@
+"""Squared residual of a vector autoregression fitted by least squares.
+
+Every channel of a step is predicted from all channels of the steps before it,
+`x_t = A_1 x_(t-1) + ... + A_p x_(t-p)`; what cannot be predicted is strange.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+
+from jaxtsad.detectors.zscore import closed_form
+from jaxtsad.ops.windows import WindowView
+from jaxtsad.types import Array, Batch, Detector, Key, PyTree, State
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Options of `ar`.
+
+    Attributes:
+        window: Window length L in steps.
+        channels: Number of channels C.
+        order: p, how many steps before are looked at; at most L - 1 are.
+        ridge: Weight of the squared coefficients, relative to the squared values of
+            the channel that varies most; keeps constant channels and short recordings
+            solvable.
+        batch_size: Steps per pass over the recording when fitting.
+
+    Raises:
+        ValueError: If a value is out of range.
+    """
+
+    window: int
+    channels: int
+    order: int = 16
+    ridge: float = 1e-3
+    batch_size: int = 256
+
+    def __post_init__(self) -> None:
+        for name in ("window", "channels", "order", "batch_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)} must be at least 1")
+        if not self.ridge > 0:
+            raise ValueError(f"ridge={self.ridge} must be above 0")
+
+
+TINY = Config(window=8, channels=3, order=3, batch_size=64)
+
+
+@functools.lru_cache(maxsize=64)
+def build(config: Config) -> Detector:
+    """Builds the detector: z-scored steps, their normal equations, then the residual.
+
+    The first p steps of a window have no p steps before them; they get the mean of the
+    window's other residuals, which leaves its mean as it is. With `window=1` nothing
+    precedes a step and the squared z-score remains.
+    """
+    order = min(config.order, config.window - 1)
+
+    def init(key: Key, source: WindowView) -> State:
+        del key
+        weight = source.covered()[:, None]
+        total = jnp.maximum(weight.sum(), 1.0)
+        mean = (weight * source.values).sum(axis=0) / total
+        variance = (weight * (source.values - mean[None]) ** 2).sum(axis=0) / total
+        sd = jnp.where(variance > 1e-16, jnp.sqrt(variance), 1.0)
+        model = {"mean": mean, "sd": sd}
+        if order:
+            values = weight * (source.values - mean[None]) / sd[None]
+            model["coefficients"] = _solve(config, order, source, values)
+        return State(model, ())
+
+    def explain(keys: Array, model: PyTree, batch: Batch) -> Array:
+        del keys
+        values = (batch.values - model["mean"][None, None]) / model["sd"][None, None]
+        if not order:
+            return values**2 / config.channels
+        predicted = jax.lax.conv_general_dilated(
+            values[:, :-1],
+            model["coefficients"],
+            window_strides=(1,),
+            padding="VALID",
+            dimension_numbers=("NWC", "WIO", "NWC"),
+            precision=jax.lax.Precision.HIGHEST,
+        )
+        squared = (values[:, order:] - predicted) ** 2 / config.channels
+        mean = squared.mean(axis=1, keepdims=True)
+        first = jnp.broadcast_to(mean, (len(values), order, config.channels))
+        return jnp.concatenate([first, squared], axis=1)
+
+    def score(keys: Array, model: PyTree, batch: Batch) -> Array:
+        return explain(keys, model, batch).sum(axis=-1)
+
+    return Detector(
+        steps=lambda source: 0,
+        init=init,
+        advance=closed_form,
+        score=score,
+        explain=explain,
+    )
+
+
+def _solve(config: Config, order: int, source: WindowView, values: Array) -> Array:
+    """Coefficients `[p, C, C]`: oldest step first, from channel, to channel.
+
+    Each step counts once, however many windows it is in, and only together with p steps
+    before it that some window of weight 1 holds too.
+    """
+    steps, channels = values.shape
+    edges = jnp.zeros(steps + 1, jnp.float32)
+    edges = edges.at[source.starts + order].add(source.weight)
+    edges = edges.at[source.starts + source.length].add(-source.weight)
+    counted = jnp.cumsum(edges)[:-1] > 0.5
+    before = jnp.arange(-order, 0)
+
+    def part(number: Array) -> tuple[Array, Array]:
+        target = number * config.batch_size + jnp.arange(config.batch_size)
+        inside = jnp.minimum(target, steps - 1)
+        weight = counted[inside] & (target < steps)
+        lags = values[jnp.maximum(inside[:, None] + before[None], 0)]
+        rows = lags.reshape(-1, order * channels) * weight[:, None]
+        product = functools.partial(jnp.matmul, precision=jax.lax.Precision.HIGHEST)
+        return product(rows.T, rows), product(rows.T, values[inside])
+
+    shapes = jax.eval_shape(part, jnp.int32(0))
+    zeros = jax.tree.map(lambda shape: jnp.zeros(shape.shape, shape.dtype), shapes)
+    squares, products = jax.lax.fori_loop(
+        0,
+        -(-steps // config.batch_size),
+        lambda i, sums: jax.tree.map(jnp.add, sums, part(i)),
+        zeros,
+    )
+    # Eigenvalues below zero are rounding; a Cholesky factor would fail on them.
+    spectrum, vectors = jnp.linalg.eigh(squares)
+    penalty = config.ridge * jnp.maximum(jnp.diagonal(squares).max(), 1.0)
+    inverse = 1 / (jnp.maximum(spectrum, 0.0) + penalty)
+    found = vectors @ (inverse[:, None] * (vectors.T @ products))
+    return found.reshape(order, channels, channels)
