@@ -337,7 +337,8 @@ class Detector(NamedTuple):
         advance: `(key, State, source, Clock) -> (State, Metrics)`; takes `clock.count`
             steps; the metrics are sums weighted by "weight" (see `training.epochs`).
         score: `(keys [B], model, Batch) -> [B, L] or [B]`, higher is stranger.
-        refresh: `(key, State, source) -> State` on the host before an epoch.
+        refresh: `(key, State, source) -> State` on the host before an epoch; of a
+            closed form once, after `init`.
         validate: `(key, model, source) -> Metrics` with "loss"; None: no early stop.
         explain: `(keys [B], model, Batch) -> [B, L, C]`, sums to the score over C.
         inspect: `(keys [B], model, Batch) -> dict of arrays`.

@@ -159,7 +159,10 @@ def test_contract_higher_is_stranger(name: str) -> None:
     before, after = scores(one, values), scores(one, planted)
     touched = np.arange(len(before))
     touched = (touched > 80 - one.config.window) & (touched < 83)
-    assert after[touched].mean() > 2 * before[touched].mean()
+    doubled = after[touched].mean() > 2 * before[touched].mean()
+    # A score with an upper bound cannot double; it must then peak above all the others.
+    peaks = after[touched].reshape(touched.sum(), -1).max(axis=1)
+    assert doubled or peaks.min() > before.max()
     np.testing.assert_allclose(after[~touched], before[~touched], rtol=1e-4, atol=1e-6)
 
 
