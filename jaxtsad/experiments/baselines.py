@@ -26,6 +26,9 @@ TRIVIAL: dict[str, tuple[str, dict[str, Any]]] = {
     "zscore": ("zscore", {}),
     "zscore_smoothed": ("zscore", {"average": True}),
     "pca": ("pca", {}),
+    "knn": ("knn", {}),
+    "iforest": ("iforest", {}),
+    "ar": ("ar", {}),
 }
 UNTRAINED = "untrained"
 
