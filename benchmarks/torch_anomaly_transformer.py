@@ -2,8 +2,8 @@
 
 Written from the paper and its procedure. It keeps what makes that procedure costly:
 the prior is returned unnormalised and spread over the keys, every caller normalises it
-again for each of the four divergences, a divergence takes two logarithms, and a training
-step runs backward twice through one graph.
+again for each of the four divergences, a divergence takes two logarithms, and one step
+of training runs backward twice through one graph.
 
 A config is anything with the fields of the library's: `window`, `channels`, `width`,
 `heads`, `layers`, `hidden`, `dropout`, `k`, `temperature` and `learning_rate`.

@@ -130,17 +130,20 @@ def alternating(config: Config) -> Minimax:
             moving = config.prior_in_output
             return objectives.prior_phase(terms, k, reconstruction=moving), terms
 
+        seen = []
         for turn_key in series_keys:
-            grads, first = jax.grad(series_loss, has_aux=True)(params, turn_key)
+            grads, terms = jax.grad(series_loss, has_aux=True)(params, turn_key)
             params, series_state = optimizers.apply(
                 series_moves, grads, series_state, params, scale
             )
+            seen.append(terms)
         for turn_key in prior_keys:
-            grads, second = jax.grad(prior_loss, has_aux=True)(params, turn_key)
+            grads, terms = jax.grad(prior_loss, has_aux=True)(params, turn_key)
             params, prior_state = optimizers.apply(
                 prior_moves, grads, prior_state, params, scale
             )
-        terms = first._replace(prior=second.prior)
+            seen.append(terms)
+        terms = seen[0]._replace(prior=seen[-1].prior)
         return State(params, (series_state, prior_state)), metrics(terms, k)
 
     def init(params: PyTree) -> PyTree:

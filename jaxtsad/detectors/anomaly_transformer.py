@@ -70,8 +70,8 @@ class Config:
         learning_rate: Of Adam.
         prior_multiplier: Learning rate of the prior over `learning_rate`, when
             alternating.
-        series_updates: Series steps per batch, when alternating.
-        prior_updates: Prior steps per batch, when alternating.
+        series_updates: Steps of series and trunk per batch, when alternating.
+        prior_updates: Steps of the prior per batch, when alternating.
         warmup_epochs: First epochs in which `k` is 0.
         clip: Largest global norm of a gradient; 0 does not clip.
         batch_size: Windows per step.
@@ -123,16 +123,21 @@ class Config:
                 raise ValueError(f"{name}={value!r}; the choices are {listed}")
         for name in (
             *("window", "channels", "width", "heads", "layers", "hidden"),
-            *("series_updates", "prior_updates", "batch_size"),
+            "batch_size",
         ):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)} must be at least 1")
-        for name in ("k", "temperature", "sigma_cap", "warmup_epochs", "clip"):
+        for name in (
+            *("k", "temperature", "sigma_cap", "warmup_epochs", "clip"),
+            *("series_updates", "prior_updates"),
+        ):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name}={getattr(self, name)} must not be negative")
         for name in ("learning_rate", "prior_multiplier"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name}={getattr(self, name)} must be above 0")
+        if self.series_updates + self.prior_updates < 1:
+            raise ValueError("series_updates and prior_updates must not both be 0")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout={self.dropout} must be in [0, 1)")
         if self.width % self.heads:
