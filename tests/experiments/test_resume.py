@@ -19,20 +19,35 @@ from tests.experiments import layout
 ROOT = pathlib.Path(__file__).parents[2]
 DETECTOR = "anomaly_transformer"
 EPOCHS = 40
+TRAIN = """
+import pathlib, sys
+from rich.console import Console
+from jaxtsad.evaluation.protocol import STRICT
+from jaxtsad.experiments import facts, fits, recordings, toml
+config, folder = toml.load(sys.argv[1]), pathlib.Path(sys.argv[2])
+(group,) = recordings.groups(recordings.load(config))
+main = fits.fit_main(config, group, folder, Console(quiet=True), STRICT)
+(folder / "sha256").write_text(facts.state_checksum(main.model))
+"""
 
 
 def start(folder: pathlib.Path, *arguments: str) -> subprocess.Popen:
     environment = dict(os.environ)
     environment.setdefault("JAX_COMPILATION_CACHE_DIR", str(ROOT / ".jax_cache"))
-    environment["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.2"
+    environment["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
     environment["PYTHONPATH"] = str(ROOT)
     return subprocess.Popen(
-        [sys.executable, "-m", "jaxtsad", "run", *arguments],
+        [sys.executable, *arguments],
         cwd=folder,
         env=environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     )
+
+
+def train(folder: pathlib.Path, out: str) -> subprocess.Popen:
+    (folder / out).mkdir(exist_ok=True)
+    return start(folder, "-c", TRAIN, "tiny.toml", out)
 
 
 def finish(process: subprocess.Popen) -> None:
@@ -54,8 +69,22 @@ def finished_epochs(run: pathlib.Path) -> int:
     return len(path.read_text().splitlines()) if path.exists() else 0
 
 
-def test_resume_after_five_kills_ends_the_same(tmp_path: pathlib.Path) -> None:
-    data = layout.write(tmp_path / "data", layout.columns(DETECTOR))
+def kill(process: subprocess.Popen) -> None:
+    assert process.poll() is None, "training ended before it could be killed"
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+
+
+def epochs_told(run: pathlib.Path) -> list[int]:
+    lines = (run / "metrics.jsonl").read_text().splitlines()
+    return [json.loads(line)["epoch"] for line in lines]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """A folder with a config and an uninterrupted training run of it."""
+    folder = tmp_path_factory.mktemp("resume")
+    data = layout.write(folder / "data", layout.columns(DETECTOR))
     config = layout.config(
         DETECTOR,
         data,
@@ -63,38 +92,42 @@ def test_resume_after_five_kills_ends_the_same(tmp_path: pathlib.Path) -> None:
         training={"epochs": EPOCHS, "stop": "none", "checkpoint_seconds": 0.0},
         evaluation={"baselines": ["zscore"]},
     )
-    (tmp_path / "tiny.toml").write_text(toml.dump(config))
-    finish(start(tmp_path, "tiny.toml", "--out", "whole"))
+    (folder / "tiny.toml").write_text(toml.dump(config))
+    finish(train(folder, "whole"))
+    assert epochs_told(folder / "whole") == list(range(EPOCHS))
+    return folder
 
-    run = tmp_path / "killed"
-    process = start(tmp_path, "tiny.toml", "--out", "killed")
+
+def test_resume_after_five_kills_ends_the_same(whole: pathlib.Path) -> None:
+    run = whole / "killed"
+    saved = run / "checkpoints"
     chance = random.Random(0)
     moments = sorted(chance.sample(range(2, EPOCHS - 8), 4))
-    writing = run / "checkpoints"
-    for kill in range(5):
-        if kill == 2:
+    for number in range(5):
+        process = train(whole, "killed")
+        if number == 2:
             # Orbax writes beside and renames: such a folder is a write under way.
-            wait(process, lambda: any(writing.glob("*/*.orbax-checkpoint-tmp*")))
+            wait(process, lambda: any(saved.glob("*/*.orbax-checkpoint-tmp*")))
         else:
             target = moments.pop(0)
             wait(process, lambda target=target: finished_epochs(run) >= target)
             time.sleep(chance.random() * 0.1)
-        assert process.poll() is None, "the run ended before it could be killed"
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        process = start(tmp_path, "--resume", "killed")
-    finish(process)
+        kill(process)
+    finish(train(whole, "killed"))
+    ours, theirs = ((whole / f / "sha256").read_text() for f in ("whole", "killed"))
+    assert ours == theirs
+    assert epochs_told(run) == list(range(EPOCHS))
 
-    reports = [
-        json.loads((tmp_path / name / "report.json").read_text())
-        for name in ("whole", "killed")
-    ]
-    assert reports[0]["state_sha256"] == reports[1]["state_sha256"]
-    told = [
-        [json.loads(line)["epoch"] for line in path.read_text().splitlines()]
-        for path in (tmp_path / "whole/metrics.jsonl", run / "metrics.jsonl")
-    ]
-    assert told[0] == told[1] == list(range(EPOCHS))
+
+def test_resume_of_a_killed_command_ends_the_same(whole: pathlib.Path) -> None:
+    run = whole / "command"
+    process = start(whole, "-m", "jaxtsad", "run", "tiny.toml", "--out", "command")
+    wait(process, lambda: finished_epochs(run) >= 5)
+    kill(process)
+    finish(start(whole, "-m", "jaxtsad", "run", "--resume", "command"))
+    report = json.loads((run / "report.json").read_text())
+    assert report["state_sha256"] == [(whole / "whole" / "sha256").read_text()]
+    assert epochs_told(run) == list(range(EPOCHS))
 
 
 def test_resume_refuses_overrides_and_other_folders(tmp_path: pathlib.Path) -> None:
@@ -102,8 +135,3 @@ def test_resume_refuses_overrides_and_other_folders(tmp_path: pathlib.Path) -> N
 
     assert cli.main(["run", "--resume", str(tmp_path / "none")]) == 2
     assert cli.main(["run", "--resume", str(tmp_path), "--training.epochs", "3"]) == 2
-
-
-@pytest.fixture(autouse=True)
-def _quiet(capsys: pytest.CaptureFixture) -> None:
-    del capsys
