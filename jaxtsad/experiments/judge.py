@@ -75,16 +75,20 @@ def rows(
         validation: By entity, `split` or `none`.
     """
     found: Rows = []
-    entities = list(dict.fromkeys(one.scored.entity for one in judged))
-    for entity in entities:
-        own = [one for one in judged if one.scored.entity == entity]
-        if own[0].scored.label is None:
-            continue
+    entities: dict[str, list[Judged]] = {}
+    for one in judged:
+        entities.setdefault(one.scored.entity, []).append(one)
+    labelled = {
+        e: own for e, own in entities.items() if own[0].scored.label is not None
+    }
+    for own in labelled.values():
         found += _entity_rows(own, main, protocol.compat)
-    labelled = [row["entity"] for row in found]
-    if len(set(labelled)) > 1:
+    if len(labelled) > 1:
         found += _macro_rows(found)
         found += _pooled_rows(judged, main, protocol.compat)
+    # Without labels there is a threshold to report, and no metric.
+    unlabelled = [one for one in judged if one.scored.label is None]
+    found += [_row(one, {}) for one in unlabelled]
     for row in found:
         row["level"], row["protocol"] = "step", protocol.name
         row.setdefault("validation", validation.get(row["entity"], ""))
@@ -96,28 +100,26 @@ def _entity_rows(own: Sequence[Judged], main: str, compat: bool) -> Rows:
     assert label is not None
     found: Rows = []
     for one in own:
-        found.append(
-            {
-                "detector": one.scored.detector,
-                "entity": one.scored.entity,
-                "seed": one.scored.seed,
-                "threshold": _threshold(one.threshold),
-                "metrics": measure.measure(
-                    label, one.scored.score, one.flags, compat=compat
-                ),
-            }
-        )
+        score, flags = one.scored.score, one.flags
+        found.append(_row(one, measure.measure(label, score, flags, compat=compat)))
     found += _seed_means(found)
     share = float(np.mean([o.flags.mean() for o in own if o.scored.detector == main]))
     return found + _trivial_rows(own[0].scored.entity, label, share)
 
 
-def _threshold(threshold: thresholds.Threshold) -> dict[str, Any]:
+def _row(one: Judged, metrics: Mapping[str, float]) -> dict[str, Any]:
+    threshold = one.threshold
     return {
-        "kind": threshold.kind,
-        "value": threshold.value,
-        "fitted_on": threshold.fitted_on,
-        "options": dict(threshold.options),
+        "detector": one.scored.detector,
+        "entity": one.scored.entity,
+        "seed": one.scored.seed,
+        "threshold": {
+            "kind": threshold.kind,
+            "value": threshold.value,
+            "fitted_on": threshold.fitted_on,
+            "options": dict(threshold.options),
+        },
+        "metrics": metrics,
     }
 
 
@@ -228,7 +230,11 @@ def verdicts(found: Rows, main: str) -> list[dict[str, Any]]:
         `sentence`.
     """
     chosen = _summarised(
-        [row for row in found if row["entity"] not in ("macro", "pooled")]
+        [
+            row
+            for row in found
+            if row["entity"] not in ("macro", "pooled") and row["metrics"]
+        ]
     )
     entities = [entity for detector, entity in chosen if detector == main]
     table: dict[str, dict[str, np.ndarray]] = {}
