@@ -184,8 +184,11 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _fit(options: argparse.Namespace) -> None:
+    from rich.console import Console
+
     import jaxtsad
-    from jaxtsad.experiments import toml
+    from jaxtsad.experiments import console, toml
+    from jaxtsad.training.fit import Watch
 
     frame = _frame(options.train, options)
     detector = jaxtsad.TimeSeriesDetector(
@@ -197,7 +200,11 @@ def _fit(options: argparse.Namespace) -> None:
         threshold=options.threshold,
         seed=options.seed,
     )
-    detector.fit(frame)
+    with (
+        console.interruptible() as stop,
+        console.progress(Console(), options.detector) as status,
+    ):
+        detector.fit(frame, watch=Watch(status=status, stop=stop))
     detector.save(options.out)
     print(f"threshold {detector.threshold_:.6g}; saved in {options.out}")
 

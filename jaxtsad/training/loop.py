@@ -1,0 +1,309 @@
+"""The training loop's variables and how an epoch goes by."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxtsad.training import fleet, plan
+from jaxtsad.training.checkpoints import Checkpoints
+from jaxtsad.training.watch import Interrupted, Status, Watch
+from jaxtsad.types import Array, Clock, Detector, Key, Metrics, PyTree, State
+
+STRETCH_SECONDS = 1.0
+
+
+class Result(NamedTuple):
+    """What training leaves.
+
+    Attributes:
+        model: Best (or last) models, stacked `[M, ...]`.
+        progress: Where every member ended.
+        compile_s: Seconds spent compiling.
+        train_s: Seconds spent in steps.
+        trained: Windows or samples trained on in that time.
+    """
+
+    model: PyTree
+    progress: plan.Progress
+    compile_s: float
+    train_s: float
+    trained: float
+
+
+class Programs(NamedTuple):
+    """Compiled functions of stacked members."""
+
+    init: Callable[[Key, Any], State]
+    advance: Callable[..., tuple[State, Metrics]]
+    validate: Callable[[Key, PyTree, Any], Metrics] | None
+    keep: Callable[[Array, PyTree, PyTree], PyTree]
+
+
+@functools.lru_cache(maxsize=32)
+def programs(detector: Detector, members: int, choice: str, devices: int) -> Programs:
+    """The programs of a detector; asking again compiles nothing again."""
+
+    def advance(
+        active: Array, key: Key, state: State, source: Any, clock: Clock
+    ) -> tuple[State, Metrics]:
+        shapes = jax.eval_shape(detector.advance, key, state, source, clock)[1]
+
+        def stay() -> tuple[State, Metrics]:
+            return state, jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
+
+        def go() -> tuple[State, Metrics]:
+            return detector.advance(key, state, source, clock)
+
+        return jax.lax.cond(active, go, stay)
+
+    def keep(improved: Array, new: PyTree, old: PyTree) -> PyTree:
+        return jax.tree.map(functools.partial(jnp.where, improved), new, old)
+
+    def lift(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+        return jax.jit(fleet.each(function, members, choice, devices), **options)
+
+    validate = None if detector.validate is None else lift(detector.validate)
+    return Programs(
+        lift(detector.init),
+        lift(advance, donate_argnums=2),
+        validate,
+        jax.jit(jax.vmap(keep)),
+    )
+
+
+class Loop:
+    """The loop's variables; `save` and `restore` see all that resuming needs."""
+
+    def __init__(
+        self,
+        detector: Detector,
+        programs: Programs,
+        sources: Any,
+        plan_: plan.Plan,
+        keys: Key,
+        members: int,
+        watch: Watch,
+        checkpoints: Checkpoints | None,
+    ) -> None:
+        self.detector, self.programs, self.sources = detector, programs, sources
+        self.plan, self.keys, self.members = plan_, keys, members
+        self.real = members
+        self.watch, self.checkpoints = watch, checkpoints
+        self.validations: Any = None
+        self.validated = np.zeros(members, bool)
+        steps = detector.steps(fleet.member(sources, 0))
+        self.solved_on_host = steps == 0 and detector.refresh is not None
+        self.steps = steps if plan_.epochs else 0
+        self.progress = plan.begin(members)
+        self.epoch, self.first, self.stretch = 0, 0, 1
+        self.sums: dict[str, np.ndarray] = {}
+        self.compile_s = self.train_s = self.trained = 0.0
+        self.saved_at = time.monotonic()
+        split = jax.vmap(lambda key: jax.random.split(key, 4))(keys)
+        self.init_keys, self.train_keys, self.check_keys, self.refresh_keys = (
+            split[:, i] for i in range(4)
+        )
+
+    def run(self, real: int) -> Result:
+        """Trains to the end; members from `real` on are padding."""
+        self.real = real
+        self.start()
+        if self.steps:
+            while self.epoch < self.plan.epochs and self.progress.active.any():
+                self.run_epoch()
+            self.save()
+        best, progress = jax.tree.map(
+            lambda leaf: leaf[:real], (self.best, self.progress)
+        )
+        return Result(best, progress, self.compile_s, self.train_s, self.trained)
+
+    def start(self) -> None:
+        """Initialises, compiles, and restores a checkpoint if there is one."""
+        began = time.perf_counter()
+        self.state = jax.block_until_ready(
+            self.programs.init(self.init_keys, self.sources)
+        )
+        if self.solved_on_host:
+            self.refresh()
+        self.best = jax.tree.map(jnp.copy, self.state.model)
+        if not self.steps:
+            self.compile_s = time.perf_counter() - began
+            return
+        self.state, metrics = self.programs.advance(*self.arguments(0))
+        self.sums = {name: np.zeros(self.members, np.float32) for name in metrics}
+        jax.block_until_ready(self.state)
+        self.compile_s = time.perf_counter() - began
+        if self.checkpoints is not None:
+            self.restore()
+        self.watch.resumed(self.epoch)
+
+    def arguments(self, count: int) -> tuple:
+        """Arguments of `advance` for the next `count` steps; 0 only compiles."""
+        whole = functools.partial(np.full, self.members, dtype=np.int32)
+        scale = np.float32(self.plan.scale(self.epoch)) * self.progress.scale
+        clock = Clock(
+            jnp.asarray(whole(fill_value=self.epoch)),
+            jnp.asarray(whole(fill_value=self.first)),
+            jnp.asarray(whole(fill_value=count)),
+            jnp.asarray(scale),
+        )
+        active = jnp.asarray(self.progress.active)
+        return active, self.train_keys, self.state, self.sources, clock
+
+    def run_epoch(self) -> None:
+        """Trains what is left of the current epoch."""
+        if self.detector.refresh is not None and self.first == 0:
+            self.refresh()
+        while self.first < self.steps:
+            self.run_stretch()
+            if self.watch.stop():
+                self.save()
+                raise Interrupted
+            if time.monotonic() - self.saved_at > self.plan.checkpoint_seconds:
+                self.save()
+        self.finish_epoch()
+
+    def run_stretch(self) -> None:
+        """Takes about a second of steps."""
+        count = min(self.stretch, self.steps - self.first)
+        began = time.perf_counter()
+        self.state, metrics = self.programs.advance(*self.arguments(count))
+        read = {name: np.asarray(value) for name, value in metrics.items()}
+        seconds = time.perf_counter() - began
+        self.train_s += seconds
+        self.trained += float(read.get("weight", np.zeros(1)).sum())
+        self.sums = {name: self.sums[name] + value for name, value in read.items()}
+        self.first += count
+        wanted = max(1.0, count * STRETCH_SECONDS / max(seconds, 1e-6))
+        self.stretch = int(min(wanted, 8.0 * count))
+        self.watch.status(
+            Status(
+                self.epoch,
+                self.first,
+                self.steps,
+                self.plan.epochs,
+                int(self.progress.active.sum()),
+                self.real,
+            )
+        )
+
+    def refresh(self) -> None:
+        """Runs the detector's host step, one active member at a time."""
+        assert self.detector.refresh is not None
+        states = []
+        for index in range(self.members):
+            state = fleet.member(self.state, index)
+            if self.progress.active[index]:
+                key = jax.random.fold_in(self.refresh_keys[index], self.epoch)
+                source = fleet.member(self.sources, index)
+                state = self.detector.refresh(key, state, source)
+            states.append(state)
+        self.state = jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
+
+    def finish_epoch(self) -> None:
+        """Validates, keeps the best parameters and tells."""
+        diverged = self.sums.get("diverged", np.zeros(self.members)) > 0
+        validation = self.validate()
+        progress = self.progress
+        records = self.records(validation, diverged)
+        lost = np.where(progress.active & diverged, self.epoch, progress.diverged)
+        rescued = progress.active & diverged & (progress.best_epoch < 0)
+        progress = progress._replace(
+            active=progress.active & ~diverged, diverged=lost.astype(np.int32)
+        )
+        self.progress, improved = plan.after_epoch(
+            self.plan, progress, self.epoch, validation, self.validated
+        )
+        better = jnp.asarray(improved | rescued)
+        self.best = self.programs.keep(better, self.state.model, self.best)
+        self.epoch, self.first = self.epoch + 1, 0
+        self.sums = {name: np.zeros_like(value) for name, value in self.sums.items()}
+        self.watch.epoch(records)
+        if time.monotonic() - self.saved_at > self.plan.checkpoint_seconds:
+            self.save()
+
+    def validate(self) -> dict[str, np.ndarray]:
+        """Validation metrics `[M]`, empty where nothing validates."""
+        if self.validations is None or self.programs.validate is None:
+            return {}
+        began = time.perf_counter()
+        metrics = self.programs.validate(
+            self.check_keys, self.state.model, self.validations
+        )
+        read = {name: np.asarray(value) for name, value in metrics.items()}
+        if self.epoch == 0:
+            self.compile_s += time.perf_counter() - began
+        return read
+
+    def records(
+        self, validation: dict[str, np.ndarray], diverged: np.ndarray
+    ) -> list[dict[str, Any]]:
+        """One record per member that was trained in this epoch."""
+        weight = np.maximum(self.sums.get("weight", np.ones(self.members)), 1e-9)
+        records = []
+        for index in np.flatnonzero(self.progress.active):
+            scale = self.plan.scale(self.epoch) * self.progress.scale[index]
+            record: dict[str, Any] = {"member": int(index), "epoch": self.epoch}
+            for name, value in self.sums.items():
+                if name not in ("weight", "diverged"):
+                    record[name] = _short(value[index] / weight[index])
+            if self.validated[index]:
+                for name, value in validation.items():
+                    record[f"validation_{name}"] = _short(value[index])
+            record["scale"] = _short(scale)
+            if diverged[index]:
+                record["diverged"] = True
+            records.append(record)
+        return records
+
+    def tree(self) -> PyTree:
+        """All that resuming needs."""
+        return {
+            "state": self.state,
+            "best": self.best,
+            "progress": self.progress._asdict(),
+            "sums": self.sums,
+            "where": np.array([self.epoch, self.first, self.stretch], np.int32),
+            "spent": np.array([self.compile_s, self.train_s, self.trained], np.float32),
+        }
+
+    def save(self) -> None:
+        """Saves a checkpoint, where there is somewhere to."""
+        if self.checkpoints is not None:
+            step = self.epoch * (self.steps + 1) + self.first
+            self.checkpoints.save(step, self.tree())
+        self.saved_at = time.monotonic()
+
+    def restore(self) -> None:
+        """Goes on from the newest checkpoint."""
+        assert self.checkpoints is not None
+        template = jax.tree.map(_template, self.tree())
+        tree = self.checkpoints.restore(template)
+        if tree is None:
+            return
+        self.state, self.best = State(*tree["state"]), tree["best"]
+        self.progress = plan.Progress(
+            **{name: np.asarray(value) for name, value in tree["progress"].items()}
+        )
+        self.sums = {name: np.asarray(value) for name, value in tree["sums"].items()}
+        self.epoch, self.first, self.stretch = (int(n) for n in tree["where"])
+        spent = (float(seconds) for seconds in tree["spent"])
+        self.compile_s, self.train_s, self.trained = spent
+
+
+def _template(leaf: Any) -> jax.ShapeDtypeStruct:
+    """Shape, dtype and place of a leaf, as a restored checkpoint must have them."""
+    sharding = getattr(leaf, "sharding", None)
+    return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
+
+
+def _short(value: float) -> float:
+    """Six significant digits: what a person reads, and the same after a resume."""
+    return float(f"{float(value):.6g}")

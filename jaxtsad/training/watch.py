@@ -1,0 +1,37 @@
+"""Whom training tells what: progress, epochs, and whether to stop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+
+class Interrupted(Exception):
+    """Training was asked to stop; its state is in the last checkpoint."""
+
+
+class Status(NamedTuple):
+    """What a progress bar shows."""
+
+    epoch: int
+    step: int
+    steps: int
+    epochs: int
+    active: int
+    members: int
+
+
+class Watch(NamedTuple):
+    """Whom training tells what.
+
+    Attributes:
+        status: Called after every stretch.
+        epoch: Called once per finished epoch with its records, one per member.
+        resumed: Called with the number of finished epochs before the first stretch.
+        stop: Asked between stretches; True saves a checkpoint and interrupts.
+    """
+
+    status: Callable[[Status], None] = lambda status: None
+    epoch: Callable[[list[dict[str, Any]]], None] = lambda records: None
+    resumed: Callable[[int], None] = lambda epochs: None
+    stop: Callable[[], bool] = lambda: False
