@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -63,15 +64,25 @@ def build(config: Config) -> Detector:
 
     def init(key: Key, source: WindowView) -> State:
         del key
-        weight = source.covered()[:, None]
-        total = jnp.maximum(weight.sum(), 1.0)
-        mean = (weight * source.values).sum(axis=0) / total
-        variance = (weight * (source.values - mean[None]) ** 2).sum(axis=0) / total
-        sd = jnp.where(variance > 1e-16, jnp.sqrt(variance), 1.0)
+        values, covered = source.values, source.covered()
+
+        def total(function: Callable[[Array], Array]) -> Array:
+            def part(step: Array, real: Array) -> Array:
+                weight = (covered[step] * real)[:, None]
+                return (weight * function(values[step])).sum(axis=0)
+
+            return _sum(len(values), config.batch_size, part)
+
+        count = jnp.maximum(total(jnp.ones_like), 1.0)
+        mean = total(lambda rows: rows) / count
+        variance = total(lambda rows: (rows - mean[None]) ** 2) / count
+        # A constant channel's mean is off by rounding, which is no variation.
+        least = 1e-8 + 1e-6 * jnp.abs(mean)
+        sd = jnp.where(variance > least**2, jnp.sqrt(variance), 1.0)
         model = {"mean": mean, "sd": sd}
         if order:
-            values = weight * (source.values - mean[None]) / sd[None]
-            model["coefficients"] = _solve(config, order, source, values)
+            scaled = (values - mean[None]) / sd[None]
+            model["coefficients"] = _solve(config, order, source, scaled)
         return State(model, ())
 
     def explain(keys: Array, model: PyTree, batch: Batch) -> Array:
@@ -104,6 +115,26 @@ def build(config: Config) -> Detector:
     )
 
 
+def _sum(steps: int, batch_size: int, part: Callable[[Array, Array], PyTree]) -> PyTree:
+    """Sums `part(step [B], real [B])` over all steps, `real` being 0 behind the last.
+
+    Always in the same order, so that padding changes no bit of what is solved.
+    """
+
+    def summed(number: Array) -> PyTree:
+        step = number * batch_size + jnp.arange(batch_size)
+        return part(jnp.minimum(step, steps - 1), (step < steps).astype(jnp.float32))
+
+    shapes = jax.eval_shape(summed, jnp.int32(0))
+    zeros = jax.tree.map(lambda shape: jnp.zeros(shape.shape, shape.dtype), shapes)
+    return jax.lax.fori_loop(
+        0,
+        -(-steps // batch_size),
+        lambda number, sums: jax.tree.map(jnp.add, sums, summed(number)),
+        zeros,
+    )
+
+
 def _solve(config: Config, order: int, source: WindowView, values: Array) -> Array:
     """Coefficients `[p, C, C]`: oldest step first, from channel, to channel.
 
@@ -114,29 +145,19 @@ def _solve(config: Config, order: int, source: WindowView, values: Array) -> Arr
     edges = jnp.zeros(steps + 1, jnp.float32)
     edges = edges.at[source.starts + order].add(source.weight)
     edges = edges.at[source.starts + source.length].add(-source.weight)
-    counted = jnp.cumsum(edges)[:-1] > 0.5
+    counted = (jnp.cumsum(edges)[:-1] > 0.5).astype(jnp.float32)
     before = jnp.arange(-order, 0)
 
-    def part(number: Array) -> tuple[Array, Array]:
-        target = number * config.batch_size + jnp.arange(config.batch_size)
-        inside = jnp.minimum(target, steps - 1)
-        weight = counted[inside] & (target < steps)
-        lags = values[jnp.maximum(inside[:, None] + before[None], 0)]
-        rows = lags.reshape(-1, order * channels) * weight[:, None]
+    def products(step: Array, real: Array) -> tuple[Array, Array]:
+        lags = values[jnp.maximum(step[:, None] + before[None], 0)]
+        rows = lags.reshape(-1, order * channels) * (counted[step] * real)[:, None]
         product = functools.partial(jnp.matmul, precision=jax.lax.Precision.HIGHEST)
-        return product(rows.T, rows), product(rows.T, values[inside])
+        return product(rows.T, rows), product(rows.T, values[step])
 
-    shapes = jax.eval_shape(part, jnp.int32(0))
-    zeros = jax.tree.map(lambda shape: jnp.zeros(shape.shape, shape.dtype), shapes)
-    squares, products = jax.lax.fori_loop(
-        0,
-        -(-steps // config.batch_size),
-        lambda i, sums: jax.tree.map(jnp.add, sums, part(i)),
-        zeros,
-    )
+    squares, crossed = _sum(steps, config.batch_size, products)
     # Eigenvalues below zero are rounding; a Cholesky factor would fail on them.
     spectrum, vectors = jnp.linalg.eigh(squares)
     penalty = config.ridge * jnp.maximum(jnp.diagonal(squares).max(), 1.0)
     inverse = 1 / (jnp.maximum(spectrum, 0.0) + penalty)
-    found = vectors @ (inverse[:, None] * (vectors.T @ products))
+    found = vectors @ (inverse[:, None] * (vectors.T @ crossed))
     return found.reshape(order, channels, channels)

@@ -113,14 +113,14 @@ def test_what_follows_a_law_is_predicted_and_a_break_is_found() -> None:
 
 def test_constant_channels_and_short_recordings_are_solved() -> None:
     values = FIT.copy()
-    values[:, 2] = 7.0
+    values[:, 2] = 7000.1
     for steps in (LENGTH, LENGTH + 3, 400):
         detector = ar.build(config(order=16))
         model = views.init(detector, views.fit_view(values[:steps], LENGTH))
         rows = views.batch(values[:40], LENGTH)
         explained = np.asarray(views.run(detector, "explain", model, rows))
         assert np.isfinite(explained).all()
-        assert np.abs(explained[..., 2]).max() < 1e-8
+        assert np.abs(explained[..., 2]).max() < 1e-4
 
 
 def test_the_order_gives_way_to_short_windows() -> None:
