@@ -47,7 +47,9 @@ def build(config: Config) -> Detector:
         total = jnp.maximum(weight.sum(), 1.0)
         mean = (weight * source.values).sum(0) / total
         variance = (weight * (source.values - mean[None]) ** 2).sum(0) / total
-        sd = jnp.where(variance > 1e-16, jnp.sqrt(variance), 1.0)
+        # Rounding alone gives a constant channel far from 0 some variance.
+        varies = jnp.sqrt(variance) > 1e-8 + 1e-6 * jnp.abs(mean)
+        sd = jnp.where(varies, jnp.sqrt(variance), 1.0)
         return State({"mean": mean, "sd": sd}, ())
 
     def explain(keys: Array, model: PyTree, batch: Batch) -> Array:

@@ -35,6 +35,8 @@ def fit(
     config: Config,
     group: Group,
     protocol: protocols.Protocol,
+    *,
+    seeds: Sequence[int] | None = None,
     **options: Any,
 ) -> Fitted:
     """Fits a detector on a group's training parts, as the protocol says."""
@@ -44,7 +46,7 @@ def fit(
     return fitting.fit(
         _adapted(setup, protocol),
         [(one.name, one.train) for one in group.series],
-        seeds=config.training.seeds if setup.plan.epochs else config.training.seeds[:1],
+        seeds=seeds or config.training.seeds,
         transductive_validation=peeked,
         **options,
     )

@@ -66,7 +66,9 @@ def run(
         timings.add(main, time.perf_counter() - began, group)
         for baseline in baselines.chosen(config):
             terminal.print(f"beside it: {baseline.row}")
-            other = fits.fit(baseline.setup, config, group, protocol)
+            other = fits.fit(
+                baseline.setup, config, group, protocol, seeds=_seeds(config, baseline)
+            )
             scored += fits.scored(other, baseline.row, group, protocol)
     scored += fits.smoothed(scored, config)
     drawn = {one.name: facts.plotted(one) for one in series if one.test is not None}
@@ -104,6 +106,12 @@ def _check(folder: pathlib.Path, config: Config, resume: bool) -> None:
         return
     if resume:
         raise ValueError(f"{str(folder)!r} holds no run to resume")
+
+
+def _seeds(config: Config, baseline: baselines.Baseline) -> Sequence[int]:
+    """All seeds for an untrained network; what hardly draws at all gets the first."""
+    seeds = config.training.seeds
+    return seeds if baseline.setup.untrained else seeds[:1]
 
 
 def _save_models(
