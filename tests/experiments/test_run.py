@@ -26,7 +26,15 @@ def tiny(name: str, root: pathlib.Path, noise: bool = False) -> pathlib.Path:
     return root / f"run_{noise}"
 
 
-@pytest.fixture(scope="module", params=detectors.available())
+# Compiling costs: the rest of the detectors are tested by the slow command.
+QUICK = ("anomaly_transformer", "iforest", "knn", "pca", "zscore")
+EVERY = [
+    pytest.param(name, marks=[] if name in QUICK else [pytest.mark.slow])
+    for name in detectors.available()
+]
+
+
+@pytest.fixture(scope="module", params=EVERY)
 def pair(request: Any, tmp_path_factory: Any) -> tuple[pathlib.Path, pathlib.Path]:
     """Two runs of one detector, undrawn; in the second the test parts are noise."""
     root = tmp_path_factory.mktemp(request.param)
