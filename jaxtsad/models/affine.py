@@ -8,6 +8,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jaxtsad.ops import products
 from jaxtsad.types import Array, Key
 
 
@@ -45,7 +46,7 @@ class Affine(nn.Module):
 
     def __call__(self, x: Array) -> Array:
         """Maps `[..., size]` to `[..., features]`."""
-        return add_bias(x @ self.kernel, self.bias)
+        return add_bias(products.product(x, self.kernel), self.bias)
 
 
 def add_bias(x: Array, bias: Array) -> Array:
@@ -66,4 +67,4 @@ def joined(x: Array, *maps: Affine) -> list[Array]:
     kernel = jnp.concatenate([one.kernel for one in maps], axis=1)
     bias = jnp.concatenate([one.bias for one in maps])
     stops = [sum(one.features for one in maps[:n]) for n in range(1, len(maps))]
-    return jnp.split(add_bias(x @ kernel, bias), stops, axis=-1)
+    return jnp.split(add_bias(products.product(x, kernel), bias), stops, axis=-1)

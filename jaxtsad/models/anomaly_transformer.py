@@ -18,6 +18,7 @@ import numpy as np
 
 from jaxtsad.models.affine import Affine
 from jaxtsad.models.anomaly_attention import AnomalyAttention, Associations, Settings
+from jaxtsad.ops import products
 from jaxtsad.types import Array, Key, PyTree
 
 NORM_EPSILON = 1e-5
@@ -78,7 +79,8 @@ class TokenEmbedding(nn.Module):
         around = jnp.concatenate(
             [jnp.roll(x, 1, axis=1), x, jnp.roll(x, -1, axis=1)], axis=-1
         )
-        return around @ kernel.reshape(3 * self.channels, self.width)
+        flat = kernel.reshape(3 * self.channels, self.width)
+        return products.product(around, flat)
 
 
 class EncoderLayer(nn.Module):

@@ -1,0 +1,40 @@
+"""The product of activations and a kernel is `@`, gradients included."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxtsad.ops import products
+
+
+@pytest.mark.parametrize("shape", [(5,), (2, 3, 5)])
+def test_product_is_matmul_and_so_is_its_gradient(shape):
+    rng = np.random.default_rng(0)
+    x = jnp.asarray(rng.normal(size=shape), jnp.float32)
+    kernel = jnp.asarray(rng.normal(size=(5, 4)), jnp.float32)
+    count = jnp.asarray(rng.normal(size=(*shape[:-1], 4)), jnp.float32)
+
+    def pulled(multiply):
+        out, pull = jax.vjp(multiply, x, kernel)
+        return out, *pull(count)
+
+    found = jax.jit(lambda: pulled(products.product))()
+    expected = jax.jit(lambda: pulled(jnp.matmul))()
+    for one, other in zip(found, expected, strict=True):
+        assert one.shape == other.shape
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
+
+
+def test_members_under_vmap():
+    rng = np.random.default_rng(1)
+    x = jnp.asarray(rng.normal(size=(2, 3, 4, 5)), jnp.float32)
+    kernel = jnp.asarray(rng.normal(size=(2, 5, 6)), jnp.float32)
+    grad = jax.grad(lambda x, k: (products.product(x, k) ** 2).sum(), argnums=(0, 1))
+    found = jax.jit(jax.vmap(grad))(x, kernel)
+    for member in range(2):
+        alone = jax.jit(grad)(x[member], kernel[member])
+        for one, other in zip(found, alone, strict=True):
+            np.testing.assert_allclose(one[member], other, rtol=1e-5, atol=1e-5)
