@@ -1,4 +1,4 @@
-"""Reads golden fixtures: from `JAXTSAD_GOLDEN`, else from the copies beside this file."""
+"""Reads golden fixtures: from `JAXTSAD_GOLDEN`, else the copies beside this file."""
 
 from __future__ import annotations
 
