@@ -11,6 +11,13 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parents[1]
 
+# Compiling is most of a test run, and the small programs of tests gain nothing from
+# LLVM's optimisation. Before a backend starts; a level of one's own in XLA_FLAGS wins.
+if "xla_backend_optimization_level" not in os.environ.get("XLA_FLAGS", ""):
+    os.environ["XLA_FLAGS"] = (
+        os.environ.get("XLA_FLAGS", "") + " --xla_backend_optimization_level=0"
+    ).strip()
+
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update(
     "jax_compilation_cache_dir",
