@@ -20,6 +20,7 @@ from jaxtsad.training import fit, fleet, plan
 from jaxtsad.types import Batch, Clock, Detector, State
 
 NAMES = ("lstm_autoencoder", "lstm_vae", "lstm_attention")
+SLOWER = ("lstm_autoencoder", "lstm_attention")
 each_detector = pytest.mark.parametrize("name", NAMES)
 
 
@@ -47,7 +48,9 @@ def advanced(detector: Detector, source: Any, epoch: int) -> tuple[State, Any]:
     return jax.jit(detector.advance)(jax.random.key(1), state, source, clock(epoch, 1))
 
 
-@each_detector
+@pytest.mark.parametrize(
+    "name", ["lstm_vae", *(pytest.param(n, marks=pytest.mark.slow) for n in SLOWER)]
+)
 def test_two_members_together_equal_each_alone_after_three_steps(name: str) -> None:
     config = detectors.module(name).TINY
     detector = detectors.module(name).build(config)

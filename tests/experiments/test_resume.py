@@ -18,7 +18,7 @@ from tests.experiments import layout
 
 ROOT = pathlib.Path(__file__).parents[2]
 DETECTOR = "anomaly_transformer"
-EPOCHS = 40
+EPOCHS = 16
 TRAIN = """
 import pathlib, sys
 from rich.console import Console
@@ -102,7 +102,7 @@ def test_resume_after_five_kills_ends_the_same(whole: pathlib.Path) -> None:
     run = whole / "killed"
     saved = run / "checkpoints"
     chance = random.Random(0)
-    moments = sorted(chance.sample(range(2, EPOCHS - 8), 4))
+    moments = sorted(chance.sample(range(1, EPOCHS - 5), 4))
     for number in range(5):
         process = train(whole, "killed")
         if number == 2:
@@ -122,7 +122,7 @@ def test_resume_after_five_kills_ends_the_same(whole: pathlib.Path) -> None:
 def test_resume_of_a_killed_command_ends_the_same(whole: pathlib.Path) -> None:
     run = whole / "command"
     process = start(whole, "-m", "jaxtsad", "run", "tiny.toml", "--out", "command")
-    wait(process, lambda: finished_epochs(run) >= 5)
+    wait(process, lambda: finished_epochs(run) >= 3)
     kill(process)
     finish(start(whole, "-m", "jaxtsad", "run", "--resume", "command"))
     report = json.loads((run / "report.json").read_text())
