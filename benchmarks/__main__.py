@@ -10,6 +10,7 @@ from typing import Any
 
 from benchmarks import options as options_
 from benchmarks import results, suites, tables
+from jaxtsad.training import sharding
 
 BAD_INPUT = 2
 REFUSED = 3
@@ -24,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = parser().parse_args(arguments)
     if not asked.quick:
         _without_cache()
+    sharding.use_cores()
     folder, rows = folder_of(asked), []
     try:
         for row in suites.module(asked.suite).measure(options_of(asked)):

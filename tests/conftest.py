@@ -19,6 +19,8 @@ if "xla_backend_optimization_level" not in os.environ.get("XLA_FLAGS", ""):
     ).strip()
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
+# The command line would make every core a device, in whichever test comes first.
+jax.config.update("jax_num_cpu_devices", 1)
 jax.config.update(
     "jax_compilation_cache_dir",
     os.environ.get("JAX_COMPILATION_CACHE_DIR", str(ROOT / ".jax_cache")),

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from jaxtsad.experiments import run, summary, toml
 from jaxtsad.experiments.config import Config
+from jaxtsad.training import sharding
 
 SIZES = {
     "cpu": {"width": 128, "heads": 8, "layers": 3, "hidden": 128},
@@ -73,6 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out")
     options = parser.parse_args(arguments)
     terminal = Console()
+    sharding.use_cores()
     try:
         experiment = config(
             options.channels,

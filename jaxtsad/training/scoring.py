@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxtsad.training import epochs, fleet
+from jaxtsad.training import epochs, fleet, sharding
 from jaxtsad.types import Array, Batch, Detector, Key, PyTree
 
 OUTPUTS = ("score", "explain", "inspect")
@@ -53,15 +53,23 @@ def run(
     number = fleet.members_of(views)
     if counts is None:
         counts = np.full(number, views.size)
-    chunks = jnp.asarray(-(-counts // batch_size), jnp.int32)
-    program = _program(detector, output, batch_size, number, members)
-    out = program(keys, model, views, chunks)
-    return jax.tree.map(lambda leaf: leaf[:, : views.size], out)
+    devices = sharding.devices_for(number)
+    chunks = np.zeros(-(-number // devices) * devices, np.int32)
+    chunks[:number] = -(-np.asarray(counts) // batch_size)
+    placed = sharding.place((keys, model, views), devices)
+    program = _program(detector, output, batch_size, len(chunks), members, devices)
+    out = program(*placed, jnp.asarray(chunks))
+    return jax.tree.map(lambda leaf: leaf[:number, : views.size], out)
 
 
 @functools.lru_cache(maxsize=64)
 def _program(
-    detector: Detector, output: str, batch_size: int, number: int, members: str
+    detector: Detector,
+    output: str,
+    batch_size: int,
+    number: int,
+    members: str,
+    devices: int,
 ) -> Callable[..., Any]:
     function = getattr(detector, output)
 
@@ -89,4 +97,4 @@ def _program(
 
         return jax.lax.fori_loop(0, chunks, put, out)
 
-    return jax.jit(fleet.each(scored, number, members))
+    return jax.jit(fleet.each(scored, number, members, devices))

@@ -6,6 +6,8 @@ inactive, and cut off again at the end.
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +23,22 @@ AXIS = "members"
 def devices_for(members: int) -> int:
     """How many devices share the members: all, but none would be left idle."""
     return min(members, jax.device_count())
+
+
+def use_cores() -> None:
+    """Makes every CPU core a device, so that members share the work of all of them.
+
+    One program of small products keeps one core busy; members on as many devices as
+    there are cores keep all. Nothing is changed where the user has chosen a number
+    (`JAX_NUM_CPU_DEVICES` or `XLA_FLAGS`) or JAX has already started.
+    """
+    chosen = "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
+    given: Any = jax.config
+    if chosen or given.jax_num_cpu_devices > 0:
+        return
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    with contextlib.suppress(RuntimeError):  # JAX has started
+        jax.config.update("jax_num_cpu_devices", cores)
 
 
 def mesh(devices: int) -> Mesh:

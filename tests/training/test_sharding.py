@@ -12,7 +12,7 @@ import pytest
 SCRIPT = """
 import jax
 import numpy as np
-from jaxtsad.training import fit, fleet, plan
+from jaxtsad.training import fit, fleet, plan, scoring
 from tests.training.test_fit import DETECTOR, run, views
 
 assert jax.device_count() == 4
@@ -39,6 +39,13 @@ for members, lengths in (("vmap", [600, 300, 600, 300, 300]), ("map", [600, 300]
         ):
             np.testing.assert_allclose(ours, theirs, atol=1e-5)
         assert together.progress.best_epoch[index] == alone.progress.best_epoch[0]
+    one = fleet.member(together.model, slice(0, 1))
+    scores = scoring.run(keys, DETECTOR, together.model, sources, members=members)
+    first = scoring.run(
+        keys[:1], DETECTOR, one, fleet.member(sources, slice(0, 1)), members=members
+    )
+    np.testing.assert_allclose(scores[:1], first, rtol=1e-5, atol=1e-6)
+    assert len(scores) == len(lengths)
 print("same")
 """
 
