@@ -18,12 +18,13 @@ import jax.numpy as jnp
 
 from jaxtsad.types import Array
 
-Epsilon: TypeAlias = Literal["additive", "clip"]
+Epsilon: TypeAlias = Literal["additive", "clip", "none"]
 Direction: TypeAlias = Literal["symmetric", "forward", "reverse"]
-EPSILONS: tuple[Epsilon, ...] = ("additive", "clip")
+EPSILONS: tuple[Epsilon, ...] = ("additive", "clip", "none")
 DIRECTIONS: tuple[Direction, ...] = ("symmetric", "forward", "reverse")
 ADDED = 1e-4
-FLOOR = 1e-7
+# The least that float32 needs changes no entry that matters.
+FLOORS: dict[Epsilon, float] = {"clip": 1e-7, "none": 1e-30}
 
 
 def dynamic_sigma(raw: Array) -> Array:
@@ -120,7 +121,7 @@ def kl(p: Array, q: Array, epsilon: Epsilon = "additive") -> Array:
         p: `[..., L, L]`, rows summing to one.
         q: The same shape.
         epsilon: `additive`, 1e-4 inside both logarithms, as published; `clip`, both
-            raised to at least 1e-7. Rows are not normalised again.
+            raised to at least 1e-7; `none`, to 1e-30. Rows are not normalised again.
 
     Returns:
         `[..., L]`; at most 9.2104 in the additive style, where it may fall slightly
@@ -131,8 +132,9 @@ def kl(p: Array, q: Array, epsilon: Epsilon = "additive") -> Array:
         >>> [round(float(d), 4) for d in kl(uniform, prior(jnp.ones(5)))[:3]]
         [1.865, 0.7448, 0.2999]
     """
-    if epsilon == "clip":
-        p, q = jnp.maximum(p, FLOOR), jnp.maximum(q, FLOOR)
+    if epsilon != "additive":
+        floor = FLOORS[epsilon]
+        p, q = jnp.maximum(p, floor), jnp.maximum(q, floor)
         return (p * (jnp.log(p) - jnp.log(q))).sum(-1)
     return (p * (jnp.log(p + ADDED) - jnp.log(q + ADDED))).sum(-1)
 

@@ -1,31 +1,30 @@
 """Anomaly attention: mixed values and association divergences, in few passes.
 
-`_reference` is the definition, in the words of `ops.association`. `_fused` computes the
-same with one logarithm per entry and a backward pass written by hand, and is what runs.
+`_reference` is the definition, in the words of `ops.association`. `attention_fused` and
+`attention_tiled` compute the same with one logarithm per entry and backward passes
+written by hand: the first keeps L x L arrays for the backward pass, the second keeps
+nothing of that size and is what runs long windows.
 
 Shape letters: B batch, L window length (i query, j key), H heads, K head width.
 """
 
 from __future__ import annotations
 
-import functools
 from typing import Literal, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
-from jax.custom_derivatives import CustomVJPPrimal, SymbolicZero
 
 from jaxtsad.ops import association
 from jaxtsad.ops.association import Direction, Epsilon
+from jaxtsad.ops.attention_fused import fused
+from jaxtsad.ops.attention_tiled import tiled
 from jaxtsad.types import Array
 
-Implementation: TypeAlias = Literal["auto", "reference", "fused"]
-IMPLEMENTATIONS: tuple[Implementation, ...] = ("auto", "reference", "fused")
-SWAPPED: dict[Direction, Direction] = {
-    "symmetric": "symmetric",
-    "forward": "reverse",
-    "reverse": "forward",
-}
+Implementation: TypeAlias = Literal["auto", "reference", "fused", "tiled"]
+IMPLEMENTATIONS: tuple[Implementation, ...] = ("auto", "reference", "fused", "tiled")
+# Windows up to this many steps are kept whole by `auto`.
+WHOLE = 512
 
 
 class Attended(NamedTuple):
@@ -72,7 +71,8 @@ def anomaly_attention(
         mask: `[B, H, L, L]` multiplier of the series association (dropout), or None.
             With a mask the reference implementation runs.
         mask_divergence: Whether the divergences see the masked association.
-        implementation: `reference`, `fused`, or `auto` for the fastest.
+        implementation: `reference`, `fused`, `tiled`, or `auto`: fused for windows of
+            up to 512 steps, else tiled.
 
     Raises:
         ValueError: If a choice is unknown.
@@ -99,8 +99,11 @@ def anomaly_attention(
         return _reference(
             query, key, value, sigma, epsilon, directions, mask, mask_divergence
         )
+    if implementation == "auto":
+        implementation = "fused" if query.shape[1] <= WHOLE else "tiled"
+    run = fused if implementation == "fused" else tiled
     return Attended(
-        *_fused(query, key, value, sigma, epsilon, series_direction, prior_direction)
+        *run(query, key, value, sigma, epsilon, series_direction, prior_direction)
     )
 
 
@@ -125,145 +128,3 @@ def _reference(
         association.divergence(compared, fixed(prior), epsilon, directions[0]),
         association.divergence(fixed(compared), prior, epsilon, directions[1]),
     )
-
-
-@functools.partial(jax.custom_vjp, nondiff_argnums=(4, 5, 6))
-def _fused(
-    query: Array,
-    key: Array,
-    value: Array,
-    sigma: Array,
-    epsilon: Epsilon,
-    series_direction: Direction,
-    prior_direction: Direction,
-) -> tuple[Array, Array, Array]:
-    series = _softmax(_heads_first(query), _heads_first(key))
-    mixed = _mix(series, _heads_first(value))
-    prior = _prior(sigma)
-    return (
-        _heads_first(mixed),
-        _rows(series, prior, epsilon, series_direction),
-        _rows(series, prior, epsilon, prior_direction),
-    )
-
-
-def _fused_forward(
-    query_: CustomVJPPrimal,
-    key_: CustomVJPPrimal,
-    value_: CustomVJPPrimal,
-    sigma_: CustomVJPPrimal,
-    epsilon: Epsilon,
-    series_direction: Direction,
-    prior_direction: Direction,
-) -> tuple[tuple[Array, Array, Array], tuple[Array, ...]]:
-    query, key, value = (_heads_first(x.value) for x in (query_, key_, value_))
-    sigma = sigma_.value
-    series = _softmax(query, key)
-    mixed = _mix(series, value)
-    prior = _prior(sigma)
-    out = (
-        _heads_first(mixed),
-        _rows(series, prior, epsilon, series_direction),
-        _rows(series, prior, epsilon, prior_direction),
-    )
-    slope = prior * _slope(prior, series, epsilon, SWAPPED[prior_direction])
-    distance = jnp.broadcast_to(
-        association.squared_distance(sigma.shape[-1]), prior.shape
-    )
-    spread = (prior * distance).sum(-1)
-    pull = ((slope * distance).sum(-1) - slope.sum(-1) * spread) / sigma**3
-    return out, (query, key, value, series, mixed, sigma, pull)
-
-
-def _fused_backward(
-    epsilon: Epsilon,
-    series_direction: Direction,
-    prior_direction: Direction,
-    saved: tuple[Array, ...],
-    cotangents: tuple[Array | SymbolicZero, ...],
-) -> tuple[Array | None, ...]:
-    del prior_direction
-    query, key, value, series, mixed, sigma, pull = saved
-    to_values, to_series, to_prior = cotangents
-    to_sigma = None if isinstance(to_prior, SymbolicZero) else to_prior * pull
-    to_value = None
-    falls, totals = [], []
-    if not isinstance(to_values, SymbolicZero):
-        to_mixed = _heads_first(to_values)
-        to_value = _heads_first(jnp.einsum("bhij,bhik->bhjk", series, to_mixed))
-        falls.append(jnp.einsum("bhik,bhjk->bhij", to_mixed, value))
-        totals.append((to_mixed * mixed).sum(-1))
-    if not isinstance(to_series, SymbolicZero):
-        slope = _slope(series, _prior(sigma), epsilon, series_direction)
-        falls.append(to_series[..., None] * slope)
-        totals.append(to_series * (series * slope).sum(-1))
-    if not falls:
-        return None, None, None, to_sigma
-    level = sum(falls[1:], falls[0]) - sum(totals[1:], totals[0])[..., None]
-    to_scores = series * level * query.shape[-1] ** -0.5
-    to_query = jnp.einsum("bhij,bhjk->bhik", to_scores, key)
-    to_key = jnp.einsum("bhij,bhik->bhjk", to_scores, query)
-    return _heads_first(to_query), _heads_first(to_key), to_value, to_sigma
-
-
-_fused.defvjp(_fused_forward, _fused_backward, symbolic_zeros=True)
-
-
-def _heads_first(x: Array) -> Array:
-    """Swaps `[B, L, H, K]` and `[B, H, L, K]`."""
-    return x.transpose(0, 2, 1, 3)
-
-
-def _softmax(query: Array, key: Array) -> Array:
-    query = query * query.shape[-1] ** -0.5
-    scores = jnp.einsum(
-        "bhik,bhjk->bhij", query, key, preferred_element_type=jnp.float32
-    )
-    return jax.nn.softmax(scores)
-
-
-def _mix(series: Array, value: Array) -> Array:
-    return jnp.einsum("bhij,bhjk->bhik", series.astype(value.dtype), value)
-
-
-def _prior(sigma: Array) -> Array:
-    kernel = jnp.exp(association.log_kernel(sigma))
-    return kernel * (1 / kernel.sum(-1, keepdims=True))
-
-
-def _lift(
-    own: Array, other: Array, epsilon: Epsilon
-) -> tuple[Array, Array, Array, Array]:
-    """Both associations as factors, then as arguments of the logarithm."""
-    if epsilon == "clip":
-        own = jnp.maximum(own, association.FLOOR)
-        other = jnp.maximum(other, association.FLOOR)
-        return own, other, own, other
-    return own, other, own + association.ADDED, other + association.ADDED
-
-
-def _rows(series: Array, prior: Array, epsilon: Epsilon, direction: Direction) -> Array:
-    """`association.divergence` with one logarithm, of the ratio."""
-    own, other, lifted, other_lifted = _lift(series, prior, epsilon)
-    log_ratio = jnp.log(lifted / other_lifted)
-    if direction == "forward":
-        return (own * log_ratio).sum(-1)
-    if direction == "reverse":
-        return -(other * log_ratio).sum(-1)
-    return ((own - other) * log_ratio).sum(-1)
-
-
-def _slope(own: Array, other: Array, epsilon: Epsilon, direction: Direction) -> Array:
-    """Derivative of the divergence with respect to `own`, entry by entry.
-
-    `direction` is `forward` where `own` is the first argument of the divergence.
-    """
-    gate = own > association.FLOOR
-    own, other, lifted, other_lifted = _lift(own, other, epsilon)
-    if direction == "reverse":
-        slope = -other / lifted
-    else:
-        ratio = other_lifted / lifted
-        first = 1 - ratio if direction == "symmetric" else own / lifted
-        slope = first - jnp.log(ratio)
-    return jnp.where(gate, slope, 0.0) if epsilon == "clip" else slope

@@ -18,7 +18,7 @@ from jaxtsad.ops import association
 from tests.golden import anomaly_transformer as golden
 
 STEM = "anomaly_transformer_small"
-IMPLEMENTATIONS = ("reference", "fused")
+IMPLEMENTATIONS = ("reference", "fused", "tiled")
 
 
 @pytest.fixture(scope="module", autouse=True)

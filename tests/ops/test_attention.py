@@ -10,10 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxtsad.ops import association, attention
+from jaxtsad.ops import association, attention, attention_rows, attention_tiled
 
 B, L, H, K = 2, 12, 3, 4
-PAIRS = [(way, way) for way in association.DIRECTIONS] + [("forward", "reverse")]
+PAIRS = [(way, attention_rows.SWAPPED[way]) for way in association.DIRECTIONS]
+FAST = ("fused", "tiled")
 SETTINGS = [
     (epsilon, *pair) for epsilon, pair in itertools.product(association.EPSILONS, PAIRS)
 ]
@@ -61,11 +62,12 @@ def assert_same(found, expected, rtol=1e-5, atol=1e-5):
     )
 
 
+@pytest.mark.parametrize("fast", FAST)
 @pytest.mark.parametrize(("epsilon", "series", "prior"), SETTINGS)
-def test_fused_is_the_reference_and_so_is_its_gradient(epsilon, series, prior):
+def test_fast_is_the_reference_and_so_is_its_gradient(epsilon, series, prior, fast):
     setting = (epsilon, series, prior)
     for args in (inputs(), inputs(1, sharpness=12.0)):
-        grads, out = compiled("fused", *setting)(args, weights())
+        grads, out = compiled(fast, *setting)(args, weights())
         expected_grads, expected = compiled("reference", *setting)(args, weights())
         assert_same(out, expected)
         scale = max(float(jnp.abs(g).max()) for g in expected_grads)
@@ -80,7 +82,7 @@ def test_auto_is_one_of_the_two():
     assert_same(out, expected)
 
 
-@pytest.mark.parametrize("implementation", ["reference", "fused"])
+@pytest.mark.parametrize("implementation", ["reference", *FAST])
 def test_each_divergence_moves_its_own_side_only(implementation):
     zero = jax.tree.map(jnp.zeros_like, weights())
     run = compiled(implementation, "additive", "symmetric", "symmetric")
@@ -93,7 +95,7 @@ def test_each_divergence_moves_its_own_side_only(implementation):
         np.testing.assert_array_equal(grad, 0)
 
 
-@pytest.mark.parametrize("implementation", ["reference", "fused"])
+@pytest.mark.parametrize("implementation", ["reference", *FAST])
 def test_both_slopes_are_of_one_function(implementation):
     """With S and P free, the two gradients are those of the same divergence."""
     zero = jax.tree.map(jnp.zeros_like, weights())
@@ -123,27 +125,29 @@ def test_gradient_of_one_output_needs_no_other():
 
         grads = [
             jax.jit(jax.grad(functools.partial(one, implementation=name)))(args)
-            for name in ("fused", "reference")
+            for name in ("reference", *FAST)
         ]
-        assert_same(*grads, rtol=1e-4, atol=1e-5)
+        for found in grads[1:]:
+            assert_same(found, grads[0], rtol=1e-4, atol=1e-5)
 
 
-def test_extreme_widths_and_scores_stay_finite():
+@pytest.mark.parametrize("fast", FAST)
+def test_extreme_widths_and_scores_stay_finite(fast):
     query, key, value, _ = inputs(2, sharpness=200.0)
     for sigma in (1.1e-5, 2.00003, 33.0):
         args = (query, key, value, jnp.full((B, H, L), sigma))
         for epsilon in association.EPSILONS:
-            found = compiled("fused", epsilon, "symmetric", "symmetric")(
-                args, weights()
-            )
+            run = compiled(fast, epsilon, "symmetric", "symmetric")
+            found = run(args, weights())
             assert all(jnp.isfinite(x).all() for x in jax.tree.leaves(found))
 
 
-def test_members_under_vmap():
+@pytest.mark.parametrize("fast", FAST)
+def test_members_under_vmap(fast):
     many = [jnp.stack(pair) for pair in zip(inputs(), inputs(1), strict=True)]
 
     def total(*args):
-        out = attention.anomaly_attention(*args, implementation="fused")
+        out = attention.anomaly_attention(*args, implementation=fast)
         return out.values.sum() + out.series.sum() - out.prior.sum()
 
     grad = jax.grad(total, argnums=(0, 1, 2, 3))
@@ -153,9 +157,10 @@ def test_members_under_vmap():
         assert_same([x[member] for x in found], list(alone))
 
 
-def test_divergences_are_float32_below_it_too():
+@pytest.mark.parametrize("fast", FAST)
+def test_divergences_are_float32_below_it_too(fast):
     args = [x.astype(jnp.bfloat16) for x in inputs()[:3]]
-    out = attention.anomaly_attention(*args, inputs()[3], implementation="fused")
+    out = attention.anomaly_attention(*args, inputs()[3], implementation=fast)
     assert out.values.dtype == jnp.bfloat16
     assert out.series.dtype == out.prior.dtype == jnp.float32
     exact = attention.anomaly_attention(*inputs(), implementation="reference")
@@ -180,3 +185,45 @@ def test_mask_drops_from_the_mixture_and_if_asked_from_the_divergence(seen):
 def test_unknown_choices_are_refused(option):
     with pytest.raises(ValueError, match=f"{option}='sideways' is not one of"):
         attention.anomaly_attention(*inputs(), **{option: "sideways"})
+
+
+@pytest.mark.parametrize("length", [1, 7, 33])
+def test_blocks_of_any_length_are_the_whole(length, monkeypatch):
+    """Blocks that do not divide the window included."""
+    monkeypatch.setattr(attention_tiled, "ENTRIES", 0)
+    monkeypatch.setattr(attention_tiled, "LEAST", 4)
+    rng = np.random.default_rng(3)
+    query, key, value = jnp.asarray(rng.normal(size=(3, 2, length, 1, 4)), jnp.float32)
+    sigma = jnp.asarray(rng.uniform(1e-5, 3, size=(2, 1, length)), jnp.float32)
+
+    def total(args, implementation):
+        out = attention.anomaly_attention(*args, implementation=implementation)
+        parts = [jnp.sin(x).sum() for x in out]
+        return sum(parts), out
+
+    results = [
+        jax.jit(jax.grad(functools.partial(total, implementation=name), has_aux=True))(
+            (query, key, value, sigma)
+        )
+        for name in ("tiled", "reference")
+    ]
+    (grads, out), (expected_grads, expected) = results
+    assert_same(out, expected)
+    scale = max(float(jnp.abs(g).max()) for g in expected_grads)
+    assert_same(grads, expected_grads, rtol=1e-4, atol=1e-6 * max(scale, 10))
+
+
+def test_long_windows_keep_nothing_of_their_length_squared():
+    length, wide = 2048, (1, 2048, 8, 16)
+    shapes = [jax.ShapeDtypeStruct(wide, jnp.float32)] * 3
+    shapes.append(jax.ShapeDtypeStruct((1, 8, length), jnp.float32))
+
+    def used(implementation):
+        def total(*args):
+            out = attention.anomaly_attention(*args, implementation=implementation)
+            return sum(x.sum() for x in out)
+
+        gradient = jax.jit(jax.grad(total, argnums=(0, 1, 2, 3)))
+        return gradient.lower(*shapes).compile().memory_analysis().temp_size_in_bytes
+
+    assert 10 * used("auto") < used("reference")

@@ -1,0 +1,115 @@
+"""Rows of both associations and their divergence, as the fast implementations use them.
+
+The mathematics of `ops.association` with one logarithm per entry, for any stretch of
+query rows.
+
+Shape letters: B batch, T queries of the stretch, L window length (key), H heads, K head
+width.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from jaxtsad.ops import association
+from jaxtsad.ops.association import Direction, Epsilon
+from jaxtsad.types import Array
+
+SWAPPED: dict[Direction, Direction] = {
+    "symmetric": "symmetric",
+    "forward": "reverse",
+    "reverse": "forward",
+}
+
+
+def heads_first(x: Array) -> Array:
+    """Swaps `[B, L, H, K]` and `[B, H, L, K]`."""
+    return x.transpose(0, 2, 1, 3)
+
+
+def softmax(query: Array, key: Array) -> Array:
+    """Series association `[B, H, T, L]` of `[B, H, T, K]` and `[B, H, L, K]`."""
+    query = query * query.shape[-1] ** -0.5
+    scores = jnp.einsum(
+        "bhik,bhjk->bhij", query, key, preferred_element_type=jnp.float32
+    )
+    return jax.nn.softmax(scores)
+
+
+def mix(series: Array, value: Array) -> Array:
+    """Values `[B, H, L, K]` mixed by rows `[B, H, T, L]`."""
+    return jnp.einsum("bhij,bhjk->bhik", series.astype(value.dtype), value)
+
+
+def squared_distance(sigma: Array, first: Array | int, length: int) -> Array:
+    """Squared distance `[..., T, L]` of the queries from `first` on to every key.
+
+    Queries past the last step stand at it, so that every row has a key at its place.
+    """
+    query = jnp.minimum(
+        first + jnp.arange(sigma.shape[-1], dtype=jnp.float32), length - 1
+    )
+    key = jnp.arange(length, dtype=jnp.float32)
+    distance = jnp.square(query[:, None] - key[None, :])
+    return jnp.broadcast_to(distance, (*sigma.shape, length))
+
+
+def prior(sigma: Array, distance: Array) -> Array:
+    """Prior association `[..., T, L]` of widths `[..., T]` in steps."""
+    kernel = jnp.exp(distance * (-0.5 / jnp.square(sigma))[..., None])
+    return kernel * (1 / kernel.sum(-1, keepdims=True))
+
+
+def _lift(
+    own: Array, other: Array, epsilon: Epsilon
+) -> tuple[Array, Array, Array, Array]:
+    """Both associations as factors, then as arguments of the logarithm."""
+    if epsilon == "additive":
+        return own, other, own + association.ADDED, other + association.ADDED
+    own = jnp.maximum(own, association.FLOORS[epsilon])
+    other = jnp.maximum(other, association.FLOORS[epsilon])
+    return own, other, own, other
+
+
+def divergence(
+    series: Array, prior: Array, epsilon: Epsilon, direction: Direction
+) -> Array:
+    """`association.divergence` with one logarithm, of the ratio."""
+    own, other, lifted, other_lifted = _lift(series, prior, epsilon)
+    log_ratio = jnp.log(lifted / other_lifted)
+    if direction == "forward":
+        return (own * log_ratio).sum(-1)
+    if direction == "reverse":
+        return -(other * log_ratio).sum(-1)
+    return ((own - other) * log_ratio).sum(-1)
+
+
+def slope(own: Array, other: Array, epsilon: Epsilon, direction: Direction) -> Array:
+    """Derivative of the divergence with respect to `own`, entry by entry.
+
+    `direction` is `forward` where `own` is the first argument of the divergence.
+    """
+    gate = own > association.FLOORS.get(epsilon, 0.0)
+    own, other, lifted, other_lifted = _lift(own, other, epsilon)
+    if direction == "reverse":
+        slope = -other / lifted
+    else:
+        ratio = other_lifted / lifted
+        first = 1 - ratio if direction == "symmetric" else own / lifted
+        slope = first - jnp.log(ratio)
+    return slope if epsilon == "additive" else jnp.where(gate, slope, 0.0)
+
+
+def pull(prior: Array, slope: Array, sigma: Array, distance: Array) -> Array:
+    """Derivative `[..., T]` of the divergence with respect to sigma.
+
+    Args:
+        prior: `[..., T, L]`.
+        slope: Derivative of the divergence with respect to `prior`, the same shape.
+        sigma: `[..., T]` in steps.
+        distance: See `squared_distance`.
+    """
+    slope = prior * slope
+    spread = (prior * distance).sum(-1)
+    return ((slope * distance).sum(-1) - slope.sum(-1) * spread) / sigma**3
