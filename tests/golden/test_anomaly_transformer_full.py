@@ -14,7 +14,7 @@ from jaxtsad.ops import association
 from tests.golden import anomaly_transformer as golden
 
 STEM = "anomaly_transformer_full"
-IMPLEMENTATIONS = ("reference", "fused")
+IMPLEMENTATIONS = ("reference", "fused", "tiled")
 
 
 @pytest.fixture(scope="module", autouse=True)
