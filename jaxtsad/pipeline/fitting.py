@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,9 @@ import numpy as np
 from jaxtsad import types
 from jaxtsad.datasets import preprocessing
 from jaxtsad.evaluation import events, thresholds
+from jaxtsad.ops.windows import WindowView
 from jaxtsad.pipeline.members import Fitted, Member, keys_of, score
-from jaxtsad.pipeline.parts import prepare
+from jaxtsad.pipeline.parts import Part, drawn, prepare
 from jaxtsad.pipeline.setup import Setup, build, view
 from jaxtsad.training import fit as training
 from jaxtsad.training import fleet
@@ -51,30 +52,19 @@ def fit(
     entities: list[str | None] = [None] if pooled else [part.entity for part in parts]
     members = tuple(Member(entity, seed) for entity in entities for seed in seeds)
 
-    sources = [view(setup, [part.fit for part in group]) for group in groups]
-    held_out = [[p.validation for p in group if p.validation] for group in groups]
-    if transductive_validation is not None:
-        tests = [
-            part.scaler.apply(types.cut_test(values, entity=part.entity))
-            for part, values in zip(parts, transductive_validation, strict=True)
-        ]
-        held_out = [tests] if pooled else [[test] for test in tests]
-    validated = np.array([bool(splits) for splits in held_out])
-    checks = None
-    if detector.validate is not None and validated.any():
-        stand_in = next(splits for splits in held_out if splits)
-        checks = [
-            view(setup, splits or stand_in, setup.scoring_stride) for splits in held_out
-        ]
+    fits, checks, validated = _views(
+        setup, groups, seeds, _tests(parts, transductive_validation)
+    )
     times = len(seeds)
     keys = keys_of(members)
+    validates = detector.validate is not None
     plan = dataclasses.replace(setup.plan, epochs=0) if setup.untrained else setup.plan
     result = training.fit(
         keys,
         detector,
-        fleet.stack(_repeat(sources, times)),
-        validations=None if checks is None else fleet.stack(_repeat(checks, times)),
-        validated=np.repeat(validated, times),
+        fleet.stack(fits),
+        validations=fleet.stack(checks) if validates and checks else None,
+        validated=validated,
         plan=plan,
         checkpoints=checkpoints,
         watch=watch,
@@ -95,7 +85,7 @@ def fit(
         thresholds=tuple(calibrate(setup, one) for one in scores),
         spreads=tuple(events.spread(one) for one in scores),
         calibration=tuple(scores),
-        validation=tuple(bool(v) for v in np.repeat(validated, times)),
+        validation=tuple(bool(v) for v in validated),
         screened={part.entity: part.screened for part in parts},
         result=result,
     )
@@ -104,6 +94,44 @@ def fit(
 def calibrate(setup: Setup, calibration: Scores) -> thresholds.Threshold:
     """Fits the setup's threshold on one member's calibration scores."""
     return thresholds.fit(setup.threshold, calibration, **setup.threshold_options)
+
+
+def _views(
+    setup: Setup,
+    groups: Sequence[Sequence[Part]],
+    seeds: Sequence[int],
+    tests: Mapping[str, types.Split],
+) -> tuple[list[WindowView], list[WindowView], np.ndarray]:
+    """Per member what it is fitted on and validated on, and whether it really is.
+
+    Where some members have nothing to validate on, another's stands in.
+    """
+    times = len(seeds)
+    fits = [view(setup, [part.fit for part in group]) for group in groups]
+    held_out: list[WindowView | None] = []
+    if setup.split == "windows":
+        halves = [drawn(one, setup.validation, seed) for one in fits for seed in seeds]
+        fits, held_out = [half[0] for half in halves], [half[1] for half in halves]
+    else:
+        for group in groups:
+            parts = [tests.get(part.entity, part.validation) for part in group]
+            splits = [part for part in parts if part is not None]
+            some = view(setup, splits, setup.scoring_stride) if splits else None
+            held_out += [some] * times
+        fits = _repeat(fits, times)
+    real = [one for one in held_out if one is not None]
+    checks = [real[0] if one is None else one for one in held_out] if real else []
+    return fits, checks, np.array([one is not None for one in held_out])
+
+
+def _tests(
+    parts: Sequence[Part], recordings: Sequence[np.ndarray] | None
+) -> dict[str, types.Split]:
+    """Scaled test parts by entity, for a protocol that validates on them."""
+    return {
+        part.entity: part.scaler.apply(types.cut_test(values, entity=part.entity))
+        for part, values in zip(parts, recordings or (), strict=recordings is not None)
+    }
 
 
 def _repeat(items: Sequence[Any], times: int) -> list[Any]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 
 from jaxtsad import types
 from jaxtsad.datasets import preprocessing, screening
+from jaxtsad.ops.windows import WindowView
 from jaxtsad.pipeline.setup import Setup
 from jaxtsad.types import Split
 
@@ -56,6 +58,7 @@ def prepare(
         twice = sorted(name for name in set(names) if names.count(name) > 1)[0]
         raise ValueError(f"entity {twice!r} is there twice; names must be unique")
     cut, found = [], []
+    validation = setup.validation if setup.split == "time" else 0.0
     for name, values in recordings:
         filled, record = screening.screen(np.asarray(values), name=name)
         if len(filled) < setup.window:
@@ -65,7 +68,7 @@ def prepare(
             )
         cut.append(
             types.cut_train(
-                filled, window=setup.window, validation=setup.validation, entity=name
+                filled, window=setup.window, validation=validation, entity=name
             )
         )
         found.append(record)
@@ -93,3 +96,30 @@ def prepare(
         )
         for (fit, held_out), scaler, record in zip(cut, scalers, found, strict=True)
     )
+
+
+def drawn(
+    view: WindowView, share: float, seed: int
+) -> tuple[WindowView, WindowView | None]:
+    """Draws a share of a view's windows at random (`Setup.split="windows"`).
+
+    Args:
+        view: All windows of a training part.
+        share: Share of the windows to draw, in [0, 1).
+        seed: Seed of the draw.
+
+    Returns:
+        The windows that are left, and those drawn, or None where there are none. Both
+        keep the role of the view: they share steps.
+    """
+    held_out = int(view.size * share + 1e-9)
+    order = np.random.default_rng(seed).permutation(view.size)
+    if not held_out:
+        return view, None
+    return _chosen(view, order[held_out:]), _chosen(view, order[:held_out])
+
+
+def _chosen(view: WindowView, index: np.ndarray) -> WindowView:
+    where = jnp.asarray(np.sort(index))
+    names = ("starts", "weight", "known")
+    return view.with_arrays(**{name: getattr(view, name)[where] for name in names})

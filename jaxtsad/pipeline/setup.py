@@ -13,6 +13,7 @@ from jaxtsad.training.plan import Plan
 from jaxtsad.types import Split
 
 FITS = ("per_entity", "pooled")
+SPLITS = ("time", "windows")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +31,9 @@ class Setup:
         scaler: `zscore`, `minmax` or `none`.
         clip: Standard deviations at which values are clipped, or None.
         validation: Share of the training part kept for validation.
+        split: `time`, validation comes after the fit part; `windows`, windows drawn at
+            random from the whole training part, as some publications do: they overlap
+            with those fitted on, and calibration scores are of role fit.
         fit: `per_entity`, a model each, or `pooled`, one model over all entities.
         batch_size: Windows per scoring call.
         plan: How long to train.
@@ -48,6 +52,7 @@ class Setup:
     scaler: str = "zscore"
     clip: float | None = None
     validation: float = 0.2
+    split: str = "time"
     fit: str = "per_entity"
     batch_size: int = 32
     plan: Plan = dataclasses.field(default_factory=Plan)
@@ -58,6 +63,9 @@ class Setup:
     def __post_init__(self) -> None:
         if self.fit not in FITS:
             raise ValueError(f"fit={self.fit!r}; the choices are {', '.join(FITS)}")
+        if self.split not in SPLITS:
+            choices = ", ".join(SPLITS)
+            raise ValueError(f"split={self.split!r}; the choices are {choices}")
         if self.fold not in fold.FOLDS:
             choices = ", ".join(fold.FOLDS)
             raise ValueError(f"fold={self.fold!r}; the choices are {choices}")
