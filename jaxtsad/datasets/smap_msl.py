@@ -47,11 +47,15 @@ class Labels(NamedTuple):
     spans: tuple[Span, ...]
 
 
-def label_table(root: str | os.PathLike[str]) -> dict[str, Labels]:
+def label_table(
+    root: str | os.PathLike[str], *, first_rows: bool = False
+) -> dict[str, Labels]:
     """Reads `labeled_anomalies.csv`, one entry per channel, in the order of the file.
 
     Args:
         root: See `load`; the arrays need not be there.
+        first_rows: Takes the first row of a channel that has several, as some
+            publications do, instead of uniting them.
 
     Raises:
         FileNotFoundError: If there is no label table.
@@ -68,7 +72,8 @@ def label_table(root: str | os.PathLike[str]) -> dict[str, Labels]:
         try:
             labels = _labels(row)
             if name in channels:
-                labels = _united(channels[name], labels)
+                united = _united(channels[name], labels)
+                labels = channels[name] if first_rows else united
         except (ValueError, TypeError, SyntaxError) as error:
             raise ValueError(f"{path}, channel {name!r}: {error}") from error
         channels[name] = labels
