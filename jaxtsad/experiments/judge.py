@@ -64,6 +64,7 @@ def rows(
     main: str,
     protocol: Protocol,
     validation: Mapping[str, str],
+    level: str = "step",
 ) -> Rows:
     """All rows of a report: per entity and seed, means, trivial, macro and pooled.
 
@@ -73,8 +74,11 @@ def rows(
             large a share as it does.
         protocol: Named on every row.
         validation: By entity, `split` or `none`.
+        level: What one score is of: a `step`, or a `window` or `sample`, which have no
+            events to be judged by.
     """
     found: Rows = []
+    scale = _Scale(level != "step", protocol.compat)
     entities: dict[str, list[Judged]] = {}
     for one in judged:
         entities.setdefault(one.scored.entity, []).append(one)
@@ -82,29 +86,44 @@ def rows(
         e: own for e, own in entities.items() if own[0].scored.label is not None
     }
     for own in labelled.values():
-        found += _entity_rows(own, main, protocol.compat)
+        found += _entity_rows(own, main, scale)
     if len(labelled) > 1:
         found += _macro_rows(found)
-        found += _pooled_rows(judged, main, protocol.compat)
+        found += _pooled_rows(judged, main, scale)
     # Without labels there is a threshold to report, and no metric.
     unlabelled = [one for one in judged if one.scored.label is None]
     found += [_row(one, {}) for one in unlabelled]
     for row in found:
-        row["level"], row["protocol"] = "step", protocol.name
+        row["level"], row["protocol"] = level, protocol.name
         row.setdefault("validation", validation.get(row["entity"], ""))
     return found
 
 
-def _entity_rows(own: Sequence[Judged], main: str, compat: bool) -> Rows:
+class _Scale(NamedTuple):
+    """Whether scores are of independent samples, and how events are adjusted."""
+
+    samples: bool
+    compat: bool
+
+    def measure(
+        self, label: np.ndarray, score: np.ndarray, flags: np.ndarray
+    ) -> dict[str, float]:
+        """All metrics that have a meaning."""
+        if self.samples:
+            return measure.measure_samples(label, score, flags)
+        return measure.measure(label, score, flags, compat=self.compat)
+
+
+def _entity_rows(own: Sequence[Judged], main: str, scale: _Scale) -> Rows:
     label = own[0].scored.label
     assert label is not None
     found: Rows = []
     for one in own:
         score, flags = one.scored.score, one.flags
-        found.append(_row(one, measure.measure(label, score, flags, compat=compat)))
+        found.append(_row(one, scale.measure(label, score, flags)))
     found += _seed_means(found)
     share = float(np.mean([o.flags.mean() for o in own if o.scored.detector == main]))
-    return found + _trivial_rows(own[0].scored.entity, label, share)
+    return found + _trivial_rows(own[0].scored.entity, label, share, scale)
 
 
 def _row(one: Judged, metrics: Mapping[str, float]) -> dict[str, Any]:
@@ -147,9 +166,11 @@ def _estimated(estimates: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _trivial_rows(entity: str, label: np.ndarray, share: float) -> Rows:
+def _trivial_rows(
+    entity: str, label: np.ndarray, share: float, scale: _Scale
+) -> Rows:
     """The random and the all-positive row on the same labels."""
-    random = baselines.random_rows(label, share)
+    random = baselines.random_rows(label, share, samples=scale.samples)
     row = {"detector": "random", "entity": entity, "seed": "mean"} | _estimated(random)
     row["expected"] = {key: one.expected for key, one in random.items()}
     row["threshold"] = {"kind": "share", "value": share, "fitted_on": "nothing"}
@@ -157,7 +178,7 @@ def _trivial_rows(entity: str, label: np.ndarray, share: float) -> Rows:
         "detector": "all_positive",
         "entity": entity,
         "seed": 0,
-        "metrics": baselines.all_positive(label),
+        "metrics": baselines.all_positive(label, samples=scale.samples),
     }
     return [row, everything]
 
@@ -188,7 +209,7 @@ def _macro_rows(found: Rows) -> Rows:
     return macro
 
 
-def _pooled_rows(judged: Sequence[Judged], main: str, compat: bool) -> Rows:
+def _pooled_rows(judged: Sequence[Judged], main: str, scale: _Scale) -> Rows:
     """All entities' steps as one series, scores in units of severity."""
     labelled = [one for one in judged if one.scored.label is not None]
     groups: dict[tuple[str, int], list[Judged]] = {}
@@ -204,13 +225,13 @@ def _pooled_rows(judged: Sequence[Judged], main: str, compat: bool) -> Rows:
         flags = np.concatenate([one.flags for one in own])
         if name == main:
             share = float(flags.mean())
-        metrics = measure.measure(label, score, flags, compat=compat)
+        metrics = scale.measure(label, score, flags)
         found.append(
             {"detector": name, "entity": "pooled", "seed": seed, "metrics": metrics}
         )
     found += _seed_means(found)
     assert label is not None
-    return found + _trivial_rows("pooled", label, share)
+    return found + _trivial_rows("pooled", label, share, scale)
 
 
 def _label(one: Judged) -> np.ndarray:
