@@ -5,7 +5,6 @@ from __future__ import annotations
 import json as json_
 import math
 from collections.abc import Callable, Sequence
-from importlib import resources
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich import box
@@ -13,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from jaxtsad.experiments.published import SOURCES
-from jaxtsad.reporting import html as html_
 from jaxtsad.reporting import markup
+from jaxtsad.reporting import page as pages
 from jaxtsad.reporting.markup import Safe
 
 if TYPE_CHECKING:
@@ -134,21 +133,7 @@ def html(studies: Sequence[Study], notes: Sequence[str]) -> str:
         pieces.append(markup.element("section", title, lead, table))
     for note in (_legend(studies), *notes):
         pieces.append(markup.element("p", note, class_="note"))
-    style = resources.files("jaxtsad.reporting").joinpath("report.css")
-    policy = f'<meta http-equiv="Content-Security-Policy" content="{html_.POLICY}">'
-    top = markup.join(
-        [
-            Safe('<meta charset="utf-8">'),
-            Safe('<meta name="viewport" content="width=device-width,initial-scale=1">'),
-            Safe(policy),
-            markup.element("title", f"{TITLE} · jaxtsad"),
-            Safe(f"<style>{style.read_text(encoding='utf-8')}</style>"),
-        ]
-    )
-    content = markup.element("head", top) + markup.element(
-        "body", markup.element("main", *pieces)
-    )
-    return f'<!doctype html>\n<html lang="en">{content}</html>\n'
+    return pages.page(TITLE, *pieces)
 
 
 def json(studies: Sequence[Study], notes: Sequence[str]) -> str:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH = 3.3
+_MAIN = ("score", "found", "validation", "truth", "line")
 _GREYS = ((0, ()), (0, (4, 2)), (0, (1, 1.5)), (0, (4, 2, 1, 2)), (0, (7, 2)))
 
 
@@ -36,15 +37,16 @@ class Curve(NamedTuple):
 
 
 def _draw(axes: Axes, lines: Sequence[Curve], steps: bool = False) -> None:
-    trivial = 0
+    trivial = main = 0
     for line in sorted(lines, key=lambda line: line.main):
         dashes = _GREYS[0] if line.main else _GREYS[trivial % len(_GREYS)]
-        trivial += not line.main
+        colour = _MAIN[main % len(_MAIN)] if line.main else "chance"
+        trivial, main = trivial + (not line.main), main + line.main
         area = "" if np.isnan(line.area) else f"  {line.area:.3f}"
         axes.plot(
             line.x,
             line.y,
-            color=svg.PALETTE["score" if line.main else "chance"],
+            color=svg.PALETTE[colour],
             linewidth=1.7 if line.main else 1.0,
             linestyle=dashes,
             drawstyle="steps-pre" if steps else "default",

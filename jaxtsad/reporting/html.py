@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import resources
 
 from jaxtsad.reporting import (
     bars,
@@ -16,13 +15,12 @@ from jaxtsad.reporting import (
     svg,
     tables,
 )
+from jaxtsad.reporting import page as pages
 from jaxtsad.reporting.markup import Safe
 from jaxtsad.reporting.run import Run
 from jaxtsad.reporting.view import View, look
 
 OPEN = 3
-# Nothing is loaded and nothing runs: names in the data can do no harm.
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
 def page(run: Run) -> str:
@@ -39,31 +37,14 @@ def page(run: Run) -> str:
     looked = (look(run, entity) for entity in run.entities)
     views = [view for view in looked if view is not None]
     name = run.report.get("name") or run.path.name
-    style = resources.files("jaxtsad.reporting").joinpath("report.css")
-    body = markup.element(
-        "main",
+    return pages.page(
+        name,
         headline.build(run, views),
         _entities(run, views),
         _learning(run),
         _results(run),
         _facts(run),
     )
-    head = markup.join(
-        [
-            Safe('<meta charset="utf-8">'),
-            Safe('<meta name="viewport" content="width=device-width,initial-scale=1">'),
-            Safe(f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'),
-            markup.element("title", f"{svg.plain(name, 80)} · jaxtsad"),
-            Safe(f"<style>{style.read_text(encoding='utf-8')}</style>"),
-        ]
-    )
-    content = markup.element("head", head) + markup.element("body", body)
-    return f'<!doctype html>\n<html lang="en">{content}</html>\n'
-
-
-def _section(title: str, *pieces: object, note: str = "") -> Safe:
-    lead = [markup.element("p", note, class_="lead")] if note else []
-    return markup.element("section", markup.element("h2", title), *lead, *pieces)
 
 
 def _entities(run: Run, views: Sequence[View]) -> Safe:
@@ -83,7 +64,7 @@ def _entities(run: Run, views: Sequence[View]) -> Safe:
             pieces.append(markup.details(markup.join([name, " ", summary]), content))
     seeds = max(view.seeds for view in views)
     note = "" if seeds == 1 else f"Seed {views[0].seed} of {seeds} seeds is drawn."
-    return _section("Found beside the truth", *pieces, note=note)
+    return pages.section("Found beside the truth", *pieces, note=note)
 
 
 def _key() -> Safe:
@@ -103,7 +84,7 @@ def _learning(run: Run) -> Safe:
     figure = markup.element("figure", Safe(drawing))
     note = "" if members == 1 else f"One line for each of {members} members."
     box = markup.element("div", figure, class_="scroll wide")
-    return _section("Learning curves", box, note=note)
+    return pages.section("Learning curves", box, note=note)
 
 
 def _results(run: Run) -> Safe:
@@ -120,7 +101,9 @@ def _results(run: Run) -> Safe:
     own = {row["seed"] for row in run.rows if row["detector"] == run.detector}
     seeds = len(own - {"mean"})
     if not everything:
-        return _section("Metrics", note="The test data has no labels to measure by.")
+        return pages.section(
+            "Metrics", note="The test data has no labels to measure by."
+        )
     pieces.append(claims.table(run.report))
     note = f"Means over {seeds} seeds, their spread below. " if seeds > 1 else ""
     if any(rows.interval(row, "vus_pr") for row in summary):
@@ -130,7 +113,7 @@ def _results(run: Run) -> Safe:
         "the run's own; a number that they reach too means little. Point-adjusted F1 "
         "is grey because noise does well on it."
     )
-    return _section("Metrics", *pieces, note=note)
+    return pages.section("Metrics", *pieces, note=note)
 
 
 def _table(run: Run, chosen: Sequence[rows.Row]) -> Safe:
@@ -180,7 +163,7 @@ def _facts(run: Run) -> Safe:
     notes = [markup.element("li", note) for note in report.get("notes") or []]
     lead = [markup.element("ul", *notes, class_="notes")] if notes else []
     box = markup.element("div", *pieces, class_="columns")
-    return _section("Run", *lead, box, *folded)
+    return pages.section("Run", *lead, box, *folded)
 
 
 def _mebibytes(size: object) -> float | None:
