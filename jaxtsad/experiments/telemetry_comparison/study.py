@@ -1,0 +1,239 @@
+"""The comparison from data to run directory, row after row."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from rich.console import Console
+from rich.table import Table
+
+from jaxtsad import __version__
+from jaxtsad.datasets import places, smap_msl
+from jaxtsad.experiments import facts, records
+from jaxtsad.experiments.judge import Judged, Rows
+from jaxtsad.experiments.telemetry_comparison import (
+    advice,
+    channels,
+    figures,
+    fleets,
+    page,
+    presets,
+    published,
+    verdict,
+)
+from jaxtsad.experiments.telemetry_comparison.fleets import Made
+from jaxtsad.experiments.telemetry_comparison.presets import Recipe
+from jaxtsad.reporting import tables
+from jaxtsad.types import Series
+
+SCHEMA = 1
+RESULTS, REPORT, TABLE = "results.json", "report.html", "table.csv"
+SHOWN = {"f1": "F1", "accuracy": "accuracy", "auc_roc": "AUC-ROC", "auc_pr": "AUC-PR"}
+
+
+class Choices(NamedTuple):
+    """What is compared.
+
+    Attributes:
+        preset: `strict` or `as_run`.
+        models: Names of detectors, or paths of configs.
+        channels: Names of channels, None for those of the published rule.
+        seeds: One model per channel and seed.
+        epochs: At most this many, None for the preset's.
+        clip_test: Whether test values are clipped as those fitted on are.
+        root: Folder of the data sets; None for the default.
+    """
+
+    preset: str = "strict"
+    models: Sequence[str] = presets.MODELS
+    channels: Sequence[str] | None = None
+    seeds: Sequence[int] = (42,)
+    epochs: int | None = None
+    clip_test: bool = True
+    root: str | None = None
+
+
+def run(
+    choices: Choices, folder: pathlib.Path, terminal: Console | None = None
+) -> dict[str, Any]:
+    """Makes every row that is not there yet, judges all and writes the report.
+
+    Args:
+        choices: What is compared.
+        folder: Run directory; rows that it holds are not trained again.
+        terminal: Where progress is shown; None for nowhere.
+
+    Returns:
+        What `results.json` holds.
+
+    Raises:
+        ValueError: If a choice or the data is bad, or the folder holds rows of
+            another comparison.
+        Interrupted: On Ctrl-C, after saving a checkpoint.
+    """
+    terminal = terminal or Console(quiet=True)
+    recipes = _recipes(choices)
+    root = places.data_root(choices.root)
+    selection = channels.select(root, choices.channels)
+    terminal.print(str(selection), highlight=False)
+    series = channels.load(root, selection.names)
+    first = None
+    if presets.PRESETS[choices.preset].first_rows:
+        first = smap_msl.label_table(root, first_rows=True)
+    labels = channels.WindowLabels(series, first)
+    made = [
+        fleets.make(
+            recipe,
+            series,
+            labels,
+            seeds=choices.seeds,
+            folder=folder / "rows" / recipe.row,
+            terminal=terminal,
+        )
+        for recipe in recipes
+    ]
+    terminal.print("judging windows and steps")
+    results, windows = _results(choices, recipes, made, series, selection)
+    _write(folder, results, windows, recipes)
+    _show(results, terminal)
+    return results
+
+
+def _recipes(choices: Choices) -> list[Recipe]:
+    """The models, then what stands beside them without asking."""
+    if not choices.models:
+        raise ValueError("models must name at least one detector")
+    found = [
+        presets.recipe(
+            choices.preset,
+            model,
+            epochs=choices.epochs,
+            clip_test=choices.clip_test,
+        )
+        for model in choices.models
+    ]
+    names = [one.row for one in found]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"models: {twice[0]!r} is there twice")
+    beside = [
+        presets.recipe(choices.preset, name, trivial=True, clip_test=choices.clip_test)
+        for name in presets.TRIVIAL
+        if name not in names
+    ]
+    networks = [presets.untrained(one) for one in found]
+    return found + beside + [one for one in networks if one is not None]
+
+
+def _results(
+    choices: Choices,
+    recipes: Sequence[Recipe],
+    made: Sequence[Made],
+    series: Sequence[Series],
+    selection: channels.Selection,
+) -> tuple[dict[str, Any], list[Judged]]:
+    preset = presets.PRESETS[choices.preset]
+    models = [one.row for one in recipes if not one.trivial]
+    windows = verdict.judged(made, recipes, "windows")
+    steps = verdict.judged(made, recipes, "steps")
+    rows = verdict.window_rows(windows, models[0], preset.protocol)
+    step_rows = verdict.step_rows(steps, models[0], preset.protocol)
+    everything: dict[str, dict[str, Any]] = {
+        one.row: own.facts for one, own in zip(recipes, made, strict=True)
+    }
+    order = [*models, *(n for n in _names(rows) if n not in models)]
+    results = {
+        "schema": SCHEMA,
+        "preset": choices.preset,
+        "leaks": list(preset.protocol.leaks),
+        "channels": selection.names,
+        "selection": {
+            "rule": selection.rule,
+            "verified": selection.verified,
+            "text": str(selection),
+        },
+        "models": models,
+        "order": order,
+        "seeds": list(choices.seeds),
+        "advice": advice.lines(rows, models, series, everything),
+        "verdicts": verdict.claims(rows, models),
+        "window_rows": rows,
+        "step_rows": step_rows,
+        "published": {
+            name: {"macro": published.MACRO[name], "channels": published.channels(name)}
+            for name in models
+            if name in published.MACRO
+        },
+        "thresholds": {
+            one.row: verdict.by_threshold(own)
+            for one, own in zip(recipes, made, strict=True)
+            if not one.trivial
+        },
+        "clipping": {
+            one.row: verdict.clipping(own, choices.clip_test)
+            for one, own in zip(recipes, made, strict=True)
+            if own.other_clip
+        },
+        "facts": everything,
+        "notes": [str(selection)]
+        + [
+            f"{name}: {note}"
+            for name, own in everything.items()
+            for note in own["notes"]
+        ],
+        "run": {"device": facts.device(), "git": facts.revision()},
+        "versions": facts.versions() | {"jaxtsad": __version__},
+    }
+    return results, windows
+
+
+def _names(rows: Rows) -> list[str]:
+    return list(dict.fromkeys(row["detector"] for row in rows))
+
+
+def _write(
+    folder: pathlib.Path,
+    results: dict[str, Any],
+    windows: Sequence[Judged],
+    recipes: Sequence[Recipe],
+) -> None:
+    """Writes `results.json`, `table.csv` and `report.html`."""
+    models = results["models"]
+    beside = [one.row for one in recipes if one.trivial and not one.setup.untrained]
+    rows = results["window_rows"]
+    f1, area = (advice.table(rows, key) for key in ("f1", "auc_roc"))
+    drawn = {
+        "curves": figures.curve_figures(windows, models, beside),
+        "confusions": figures.confusions(windows, models),
+        "bars": figures.channel_bars(area, models, beside[0], "AUC-ROC")
+        if beside
+        else [],
+    }
+    records.write_json(folder / RESULTS, results)
+    records.write_text(folder / TABLE, tables.csv([*rows, *results["step_rows"]]))
+    text = page.html(results | {"tables": (f1, area)}, drawn)
+    records.write_text(folder / REPORT, text)
+
+
+def _show(results: dict[str, Any], terminal: Console) -> None:
+    """Prints the macro table of windows, published numbers below each model."""
+    means = page.macro(results["window_rows"], results["order"])
+    grid = Table(title="Windows, mean of channels", title_justify="left")
+    grid.add_column("row")
+    for title in SHOWN.values():
+        grid.add_column(title, justify="right")
+    for name in results["order"]:
+        style = "" if name in results["models"] else "dim"
+        values = (f"{means[name][key]:.3f}" for key in SHOWN)
+        grid.add_row(name, *values, style=style)
+        said = published.MACRO.get(name)
+        if said:
+            numbers = (f"{said[key]:.3f}" if key in said else "" for key in SHOWN)
+            grid.add_row(f"{name}, published", *numbers, style="dim")
+    terminal.print(grid)
+    for leak in results["leaks"]:
+        terminal.print(f"[bold red]leaks:[/] {leak}")
+    for line in (*results["advice"], *results["notes"][1:]):
+        terminal.print(line, highlight=False)
