@@ -1,4 +1,4 @@
-"""The command line: demo, run, evaluate, fit, score, events, data, detectors."""
+"""The command line: demo, run, evaluate, explore, fit, score, events, data, ..."""
 
 from __future__ import annotations
 
@@ -85,6 +85,13 @@ def _parser() -> argparse.ArgumentParser:
     judge.add_argument("run", help="run directory")
     judge.add_argument("--threshold", help="another kind of threshold")
 
+    explore = add("explore", _explore, "draw a recording and its labels as one page")
+    explore.add_argument("data", help="a data set's name, or the path of a recording")
+    explore.add_argument("entity", nargs="?", help="which of the data set's entities")
+    explore.add_argument("--out", help="HTML file to write (default: ENTITY.html)")
+    explore.add_argument("--data-root", help="folder of the data sets")
+    explore.add_argument("--test", help="a second file, the test part of the first")
+
     fit = add("fit", _fit, "fit a detector on your own recording")
     fit.add_argument("train", help="CSV, Parquet, npy or npz file")
     fit.add_argument("--detector", required=True)
@@ -103,7 +110,7 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("model", help="folder of the fitted detector")
         sub.add_argument("data", help="CSV, Parquet, npy or npz file")
         sub.add_argument("--out", required=True, help="CSV file to write")
-    for sub in (fit, score, events):
+    for sub in (explore, fit, score, events):
         sub.add_argument("--time-column", help="column of time stamps, not a channel")
         sub.add_argument("--label-column", help="column of labels, not a channel")
 
@@ -183,6 +190,28 @@ def _evaluate(options: argparse.Namespace) -> None:
     folder = pathlib.Path(options.run)
     terminal = Console()
     _show(evaluate.evaluate(folder, threshold=options.threshold), folder, terminal)
+
+
+def _explore(options: argparse.Namespace) -> None:
+    from jaxtsad.datasets import catalog, frames
+    from jaxtsad.experiments import records
+    from jaxtsad.reporting import exploration
+
+    wanted = {
+        "time_column": options.time_column,
+        "label_column": options.label_column,
+        "test_path": options.test,
+    }
+    given = {name: value for name, value in wanted.items() if value is not None}
+    entities = None if options.entity is None else [options.entity]
+    found = catalog.load(options.data, options.data_root, entities, **given)
+    if len(found) > 1:
+        names = frames.listed(one.name for one in found)
+        raise ValueError(f"{options.data} has {len(found)} entities, name one: {names}")
+    page = exploration.page(found[0], pathlib.Path(options.data).name)
+    path = pathlib.Path(options.out or f"{found[0].name}.html")
+    records.write_text(path, page)
+    print(f"The page is {path}")
 
 
 def _fit(options: argparse.Namespace) -> None:

@@ -54,6 +54,18 @@ def test_run_and_evaluate(
     assert "report.html" in capsys.readouterr().out
 
 
+def test_explore_draws_a_page(recording: pathlib.Path) -> None:
+    out = recording / "deep" / "page.html"
+    data = layout.write(recording / "data", 3)
+    known = ["explore", "smap", "A-1", "--data-root", str(data), "--out", str(out)]
+    assert cli.main(known) == 0
+    assert "<h1>A-1</h1>" in out.read_text() and "command_2" in out.read_text()
+    files = [str(recording / "train.csv"), "--test", str(recording / "test.csv")]
+    mine = ["explore", *files, "--time-column", "time", "--out", str(out)]
+    assert cli.main(mine) == 0
+    assert "train time" in out.read_text() and "Test part" in out.read_text()
+
+
 def test_detectors_are_listed(capsys: pytest.CaptureFixture) -> None:
     assert cli.main(["detectors"]) == 0
     told = capsys.readouterr().out
@@ -69,6 +81,10 @@ BAD = [
     (["run", "pca_smap", "--threshold.kind", "magic"], "magic"),
     (["run", "pca_smap", "--data.fit", "glued"], "only under"),
     (["run", "pca_smap", "--data-root", "nowhere"], "nowhere"),
+    (["explore", "magic"], "or the path to a file"),
+    (["explore", "train.csv", "--test", "none.csv"], "is not a number"),
+    (["explore", "none.csv"], "none.csv"),
+    (["explore", "demo"], "name one: P-1, S-1"),
     (["evaluate", "nowhere"], "nowhere"),
     (["score", "nowhere", "train.csv", "--out", "s.csv"], "no saved detector"),
     (["fit", "none.csv", "--detector", "pca", "--out", "m"], "none.csv"),

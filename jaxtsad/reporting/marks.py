@@ -37,7 +37,10 @@ def within(
 
 
 def ribbon(
-    axes: Axes, rows: Sequence[np.ndarray | None], place: tuple[int, int, int]
+    axes: Axes,
+    rows: Sequence[np.ndarray | None],
+    place: tuple[int, int, int],
+    names: Sequence[str] = ("found", "true"),
 ) -> None:
     """Draws events as bars: pale where they touch a pixel, full where they fill it.
 
@@ -45,9 +48,10 @@ def ribbon(
         axes: Where to draw; one row of the given height each.
         rows: Found events and, where they are known, true ones.
         place: First step shown, first one no longer shown, pixel columns.
+        names: What the rows are, `found` or `true`.
     """
-    names = ("found", "true")[: len(rows)]
-    colours = ("found", "truth")[: len(rows)]
+    names = names[: len(rows)]
+    colours = ["truth" if name == "true" else "found" for name in names]
     for row, (events, colour) in enumerate(zip(rows, colours, strict=True)):
         for share, alpha in ((0.0, 0.5), (0.5, 1.0)):
             axes.broken_barh(

@@ -55,13 +55,13 @@ def series(
     rows = 1 if truth is None else 2
     heights = [0.62 if lanes > 1 else 1.1] * lanes + [0.17 * rows, 1.35]
     figure = svg.new_figure(width, 0.2 * len(heights) + sum(heights) + 0.42)
-    axes = _stack(figure, heights)
+    axes = stack(figure, heights)
     true_spans = marks.within(truth, start, stop, buckets)
-    for lane in range(lanes):
+    for place in range(lanes):
         assert values is not None
-        name = names[lane] if lane < len(names) else f"channel {lane}"
-        _lane(axes[lane], values[start:stop, lane], start, buckets, name)
-        marks.shade(axes[lane], true_spans, "truth")
+        name = names[place] if place < len(names) else f"channel {place}"
+        lane(axes[place], values[start:stop, place], start, buckets, name)
+        marks.shade(axes[place], true_spans, "truth")
     marks.ribbon(axes[lanes], (found, truth)[:rows], (start, stop, buckets))
     _score(axes[lanes + 1], score[start:stop], start, buckets, threshold)
     marks.shade(axes[lanes + 1], true_spans, "truth")
@@ -71,7 +71,7 @@ def series(
     return figure
 
 
-def _stack(figure: Figure, heights: Sequence[float]) -> list[Axes]:
+def stack(figure: Figure, heights: Sequence[float]) -> list[Axes]:
     """Panels below each other, 0.2 inches apart, that share the axis of time."""
     left, right = 0.62, 0.34
     width, height = figure.get_size_inches()
@@ -88,9 +88,10 @@ def _stack(figure: Figure, heights: Sequence[float]) -> list[Axes]:
     return panels
 
 
-def _lane(
+def lane(
     axes: Axes, values: np.ndarray, start: int, buckets: int, name: object
 ) -> None:
+    """Draws one channel from step `start` on by its envelope, its range as ticks."""
     steps, kept = decimation.envelope(values, buckets)
     axes.plot(steps + start, kept, color=svg.PALETTE["line"], linewidth=0.8)
     _title(axes, svg.plain(name), "muted")
