@@ -115,15 +115,15 @@ class _Scale(NamedTuple):
 
 
 def _entity_rows(own: Sequence[Judged], main: str, scale: _Scale) -> Rows:
-    label = own[0].scored.label
-    assert label is not None
     found: Rows = []
     for one in own:
-        score, flags = one.scored.score, one.flags
-        found.append(_row(one, scale.measure(label, score, flags)))
+        # Windows of another length or stride have labels of their own.
+        metrics = scale.measure(_label(one), one.scored.score, one.flags)
+        found.append(_row(one, metrics))
     found += _seed_means(found)
-    share = float(np.mean([o.flags.mean() for o in own if o.scored.detector == main]))
-    return found + _trivial_rows(own[0].scored.entity, label, share, scale)
+    ours = [one for one in own if one.scored.detector == main]
+    share = float(np.mean([one.flags.mean() for one in ours]))
+    return found + _trivial_rows(own[0].scored.entity, _label(ours[0]), share, scale)
 
 
 def _row(one: Judged, metrics: Mapping[str, float]) -> dict[str, Any]:
@@ -166,9 +166,7 @@ def _estimated(estimates: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _trivial_rows(
-    entity: str, label: np.ndarray, share: float, scale: _Scale
-) -> Rows:
+def _trivial_rows(entity: str, label: np.ndarray, share: float, scale: _Scale) -> Rows:
     """The random and the all-positive row on the same labels."""
     random = baselines.random_rows(label, share, samples=scale.samples)
     row = {"detector": "random", "entity": entity, "seed": "mean"} | _estimated(random)
@@ -216,7 +214,7 @@ def _pooled_rows(judged: Sequence[Judged], main: str, scale: _Scale) -> Rows:
     for one in labelled:
         groups.setdefault((one.scored.detector, one.scored.seed), []).append(one)
     found: Rows = []
-    label, share = None, 0.0
+    known, share = None, 0.0
     for (name, seed), own in groups.items():
         label = np.concatenate([_label(one) for one in own])
         score = np.concatenate(
@@ -224,14 +222,14 @@ def _pooled_rows(judged: Sequence[Judged], main: str, scale: _Scale) -> Rows:
         )
         flags = np.concatenate([one.flags for one in own])
         if name == main:
-            share = float(flags.mean())
+            known, share = label, float(flags.mean())
         metrics = scale.measure(label, score, flags)
         found.append(
             {"detector": name, "entity": "pooled", "seed": seed, "metrics": metrics}
         )
     found += _seed_means(found)
-    assert label is not None
-    return found + _trivial_rows("pooled", label, share, scale)
+    assert known is not None
+    return found + _trivial_rows("pooled", known, share, scale)
 
 
 def _label(one: Judged) -> np.ndarray:

@@ -34,6 +34,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, nargs="+", default=[42])
     parser.add_argument("--epochs", type=int, help="at most this many")
     parser.add_argument(
+        "--beside",
+        nargs="+",
+        default=list(presets.TRIVIAL),
+        metavar="MODEL",
+        help=f"trivial rows (default: {' '.join(presets.TRIVIAL)})",
+    )
+    parser.add_argument(
         "--clip-test",
         action=argparse.BooleanOptionalAction,
         default=True,
@@ -54,6 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.epochs,
         options.clip_test,
         options.data_root,
+        options.beside,
     )
     try:
         study.run(choices, folder, terminal)

@@ -10,9 +10,13 @@ import numpy as np
 
 from jaxtsad.evaluation import uncertainty
 from jaxtsad.experiments.judge import Rows
+from jaxtsad.experiments.telemetry_comparison import presets
 from jaxtsad.types import Series
 
 METRICS = {"auc_roc": "AUC-ROC", "auc_pr": "AUC-PR", "f1": "F1", "accuracy": "accuracy"}
+UNRANKED = ("random", "all_positive", "all_negative")
+"""Rows that rank nothing; what is no better than them is no better than chance."""
+
 FEWEST = 3
 CLOSE = 0.005
 CONSTANT = 1e-8
@@ -111,12 +115,20 @@ def lines(
     tables = {key: table(rows, key) for key in METRICS}
     trivial = [name for name in tables["f1"].values if name not in models]
     channels = [one.name for one in series]
-    said = [_first(tables["auc_roc"], models, trivial, channels)]
-    said += _wins(tables, models, trivial, channels)
-    said += [
-        _group(tables["auc_roc"], name, own, models, trivial)
-        for name, own in groups(series).items()
+    ranked = [
+        name
+        for name in trivial
+        if name not in UNRANKED and not name.endswith(presets.UNTRAINED)
     ]
+    said = []
+    if ranked:
+        said.append(_first(tables["auc_roc"], models, ranked, channels))
+    said += _wins(tables, models, trivial, channels)
+    if ranked:
+        said += [
+            _group(tables["auc_roc"], name, own, models, ranked)
+            for name, own in groups(series).items()
+        ]
     said += _cost(tables["auc_roc"], models, channels, facts)
     return said
 
@@ -132,6 +144,9 @@ def _first(
         f"Over {len(channels)} channels {model} ranks windows best of the models "
         f"(AUC-ROC {own:.3f}); the best trivial row, {other}, reaches {theirs:.3f}. "
     )
+    if model + presets.UNTRAINED in found.values:
+        without = found.mean(model + presets.UNTRAINED, channels)
+        head += f"Without any training {model} reaches {without:.3f}. "
     interval = f"{difference.low:+.3f} to {difference.high:+.3f}"
     if difference.n < uncertainty.FEWEST_PAIRS:
         return head + "That is too few channels to tell them apart."

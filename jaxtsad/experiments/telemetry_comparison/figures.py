@@ -77,7 +77,7 @@ def curve_figures(
         ),
     )
     return [
-        pages.figure(svg.render(figure, label, f"curve{place}"), caption=label)
+        pages.figure(svg.render(figure, label, f"curve{place}"))
         for place, (label, figure) in enumerate(drawn)
     ]
 

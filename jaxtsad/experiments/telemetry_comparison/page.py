@@ -31,6 +31,9 @@ STEP = {
     "range_f1": "range F1",
 }
 
+# Flagging more or less makes these as good as one likes; no value is the best.
+ONE_SIDED = ("precision", "recall", "affiliation_precision", "affiliation_recall")
+
 
 def macro(
     rows: Sequence[Mapping[str, Any]], names: Sequence[str], entity: str = "macro"
@@ -55,7 +58,7 @@ def table(
     models: Sequence[str],
     titles: Mapping[str, str],
     *,
-    beside: bool = False,
+    beside: Mapping[str, Mapping[str, float]] | None = None,
 ) -> Safe:
     """Macro means of every row, models first; the best model of a column is bold.
 
@@ -64,23 +67,20 @@ def table(
         names: Rows to show, in order.
         models: Those of them that are not trivial.
         titles: Columns by key.
-        beside: Adds the published numbers below each model.
+        beside: Published numbers, shown below their model.
     """
     means = macro(rows, names)
-    best = {
-        key: max(
-            (_value(means[name], key) for name in names if name in means),
-            default=math.nan,
-        )
-        for key in titles
-    }
+    best = {key: math.nan for key in titles}
+    for key in set(titles) - set(ONE_SIDED):
+        values = [_value(means[name], key) for name in names if name in means]
+        best[key] = max((v for v in values if not math.isnan(v)), default=math.nan)
     lines = []
     for name in names:
         if name not in means:
             continue
         cells = [_cell(_value(means[name], key), best[key]) for key in titles]
         lines.append(_line(name, cells, trivial=name not in models))
-        said = published.MACRO.get(name, {}) if beside else {}
+        said = (beside or {}).get(name)
         if said:
             numbers = [_number(said.get(key, math.nan)) for key in titles]
             lines.append(_line(f"{name}, published", numbers, trivial=True))
@@ -193,10 +193,10 @@ def html(results: Mapping[str, Any], figures: Mapping[str, Sequence[Safe]]) -> s
     """
     names, models = results["order"], results["models"]
     title = f"Telemetry comparison, {results['preset']}"
-    seeds = len(results["seeds"])
     words = (
-        f"{len(results['channels'])} channels · {len(models)} models · {seeds} "
-        f"{'seed' if seeds == 1 else 'seeds'} · preset {results['preset']}"
+        f"{_count(len(results['channels']), 'channel')} · "
+        f"{_count(len(models), 'model')} · {_count(len(results['seeds']), 'seed')} · "
+        f"preset {results['preset']}"
     )
     advice = results["advice"]
     header = markup.element(
@@ -214,14 +214,21 @@ def html(results: Mapping[str, Any], figures: Mapping[str, Sequence[Safe]]) -> s
         title,
         header,
         banner(results["preset"], results["leaks"]),
-        markup.element("p", advice[0], class_="verdict"),
+        *(markup.element("p", line, class_="verdict") for line in advice[:1]),
         pages.section(
             "Windows",
-            table(results["window_rows"], names, models, WINDOW, beside=True),
+            table(
+                results["window_rows"],
+                names,
+                models,
+                WINDOW,
+                beside={n: own["macro"] for n, own in results["published"].items()},
+            ),
             grid,
             matrices,
             note="A window's score is the mean over its steps and columns. Models "
-            "stand above, trivial rows in grey below; the best of a column is bold.",
+            "stand above, trivial rows in grey below; the best of a column is bold. "
+            "Curves are averaged over channels.",
         ),
         pages.section(
             "When to use which",
@@ -280,6 +287,10 @@ def _clipping(found: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Safe:
     ]
     title = markup.element("h3", "Clipping the test part")
     return markup.join([title, markup.table(["row", *heads], lines)])
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def _line(name: str, cells: Sequence[object], *, trivial: bool) -> Safe:

@@ -44,6 +44,7 @@ class Choices(NamedTuple):
         epochs: At most this many, None for the preset's.
         clip_test: Whether test values are clipped as those fitted on are.
         root: Folder of the data sets; None for the default.
+        beside: Trivial detectors that stand beside the models.
     """
 
     preset: str = "strict"
@@ -53,6 +54,7 @@ class Choices(NamedTuple):
     epochs: int | None = None
     clip_test: bool = True
     root: str | None = None
+    beside: Sequence[str] = presets.TRIVIAL
 
 
 def run(
@@ -120,7 +122,7 @@ def _recipes(choices: Choices) -> list[Recipe]:
         raise ValueError(f"models: {twice[0]!r} is there twice")
     beside = [
         presets.recipe(choices.preset, name, trivial=True, clip_test=choices.clip_test)
-        for name in presets.TRIVIAL
+        for name in choices.beside
         if name not in names
     ]
     networks = [presets.untrained(one) for one in found]
@@ -164,7 +166,7 @@ def _results(
         "published": {
             name: {"macro": published.MACRO[name], "channels": published.channels(name)}
             for name in models
-            if name in published.MACRO
+            if name in published.MACRO and selection.names == channels.PUBLISHED
         },
         "thresholds": {
             one.row: verdict.by_threshold(own)
@@ -187,6 +189,17 @@ def _results(
         "versions": facts.versions() | {"jaxtsad": __version__},
     }
     return results, windows
+
+
+def _other_windows(recipes: Sequence[Recipe]) -> list[str]:
+    """What a reader must know of rows whose windows are not those of the others."""
+    first = recipes[0].setup
+    return [
+        f"{one.row} is judged on its own windows, {one.setup.window} steps long, one "
+        f"every {one.setup.stride}; compare it with {recipes[0].row} by steps"
+        for one in recipes
+        if (one.setup.window, one.setup.stride) != (first.window, first.stride)
+    ]
 
 
 def _names(rows: Rows) -> list[str]:
@@ -228,8 +241,8 @@ def _show(results: dict[str, Any], terminal: Console) -> None:
         style = "" if name in results["models"] else "dim"
         values = (f"{means[name][key]:.3f}" for key in SHOWN)
         grid.add_row(name, *values, style=style)
-        said = published.MACRO.get(name)
-        if said:
+        if name in results["published"]:
+            said = results["published"][name]["macro"]
             numbers = (f"{said[key]:.3f}" if key in said else "" for key in SHOWN)
             grid.add_row(f"{name}, published", *numbers, style="dim")
     terminal.print(grid)
