@@ -68,6 +68,12 @@ def test_two_rows_of_a_channel_are_united(root: pathlib.Path) -> None:
     assert series.labels is not None and series.labels.sum() == 5
 
 
+def test_the_first_of_two_rows_can_be_taken(root: pathlib.Path) -> None:
+    table = smap_msl.label_table(root, first_rows=True)
+    assert table["P-2"].spans == ((3, 7, "point"),)
+    assert table["A-2"] == smap_msl.label_table(root)["A-2"]
+
+
 def test_a_channel_without_row_is_loaded_on_request_only(root: pathlib.Path) -> None:
     [series] = smap_msl.load(root, ["T-10"])
     assert series.labels is None and series.kinds == ()
