@@ -11,6 +11,8 @@ from jaxtsad.training import epochs, optimizers
 from jaxtsad.types import Array, Batch, Clock, Key, Metrics, PyTree, State
 
 Objective = Callable[[PyTree, Key, Batch, Array], tuple[Array, Metrics]]
+Transform = Any
+"""An optimiser of `training.optimizers`."""
 
 
 class Rates(Protocol):
@@ -41,14 +43,18 @@ class Descent(NamedTuple):
     advance: Callable[[Key, State, Any, Clock], tuple[State, Metrics]]
 
 
-def descent(objective: Objective, config: Rates) -> Descent:
+def descent(
+    objective: Objective, config: Rates, transform: Transform | None = None
+) -> Descent:
     """Makes Adam descend an objective, a batch per step.
 
     Args:
         objective: `(params, key, batch, epoch) -> (loss, metrics)`, weighted means.
         config: Learning rate, clipping and batch size.
+        transform: Another optimiser than Adam with that rate and clipping.
     """
-    transform = optimizers.adam(config.learning_rate, clip=config.clip)
+    if transform is None:
+        transform = optimizers.adam(config.learning_rate, clip=config.clip)
 
     def start(params: PyTree) -> State:
         return State(params, transform.init(params))

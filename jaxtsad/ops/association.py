@@ -161,6 +161,24 @@ def divergence(
     return kl(series, prior, epsilon) + kl(prior, series, epsilon)
 
 
+def symmetrised(series: Array, prior: Array, floor: float = 1e-8) -> Array:
+    """Half the sum of both divergences `[..., L]`, the head-wise mode's discrepancy.
+
+    Args:
+        series: `[..., L, L]`.
+        prior: The same shape.
+        floor: Both are raised to at least this and not normalised again, which bounds
+            the discrepancy by -log(floor); 1e-30 changes no entry that matters.
+
+    Example:
+        >>> uniform, ones = jnp.full((10, 10), 0.1), jnp.ones(10)
+        >>> round(float(symmetrised(uniform, prior(ones), floor=1e-30).sum()), 4)
+        39.0184
+    """
+    series, prior = jnp.maximum(series, floor), jnp.maximum(prior, floor)
+    return 0.5 * ((series - prior) * (jnp.log(series) - jnp.log(prior))).sum(-1)
+
+
 def discrepancy_weight(discrepancy: Array, temperature: float) -> Array:
     """Weights `[B, L]` summing to one per window, large where the discrepancy is low.
 
