@@ -133,7 +133,7 @@ class Config:
             ("batch_size", training.batch_size),
             ("clip", training.clip),
         ):
-            if option in known:
+            if option in known and value:
                 values.setdefault(option, value)
         detectors.configure(name, {**values, "window": 2, "channels": 1})
         return Setup(
