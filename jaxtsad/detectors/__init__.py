@@ -37,12 +37,23 @@ def module(name: str) -> ModuleType:
 
 
 def options(name: str) -> dict[str, Any]:
-    """The options of a detector with their defaults; those without one are None."""
+    """The options of a detector with their defaults; those without one are None.
+
+    A detector with `MODES`, named sets of values, has the option `mode`, too; what is
+    given besides a mode counts more than what the mode says.
+    """
     fields = dataclasses.fields(module(name).Config)
-    return {
+    known = {
         field.name: None if field.default is dataclasses.MISSING else field.default
         for field in fields
     }
+    modes = _modes(name)
+    return known | {"mode": next(iter(modes))} if modes else known
+
+
+def _modes(name: str) -> Mapping[str, Mapping[str, Any]]:
+    modes: Mapping[str, Mapping[str, Any]] = getattr(module(name), "MODES", {})
+    return modes
 
 
 def configure(name: str, options_: Mapping[str, Any]) -> Any:
@@ -54,6 +65,11 @@ def configure(name: str, options_: Mapping[str, Any]) -> Any:
 
     Raises:
         ValueError: If the detector or an option is unknown, or a value is bad.
+
+    Example:
+        >>> sizes = {"window": 10, "channels": 2}
+        >>> configure("anomaly_transformer", {**sizes, "mode": "modified"}).layers
+        2
     """
     known = options(name)
     for option in options_:
@@ -66,6 +82,13 @@ def configure(name: str, options_: Mapping[str, Any]) -> Any:
         option: tuple(value) if isinstance(value, list) else value
         for option, value in options_.items()
     }
+    modes = _modes(name)
+    if "mode" in values and modes:
+        mode = values.pop("mode")
+        if mode not in modes:
+            choices = ", ".join(modes)
+            raise ValueError(f"{mode=} is unknown; the choices are {choices}")
+        values = {**modes[mode], **values}
     config = module(name).Config
     for field in dataclasses.fields(config):
         if field.default is dataclasses.MISSING and field.name not in values:

@@ -58,7 +58,10 @@ class DetectorChoice:
 
 @dataclasses.dataclass(frozen=True)
 class Training:
-    """How long to train, on how many seeds; see `training.plan.Plan`."""
+    """How long to train, on how many seeds; see `training.plan.Plan`.
+
+    `batch_size` and a `clip` above 0 hold for a detector whose options say nothing.
+    """
 
     epochs: int = 10
     batch_size: int = 32
@@ -70,6 +73,7 @@ class Training:
     schedule: str = "constant"
     factor: float = 0.75
     plateau: int = 5
+    tolerance: float = 1e-4
     clip: float = 0.0
     members: str = "auto"
     checkpoint_seconds: float = 30.0
@@ -156,6 +160,7 @@ class Config:
                 schedule=training.schedule,
                 factor=training.factor,
                 plateau=training.plateau,
+                tolerance=training.tolerance,
                 members=training.members,
                 checkpoint_seconds=training.checkpoint_seconds,
             ),

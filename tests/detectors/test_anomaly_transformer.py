@@ -10,10 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxtsad import types
+from jaxtsad import detectors, types
 from jaxtsad.detectors import _minimax, anomaly_transformer
 from jaxtsad.detectors.anomaly_transformer import TINY, build, minimax
 from jaxtsad.interop import anomaly_transformer as interop
+from jaxtsad.models.anomaly_attention import PRIOR_PARAMS
 from jaxtsad.ops import windows
 from jaxtsad.types import Clock
 
@@ -102,15 +103,40 @@ def test_frozen_moments_do_not_advance():
     assert counts and all(count == 1 for count in counts)
 
 
-@pytest.mark.parametrize("name", VARIANTS)
-def test_every_leaf_has_one_group_and_the_prior_is_what_makes_sigma(name):
-    config = dataclasses.replace(ALTERNATING, **VARIANTS[name])
-    labels = jax.tree.leaves(_minimax.groups(start(config).model))
-    assert len(labels) == len(jax.tree.leaves(start(config).model))
+@pytest.mark.parametrize("prior_param", PRIOR_PARAMS)
+@pytest.mark.parametrize("mode", anomaly_transformer.MODES)
+def test_every_leaf_has_one_group_and_the_prior_is_what_makes_sigma(mode, prior_param):
+    sizes = {"window": 8, "channels": 3, "width": 8, "heads": 2, "hidden": 8}
+    chosen = {**sizes, "mode": mode, "prior_param": prior_param}
+    config = detectors.configure("anomaly_transformer", chosen)
+    model = jax.eval_shape(build(config).init, jax.random.key(0), source()).model
+    labels = jax.tree.leaves(_minimax.groups(model))
+    assert len(labels) == len(jax.tree.leaves(model))
     assert set(labels) == {"prior", "series", "other"}
-    per_layer = 1 if config.prior_param in ("head", "position") else 2
+    per_layer = 1 if prior_param in ("head", "position") else 2
     assert labels.count("prior") == per_layer * config.layers
     assert labels.count("series") == 4 * config.layers
+
+
+def test_each_phase_takes_as_many_steps_as_told():
+    config = dataclasses.replace(ALTERNATING, series_updates=2, prior_updates=1)
+    after, metrics = stepper(config)(start(ALTERNATING))
+    for state, count in zip(after.train, (2, 1), strict=True):
+        counts = [leaf for leaf in jax.tree.leaves(state) if leaf.ndim == 0]
+        assert counts and all(leaf == count for leaf in counts)
+    assert all(np.isfinite(value) for value in metrics.values())
+
+
+def test_modes_set_what_is_not_given():
+    sizes = {"window": 8, "channels": 3}
+    reference = detectors.configure("anomaly_transformer", sizes)
+    named = detectors.configure("anomaly_transformer", {**sizes, "mode": "reference"})
+    assert reference == named
+    modified = {**sizes, "mode": "modified"}
+    config = detectors.configure("anomaly_transformer", {**modified, "layers": 3})
+    assert (config.layers, config.minimax, config.clip) == (3, "alternating", 1.0)
+    with pytest.raises(ValueError, match="mode='new' is unknown; the choices are ref"):
+        detectors.configure("anomaly_transformer", {**sizes, "mode": "new"})
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,25 @@ def test_a_plateau_reduces_at_the_sixth_bad_epoch() -> None:
     assert [float(one.scale[0]) for one in seen] == [1.0] * 6 + [0.75, 0.75]
 
 
+def test_a_plateau_of_two_multiplies_at_every_third_bad_epoch() -> None:
+    """The repaired Anomaly Transformer's: 0.7 at counts 3, 6, 9, the end at 10."""
+    repaired = plan.Plan(
+        epochs=100,
+        schedule="plateau",
+        factor=0.7,
+        plateau=2,
+        tolerance=0.0,
+        patience=10,
+    )
+    seen = follow(repaired, [1.0] * 12)
+    scales = [float(one.scale[0]) for one in seen]
+    expected = [0.7**n for n in (0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3)]
+    np.testing.assert_allclose(scales[:11], expected, rtol=1e-6)
+    assert [bool(one.active[0]) for one in seen[9:11]] == [True, False]
+    better = follow(repaired, [1.0, 1.0, 1.0, 0.99999, 1.0, 1.0])
+    assert float(better[-1].scale[0]) == 1.0
+
+
 def test_early_stopping_fires_after_the_tenth_bad_epoch() -> None:
     seen = follow(plan.Plan(epochs=100, patience=10), [1.0] * 12)
     assert [bool(one.active[0]) for one in seen[:11]] == [True] * 10 + [False]
