@@ -29,7 +29,7 @@ def test_headers_say_what_and_their_commands_run(name: str) -> None:
         assert word in text
     path = places.bundled("configs", f"{name}.toml")
     commands = re.findall(
-        r"jaxtsad run (\S+) --data-root DIR((?:\s+.*|\n {5}.*)*?)"
+        r"jaxtsad run (\S+)\s+--data-root\s+DIR((?:\s+.*|\n {5}.*)*?)"
         r"(?=\n [A-Z]|\Z)",
         text,
     )
