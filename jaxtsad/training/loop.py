@@ -223,6 +223,7 @@ class Loop:
         )
         better = jnp.asarray(improved | rescued)
         self.best = self.programs.keep(better, self.state.model, self.best)
+        self.watch.model(self.epoch, self.state.model)
         self.epoch, self.first = self.epoch + 1, 0
         self.sums = {name: np.zeros_like(value) for name, value in self.sums.items()}
         self.watch.epoch(records)

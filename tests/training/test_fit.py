@@ -99,9 +99,15 @@ def test_the_order_of_an_epoch_ignores_padding() -> None:
 
 def test_the_best_parameters_come_back() -> None:
     seen: list[dict[str, Any]] = []
-    watch = fit.Watch(epoch=seen.extend)
+    models: dict[int, Any] = {}
+
+    def keep(epoch: int, model: Any) -> None:
+        models[epoch] = jax.tree.map(np.array, model)
+
+    watch = fit.Watch(epoch=seen.extend, model=keep)
     result = run([600], plan.Plan(epochs=6, patience=6), watch=watch)
     losses = [record["validation_loss"] for record in seen]
+    chex.assert_trees_all_equal(models[int(np.argmin(losses))], result.model)
     assert result.progress.best_epoch[0] == int(np.argmin(losses))
     assert [record["epoch"] for record in seen] == list(range(6))
     _, held_out = views(600, 0)
