@@ -78,7 +78,7 @@ def configure(name: str, options_: Mapping[str, Any]) -> Any:
                 f"{option}={options_[option]!r} is no option of {name}; "
                 f"the choices are {', '.join(known)}"
             )
-    values = {
+    values: dict[str, Any] = {
         option: tuple(value) if isinstance(value, list) else value
         for option, value in options_.items()
     }

@@ -1,0 +1,1 @@
+"""What each criticised part of the Anomaly Transformer does, one change at a time."""

@@ -1,0 +1,170 @@
+"""Trains one variant on all seeds in one program and scores it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import stats
+
+from jaxtsad.detectors import anomaly_transformer, configure
+from jaxtsad.evaluation.metrics import point
+from jaxtsad.experiments.at_ablation import measures, scores
+from jaxtsad.experiments.at_ablation.tasks import Task
+from jaxtsad.experiments.at_ablation.variants import Preset, Variant
+from jaxtsad.ops import fold
+from jaxtsad.pipeline.members import Member, keys_of
+from jaxtsad.pipeline.setup import view
+from jaxtsad.training import fit as training
+from jaxtsad.training import fleet
+from jaxtsad.training.plan import Plan
+from jaxtsad.types import PyTree, Scores, Split
+
+FOLDED = ("assdis", "reconstruction")
+"""Scores that are folded in all ways."""
+
+
+class Outcome(NamedTuple):
+    """What one variant gave on one data set.
+
+    Attributes:
+        rows: See `measures.rows`.
+        history: What training said of each epoch and member.
+        curves: Of a followed variant, every score's metrics after each epoch.
+        along: Of a followed variant, the first seed's scores `[T, K]`, glued.
+        seconds: Compiling and training.
+        windows_per_s: Trained on, compilation apart.
+    """
+
+    rows: list[dict[str, Any]]
+    history: list[dict[str, Any]]
+    curves: list[dict[str, Any]]
+    along: np.ndarray | None
+    seconds: float
+    windows_per_s: float
+
+
+def run(variant: Variant, task: Task, preset: Preset, seeds: Sequence[int]) -> Outcome:
+    """Trains a variant and measures all its scores.
+
+    Args:
+        variant: What to train.
+        task: On what.
+        preset: How large and how long.
+        seeds: One model each.
+    """
+    options = {**variant.options, **preset.sizes, "batch_size": preset.batch_size}
+    sizes = {"window": preset.length, "channels": len(task.columns)}
+    config = configure("anomaly_transformer", {**options, **sizes})
+    keys = keys_of([Member(None, seed) for seed in seeds])
+    number, length = len(seeds), preset.length
+    held_out = [part.validation for part in task.parts if part.validation]
+    source = view(task.setup, [part.fit for part in task.parts])
+    calibrated: list[Split] = held_out or [part.fit for part in task.parts]
+    stride = task.setup.scoring_stride
+    seen = {
+        "calibration": scores.view(calibrated, length, stride, number),
+        "test": scores.view(task.tests, length, stride, number),
+    }
+    scorer = scores.scorer(config)
+
+    def scored(model: PyTree, part: str, folds: Sequence[str] = ("mean",)) -> Any:
+        model = scores.sliced(model, number)
+        return scores.run(scorer, model, keys, seen[part], preset.batch_size, folds)
+
+    history: list[dict[str, Any]] = []
+    curves: list[dict[str, Any]] = []
+
+    def after_epoch(epoch: int, model: PyTree) -> None:
+        if variant.followed:
+            steps = scored(model, "test")["mean"]
+            curves.extend(_curves(epoch, seeds, steps, task.labels))
+
+    checks = None
+    if held_out:
+        checks = fleet.stack(
+            [view(task.setup, held_out, stride)] * number, bucketed=True
+        )
+    epochs = 0 if variant.untrained else preset.epochs
+    result = training.fit(
+        keys,
+        anomaly_transformer.build(config),
+        fleet.stack([source] * number, bucketed=True),
+        validations=checks,
+        plan=Plan(epochs=epochs, **variant.plan),
+        watch=training.Watch(epoch=history.extend, model=after_epoch),
+    )
+    folds = fold.FOLDS if variant.followed else ("mean",)
+    calibration = scored(result.model, "calibration", folds)
+    test = scored(result.model, "test", folds)
+    rows = []
+    for how in folds:
+        pair = calibration[how], test[how]
+        for index, seed in enumerate(seeds):
+            rows += _rows(*pair, calibrated, task, index, seed=seed, fold=how)
+    along = np.concatenate([one[0] for one in test["mean"]])
+    return Outcome(
+        rows,
+        [{**record, "seed": seeds[record["member"]]} for record in history],
+        curves,
+        along if variant.followed else None,
+        result.compile_s + result.train_s,
+        result.trained / result.train_s if result.train_s else 0.0,
+    )
+
+
+def _rows(
+    calibration: Sequence[np.ndarray],
+    test: Sequence[np.ndarray],
+    parts: Sequence[Split],
+    task: Task,
+    index: int,
+    **about: Any,
+) -> list[dict[str, Any]]:
+    found = []
+    for place, name in enumerate(scores.NAMES):
+        if about["fold"] != "mean" and name not in FOLDED:
+            continue
+        pooled = Scores.join(
+            [
+                part.scored(values[index, :, place])
+                for part, values in zip(parts, calibration, strict=True)
+            ]
+        )
+        found += measures.rows(
+            [values[index, :, place] for values in test],
+            task.labels,
+            pooled,
+            [one.name for one in task.series],
+            score=name,
+            **about,
+        )
+    return found
+
+
+def _curves(
+    epoch: int,
+    seeds: Sequence[int],
+    steps: Sequence[np.ndarray],
+    labels: Sequence[np.ndarray],
+) -> list[dict[str, Any]]:
+    """Area of each score, and how alike its order is to that of the error alone."""
+    known = np.concatenate(labels)
+    table = np.concatenate(steps, axis=1)
+    plain = scores.NAMES.index("reconstruction")
+    found = []
+    for index, seed in enumerate(seeds):
+        for place, name in enumerate(scores.NAMES):
+            values = table[index, :, place].astype(np.float64)
+            alike = stats.spearmanr(values, table[index, :, plain]).statistic
+            found.append(
+                {
+                    "epoch": epoch,
+                    "seed": seed,
+                    "score": name,
+                    "auc_pr": point.auc_pr(known, values),
+                    "rank_correlation": float(alike),
+                }
+            )
+    return found
