@@ -1,4 +1,4 @@
-"""The command line: demo, run, evaluate, explore, fit, score, events, data, ..."""
+"""The command line: running experiments, one's own recordings, data, detectors."""
 
 from __future__ import annotations
 
@@ -91,6 +91,11 @@ def _parser() -> argparse.ArgumentParser:
     explore.add_argument("--out", help="HTML file to write (default: ENTITY.html)")
     explore.add_argument("--data-root", help="folder of the data sets")
     explore.add_argument("--test", help="a second file, the test part of the first")
+
+    look = add("inspect", _inspect, "look inside a run's detector around one step")
+    look.add_argument("run", help="run directory")
+    look.add_argument("--entity", help="default: that of the most severe event")
+    look.add_argument("--step", type=int, help="default: the most severe event's peak")
 
     fit = add("fit", _fit, "fit a detector on your own recording")
     fit.add_argument("train", help="CSV, Parquet, npy or npz file")
@@ -212,6 +217,17 @@ def _explore(options: argparse.Namespace) -> None:
     path = pathlib.Path(options.out or f"{found[0].name}.html")
     records.write_text(path, page)
     print(f"The page is {path}")
+
+
+def _inspect(options: argparse.Namespace) -> None:
+    from jaxtsad.experiments import inspection
+
+    folder = pathlib.Path(options.run)
+    found = inspection.inspect(folder, entity=options.entity, step=options.step)
+    print(
+        f"{found['entity']}, step {int(found['step'])}: {folder / 'inspection.npz'}, "
+        f"drawn in {folder / 'report.html'}"
+    )
 
 
 def _fit(options: argparse.Namespace) -> None:

@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 
 from jaxtsad.evaluation import events
-from jaxtsad.pipeline import fitting, inputs, members, saving
+from jaxtsad.pipeline import fitting, inputs, inspection, members, saving
 from jaxtsad.pipeline.setup import Setup
 from jaxtsad.training.fit import Watch
 from jaxtsad.training.plan import Plan
@@ -168,6 +168,26 @@ class TimeSeriesDetector(BaseEstimator):
         """
         given, index, parts = self._parts(X)
         return given.like(self._folded(index, parts, "explain"))
+
+    def inspect(self, X: Recordings, step: int) -> Any:
+        """What the detector looks at around a step, as arrays by name.
+
+        Args:
+            X: Series, as for `decision_function`.
+            step: A step of each.
+
+        Returns:
+            See `pipeline.inspection.inspect`, in the shape of the input.
+
+        Raises:
+            ValueError: If the detector offers nothing to look into or the step is
+                outside a series.
+        """
+        given, index, parts = self._parts(X)
+        pairs = zip(index, parts, strict=True)
+        return given.like(
+            [inspection.inspect(self.fitted_, i, part, step) for i, part in pairs]
+        )
 
     def events(self, X: Recordings) -> pd.DataFrame:
         """The flagged events of one or more series.

@@ -236,12 +236,15 @@ def build(config: Config) -> Detector:
         del keys
         output = forward(network, model, batch.values, associations=True)
         seen = _seen(output)
+        error = jnp.square(output.reconstruction - batch.values).mean(-1)
         return {
             "series": seen.series,
             "prior": seen.prior,
             "sigma": seen.sigma,
             "discrepancy": output.series.mean(2),
             "reconstruction": output.reconstruction,
+            "error": error,
+            "weight": weight(config, output),
         }
 
     return Detector(

@@ -103,6 +103,11 @@ def write_scores(
             arrays[f"{key}/shares"] = one.shares.astype(np.float16)
     for entity, array in values.items():
         arrays[f"{entity}/values"] = array.astype(np.float32)
+    write_arrays(path, arrays)
+
+
+def write_arrays(path: pathlib.Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Writes an npz archive atomically."""
     atomically(path, lambda file: _zip(file, arrays))
 
 

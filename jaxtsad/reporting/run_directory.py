@@ -12,9 +12,9 @@ from jaxtsad.reporting import html, reading, tables
 def write(path: str | pathlib.Path) -> list[pathlib.Path]:
     """Writes `report.html`, `table.md`, `table.csv` and `table.json` of a run.
 
-    Everything comes from `report.json`, `scores.npz`, `events.csv` and
-    `metrics.jsonl`; nothing is trained or scored. Each file is written beside its place
-    and renamed, so a reader sees the old one or the new one.
+    Everything comes from `report.json`, `scores.npz`, `events.csv`, `metrics.jsonl` and
+    `inspection.npz`; nothing is trained or scored. Each file is written beside its
+    place and renamed, so a reader sees the old one or the new one.
 
     Args:
         path: The run directory.

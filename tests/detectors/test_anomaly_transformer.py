@@ -251,6 +251,8 @@ def test_inspect_shapes():
     assert found["sigma"].shape == (16, layers, heads, length)
     assert found["discrepancy"].shape == (16, layers, length)
     assert found["reconstruction"].shape == BATCH.values.shape
+    product = found["error"] * found["weight"]
+    np.testing.assert_allclose(product, scored(), rtol=1e-4)
 
 
 @pytest.mark.parametrize(

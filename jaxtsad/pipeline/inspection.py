@@ -1,0 +1,115 @@
+"""What a detector looks at around one step, as arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxtsad.ops import fold, windows
+from jaxtsad.pipeline.members import Fitted, keys_of
+from jaxtsad.pipeline.setup import view
+from jaxtsad.training import fleet, scoring
+from jaxtsad.types import Array, Batch, PyTree, Split
+
+ALONG = ("sigma", "discrepancy")
+
+
+def inspect(
+    fitted: Fitted, member: int, part: Split, step: int
+) -> dict[str, np.ndarray]:
+    """Looks inside a detector in the window around a step.
+
+    Args:
+        fitted: The members.
+        member: Which of them.
+        part: A scaled part `[T, C]`.
+        step: The step, in [0, T).
+
+    Returns:
+        What the detector's `inspect` says of that window, without a batch axis, and:
+        `step`; `start`, the window's first step (below 0 where a short series was
+        extended); `values` `[L, C]`, scaled; `score` `[L]` of this window alone; where
+        the detector explains itself `explain` `[L, C]`, which sums to it; and where it
+        has them `sigma_along` `[T, N, H]` and `discrepancy_along` `[T, N]`, means over
+        all windows that cover a step.
+
+    Raises:
+        ValueError: If the detector offers no inspection or the step is outside.
+    """
+    detector = fitted.detector
+    if detector.inspect is None:
+        raise ValueError(f"{fitted.setup.detector} has nothing to look into")
+    if not 0 <= step < len(part):
+        raise ValueError(f"{step=} must be in [0, {len(part)})")
+    length = fitted.setup.window
+    longer = part.map(lambda values: windows.extend(values, length))
+    added = len(longer) - len(part)
+    start = min(max(step + added - length // 2, 0), len(longer) - length)
+    one = longer.map(lambda values: values[start : start + length])
+    batch = windows.view(one, length, 1).take(jnp.zeros(1, jnp.int32))
+    key = jax.random.fold_in(keys_of(fitted.members)[member], 1)
+    model = fleet.member(fitted.model, member)
+
+    @jax.jit
+    def everything(keys: Array, model: PyTree, batch: Batch) -> dict[str, Array]:
+        assert detector.inspect is not None
+        found = dict(detector.inspect(keys, model, batch))
+        found["score"] = detector.score(keys, model, batch)
+        if detector.explain is not None:
+            found["explain"] = detector.explain(keys, model, batch)
+        return found
+
+    found = {
+        name: np.asarray(leaf[0])
+        for name, leaf in everything(key[None], model, batch).items()
+    }
+    found["values"] = np.asarray(one.values)
+    if all(name in found for name in ALONG):
+        found |= _along(fitted, member, longer, found, added)
+    return found | {"step": np.array(step), "start": np.array(start - added)}
+
+
+def _along(
+    fitted: Fitted,
+    member: int,
+    part: Split,
+    found: dict[str, np.ndarray],
+    added: int,
+) -> dict[str, np.ndarray]:
+    """Widths and discrepancies of the whole part, folded like a score."""
+    detector, setup = fitted.detector, fitted.setup
+    shapes = {name: found[name].shape[:-1] for name in ALONG}
+
+    def flat(keys: Array, model: PyTree, batch: Batch) -> Array:
+        assert detector.inspect is not None
+        seen: Any = detector.inspect(keys, model, batch)
+        pieces = [
+            jnp.moveaxis(seen[name], -1, 1).reshape(len(batch.weight), setup.window, -1)
+            for name in ALONG
+        ]
+        return jnp.concatenate(pieces, axis=-1)
+
+    stacked = fleet.stack([view(setup, [part], setup.scoring_stride)], bucketed=True)
+    scored = scoring.run(
+        keys_of(fitted.members)[member : member + 1],
+        detector._replace(score=flat),
+        jax.tree.map(lambda leaf: leaf[member : member + 1], fitted.model),
+        stacked,
+        batch_size=setup.batch_size,
+    )
+    steps = fold.fold(
+        scored[0],
+        stacked.starts[0],
+        stacked.weight[0],
+        steps=stacked.values.shape[1],
+        length=setup.window,
+    )
+    table = np.asarray(steps)[added : len(part)]
+    border = int(np.prod(shapes["sigma"]))
+    return {
+        "sigma_along": table[:, :border].reshape(-1, *shapes["sigma"]),
+        "discrepancy_along": table[:, border:].reshape(-1, *shapes["discrepancy"]),
+    }
