@@ -71,6 +71,7 @@ def load(name: str, preset: Preset, root: str | None) -> Task:
         "anomaly_transformer",
         window=preset.length,
         stride=min(stride, preset.length),
+        score_stride=preset.score_stride,
         fit="pooled",
         batch_size=preset.batch_size,
     )

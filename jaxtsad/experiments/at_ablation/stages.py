@@ -1,0 +1,116 @@
+"""The parts of an ablation, each in a file of its own, so that none is done twice."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import time
+import zipfile
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from jaxtsad import __version__
+from jaxtsad.experiments import records
+from jaxtsad.experiments.at_ablation import beside, paper, tasks, training
+from jaxtsad.experiments.at_ablation.tasks import Task
+from jaxtsad.experiments.at_ablation.variants import Preset, Variant
+
+
+def run(
+    name: str,
+    preset: Preset,
+    seeds: Sequence[int],
+    variants: Sequence[Variant],
+    folder: pathlib.Path,
+    root: str | None,
+    terminal: Console,
+) -> dict[str, Any]:
+    """Runs what is not there yet of one data set and gathers all of it.
+
+    Args:
+        name: Of the data set.
+        preset: How large.
+        seeds: One model per variant and seed.
+        variants: What to train.
+        folder: Where parts are kept.
+        root: The data root.
+        terminal: Whom to tell.
+
+    Returns:
+        The data set's part of the report.
+    """
+    task = tasks.load(name, preset, root)
+    said = tasks.described(task)
+    where = folder / name
+    same = {"version": __version__, "seeds": list(seeds), "data": said}
+    same |= {"preset": preset._asdict()}
+
+    def once(part: str, about: Any, make: Callable[[], dict[str, Any]]) -> Any:
+        path = where / f"{part}.json"
+        wanted = json.loads(json.dumps({**same, "about": about}))
+        kept = _kept(path, wanted)
+        if kept is None:
+            terminal.print(f"{name}: {part}")
+            began = time.perf_counter()
+            kept = {"made_of": wanted, **make(), "total_s": time.perf_counter() - began}
+            records.write_json(path, kept)
+        return kept
+
+    found: dict[str, Any] = {"data": said, "starts": list(task.starts)}
+    found["lengths"] = [len(one) for one in task.tests]
+    found["noise"] = beside.noise(task)
+    found["beside"] = {
+        other: once(other, {}, lambda other=other: _beside(other, task, preset, seeds))  # type: ignore[misc]
+        for other in beside.NAMES
+    }
+    found["paper"] = once("paper", {}, lambda: paper.run(task, preset, seeds[0], root))
+    found["variants"] = {
+        one.name: once(
+            one.name,
+            one._asdict(),
+            lambda one=one: _variant(one, task, preset, seeds, where),  # type: ignore[misc]
+        )
+        for one in variants
+    }
+    return found
+
+
+def _kept(path: pathlib.Path, wanted: Any) -> dict[str, Any] | None:
+    """What an earlier run has written, if it was made of the same things."""
+    try:
+        kept: dict[str, Any] = json.loads(path.read_text())
+    except (OSError, json.JSONDecodeError):
+        return None
+    return kept if kept.get("made_of") == wanted else None
+
+
+def _beside(
+    name: str, task: Task, preset: Preset, seeds: Sequence[int]
+) -> dict[str, Any]:
+    return beside.run(name, task, preset, seeds)._asdict()
+
+
+def _variant(
+    variant: Variant,
+    task: Task,
+    preset: Preset,
+    seeds: Sequence[int],
+    where: pathlib.Path,
+) -> dict[str, Any]:
+    outcome = training.run(variant, task, preset, seeds)
+    if outcome.along is not None:
+        along = {"scores": outcome.along.astype(np.float32)}
+        records.write_arrays(where / f"{variant.name}.npz", along)
+    return {k: v for k, v in outcome._asdict().items() if k != "along"}
+
+
+def along(folder: pathlib.Path, name: str, variant: str) -> np.ndarray | None:
+    """The first seed's scores `[T, K]` of a followed variant, or None."""
+    try:
+        with np.load(folder / name / f"{variant}.npz", allow_pickle=False) as file:
+            return np.asarray(file["scores"])
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile):
+        return None
