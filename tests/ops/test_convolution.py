@@ -1,0 +1,69 @@
+"""Convolutions as products: the compiler's own result and gradients, every shape."""
+
+from __future__ import annotations
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxtsad.ops import convolution
+
+SHAPES = [
+    # spatial sizes, kernel, stride, padding
+    ((8, 8), 4, 2, 1),
+    ((4, 4), 4, 1, 0),
+    ((6, 6), 3, 1, 1),
+    ((16,), 4, 2, 1),
+    ((4,), 4, 2, 0),
+    ((9, 7), 3, 2, 1),
+]
+
+
+def draws(shape: tuple[int, ...], kernel: int) -> tuple[jax.Array, jax.Array]:
+    x_key, kernel_key = jax.random.split(jax.random.key(0))
+    x = jax.random.normal(x_key, (2, *shape, 3))
+    return x, jax.random.normal(kernel_key, (*(kernel,) * len(shape), 3, 5))
+
+
+@pytest.mark.parametrize("name", ["convolve", "transpose"])
+@pytest.mark.parametrize(("shape", "kernel", "stride", "padding"), SHAPES)
+def test_product_equals_the_compilers_convolution(
+    name: str, shape: tuple[int, ...], kernel: int, stride: int, padding: int
+) -> None:
+    x, weights = draws(shape, kernel)
+    function = functools.partial(
+        getattr(convolution, name), stride=stride, padding=padding
+    )
+
+    def both(implementation: convolution.Implementation) -> tuple:
+        def loss(x: jax.Array, weights: jax.Array) -> tuple[jax.Array, jax.Array]:
+            out = function(x, weights, implementation=implementation)
+            return jnp.sum(jnp.sin(out)), out
+
+        return jax.jit(jax.grad(loss, argnums=(0, 1), has_aux=True))(x, weights)
+
+    found, expected = both("product"), both("lax")
+    for one, other in zip(
+        jax.tree.leaves(found), jax.tree.leaves(expected), strict=True
+    ):
+        assert one.shape == other.shape
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+
+
+def test_transpose_is_the_adjoint_of_convolve() -> None:
+    x, weights = draws((8, 8), 4)
+    y = jax.random.normal(jax.random.key(3), (2, 4, 4, 5))
+    there = convolution.convolve(x, weights, stride=2, padding=1)
+    swapped = jnp.swapaxes(weights, -1, -2)
+    back = convolution.transpose(y, swapped, stride=2, padding=1)
+    np.testing.assert_allclose((there * y).sum(), (back * x).sum(), rtol=1e-4)
+
+
+def test_a_kernel_is_laid_where_it_should_be() -> None:
+    x = jnp.zeros((1, 4, 1)).at[0, 1, 0].set(1.0)
+    kernel = jnp.asarray([1.0, 2.0, 3.0, 4.0])[:, None, None]
+    out = convolution.transpose(x, kernel, stride=2, padding=1)
+    np.testing.assert_array_equal(out[0, :, 0], [0, 1, 2, 3, 4, 0, 0, 0])
