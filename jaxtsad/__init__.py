@@ -12,9 +12,11 @@ import importlib
 from typing import Any
 
 __version__ = "0.1.0"
-__all__ = ["TimeSeriesDetector", "detectors", "load"]
+__all__ = ["SampleDetector", "TimeSeriesDetector", "detectors", "load"]
 
-_LAZY = {"TimeSeriesDetector": "jaxtsad.estimator", "load": "jaxtsad.estimator"}
+_LAZY = dict.fromkeys(
+    ("SampleDetector", "TimeSeriesDetector", "load"), "jaxtsad.estimator"
+)
 
 
 def __getattr__(name: str) -> Any:

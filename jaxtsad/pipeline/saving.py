@@ -8,7 +8,7 @@ import os
 import pathlib
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -19,6 +19,7 @@ import safetensors.numpy
 from jaxtsad import types
 from jaxtsad.datasets.preprocessing import Scaler
 from jaxtsad.evaluation.thresholds import Threshold
+from jaxtsad.pipeline import samples, shapes
 from jaxtsad.pipeline.members import Fitted, Member
 from jaxtsad.pipeline.setup import Setup, build, view
 from jaxtsad.training.plan import Plan
@@ -30,7 +31,7 @@ ARRAYS, RECORD = "model.safetensors", "estimator.json"
 
 def save(
     path: str | os.PathLike[str],
-    fitted: Fitted,
+    fitted: Fitted | samples.Fitted,
     parameters: Mapping[str, Any],
     channels: Sequence[str],
 ) -> None:
@@ -55,6 +56,8 @@ def save(
         "spreads": list(fitted.spreads),
         "validation": list(fitted.validation),
     }
+    if isinstance(fitted, samples.Fitted):
+        record["shape"] = list(fitted.shape)
     try:
         text = json.dumps(record, indent=1)
     except TypeError as error:
@@ -76,7 +79,9 @@ def save(
         raise ValueError(f"cannot save to {str(path)!r}: {error}") from None
 
 
-def load(path: str | os.PathLike[str]) -> tuple[Fitted, dict[str, Any], list[str]]:
+def load(
+    path: str | os.PathLike[str],
+) -> tuple[Fitted | samples.Fitted, dict[str, Any], list[str]]:
     """Loads what `save` wrote.
 
     Returns:
@@ -102,19 +107,25 @@ def load(path: str | os.PathLike[str]) -> tuple[Fitted, dict[str, Any], list[str
 
 def _read(
     arrays: Mapping[str, np.ndarray], record: Mapping[str, Any]
-) -> tuple[Fitted, dict[str, Any], list[str]]:
+) -> tuple[Fitted | samples.Fitted, dict[str, Any], list[str]]:
     if record["schema"] != SCHEMA:
         raise ValueError(f"its schema is {record['schema']}, expected {SCHEMA}")
     plan = Plan(**record["setup"].pop("plan"))
-    setup = Setup(**record["setup"], plan=plan)
     channels = list(record["channels"])
+    kind: type[Setup] | type[samples.Setup]
+    kind = samples.Setup if "shape" in record else Setup
+    setup = kind(**record["setup"], plan=plan)
     members = tuple(Member(entity, seed) for entity, seed in record["members"])
     scalers = {}
     for number, entity in enumerate(record["scalers"]):
         prefix = f"scaler/{number}/"
         own = {k[len(prefix) :]: v for k, v in arrays.items() if k.startswith(prefix)}
         scalers[entity] = Scaler.from_arrays(own)
-    template = _template(setup, len(channels), len(members))
+    shape = tuple(record.get("shape", ()))
+    if isinstance(setup, samples.Setup):
+        template = _sample_template(setup, shape, len(members))
+    else:
+        template = _template(setup, len(channels), len(members))
     saved = {k[6:]: v for k, v in arrays.items() if k.startswith("model/")}
     expected = _named(template)
     if set(saved) != set(expected):
@@ -128,16 +139,19 @@ def _read(
             )
     leaves = [jnp.asarray(saved[name]) for name in expected]
     model = jax.tree.unflatten(jax.tree.structure(template), leaves)
-    fitted = Fitted(
-        setup,
-        len(channels),
-        members,
-        model,
-        scalers,
-        tuple(Threshold(**one) for one in record["thresholds"]),
-        spreads=tuple(record["spreads"]),
-        validation=tuple(record["validation"]),
-    )
+    rest = {
+        "members": members,
+        "model": model,
+        "scalers": scalers,
+        "thresholds": tuple(Threshold(**one) for one in record["thresholds"]),
+        "spreads": tuple(record["spreads"]),
+        "validation": tuple(record["validation"]),
+    }
+    fitted: Fitted | samples.Fitted
+    if isinstance(setup, samples.Setup):
+        fitted = samples.Fitted(setup, shape, **rest)
+    else:
+        fitted = Fitted(setup, len(channels), **rest)
     return fitted, dict(record["parameters"]), channels
 
 
@@ -145,7 +159,20 @@ def _template(setup: Setup, channels: int, members: int) -> PyTree:
     """Shapes of the stacked models, without computing any."""
     blank = types.cut_test(np.zeros((setup.window, channels), np.float32))
     source = view(setup, [blank])
-    init = build(setup, channels).init
+    return _stacked(build(setup, channels).init, source, members)
+
+
+def _sample_template(
+    setup: samples.Setup, shape: tuple[int, ...], members: int
+) -> PyTree:
+    """The same for models of samples."""
+    blank = types.cut_test(np.zeros((1, *shape), np.float32))
+    source = shapes.view(setup.detector, blank)
+    init = shapes.build(setup.detector, setup.options, shape).init
+    return _stacked(init, source, members)
+
+
+def _stacked(init: Callable[..., Any], source: Any, members: int) -> PyTree:
     model = jax.eval_shape(init, jax.random.key(0), source).model
     return jax.tree.map(
         lambda leaf: jax.ShapeDtypeStruct((members, *leaf.shape), leaf.dtype), model

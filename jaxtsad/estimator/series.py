@@ -314,19 +314,6 @@ class TimeSeriesDetector(BaseEstimator):
         )
 
 
-def load(path: str | os.PathLike[str]) -> TimeSeriesDetector:
-    """Loads what `TimeSeriesDetector.save` wrote; it scores bit for bit the same.
-
-    Raises:
-        ValueError: If files are missing, corrupt, truncated or do not fit together.
-    """
-    fitted, parameters, channels = saving.load(path)
-    detector = TimeSeriesDetector(**parameters)
-    detector.fitted_ = fitted
-    detector._learned(channels)
-    return detector
-
-
 def _named(channels: Sequence[str]) -> bool:
     """Whether names came with the data rather than from their position."""
     return tuple(channels) != tuple(f"channel_{i}" for i in range(len(channels)))

@@ -1,0 +1,219 @@
+"""The scikit-learn style face for samples: images, table rows, whole windows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import NotFittedError
+
+from jaxtsad.pipeline import samples, saving, shapes
+from jaxtsad.pipeline.samples import Setup
+from jaxtsad.training.fit import Watch
+from jaxtsad.training.plan import Plan
+from jaxtsad.types import Split
+
+
+class SampleDetector(BaseEstimator):
+    """Detects anomalies among independent samples with any detector by name.
+
+    Samples are images `[N, H, W, C]`, table rows `[N, D]` or windows `[N, L, C]`. A
+    detector that knows nothing of images or rows takes each as one step of all its
+    numbers; `pca` on images is thus pixel-space PCA. Parameters are stored unmodified
+    and checked in `fit`; what is learned ends in `_`.
+
+    Args:
+        detector: Name of the detector (`jaxtsad.detectors.available()`).
+        options: Options of the detector (`jaxtsad.detectors.options(name)`).
+        scaler: `auto`, `pixels`, `symmetric`, `zscore`, `minmax` or `none`; see
+            `pipeline.samples.Setup`.
+        clip: Standard deviations at which values are clipped, or None.
+        validation: Share of the unlabelled samples kept, at random, for early stopping
+            and for the threshold.
+        threshold: Kind of threshold: `quantile`, `gaussian`, `mad`, `iqr` or `pot`.
+        threshold_options: Its options.
+        epochs: At most this many epochs.
+        batch_size: Samples per step; None for the detector's own.
+        stop: What early stopping looks at: `loss` or `none`.
+        patience: Epochs without improvement before training stops.
+        schedule: `constant`, `halving`, `cosine` or `plateau`.
+        seed: Seed of everything random.
+
+    Attributes:
+        n_features_in_: Numbers per sample.
+        feature_names_in_: Column names, where a data frame was given.
+        threshold_: The threshold.
+        fitted_: The trained model.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> train, test = rng.normal(size=(300, 4)), rng.normal(size=(5, 4))
+        >>> test[2] += 9
+        >>> detector = SampleDetector("pca").fit(train)
+        >>> int(detector.decision_function(test).argmax())
+        2
+        >>> detector.predict(test).tolist()
+        [0, 0, 1, 0, 0]
+    """
+
+    def __init__(
+        self,
+        detector: str = "ganomaly",
+        *,
+        options: Mapping[str, Any] | None = None,
+        scaler: str = "auto",
+        clip: float | None = None,
+        validation: float = 0.2,
+        threshold: str = "quantile",
+        threshold_options: Mapping[str, Any] | None = None,
+        epochs: int = 15,
+        batch_size: int | None = None,
+        stop: str = "loss",
+        patience: int = 3,
+        schedule: str = "constant",
+        seed: int = 0,
+    ) -> None:
+        self.detector = detector
+        self.options = options
+        self.scaler = scaler
+        self.clip = clip
+        self.validation = validation
+        self.threshold = threshold
+        self.threshold_options = threshold_options
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.stop = stop
+        self.patience = patience
+        self.schedule = schedule
+        self.seed = seed
+
+    def fit(self, X: Any, y: Any = None, *, watch: Watch | None = None) -> Any:
+        """Fits on training samples, most of which should be normal.
+
+        Args:
+            X: `[N, D]`, `[N, L, C]` or `[N, H, W, C]` array, or a data frame.
+            y: `[N]` 1 for a known anomaly, 0 for unlabelled; None for no labels. A
+                detector that does not learn from labels leaves known anomalies out.
+            watch: Whom to tell about progress.
+
+        Raises:
+            ValueError: If a parameter or the data is bad, in one line.
+        """
+        given = shapes.read(X)
+        known = None if y is None else _labels(y, len(given.values))
+        self.fitted_ = samples.fit(
+            self._setup(),
+            [("samples", given.values, known)],
+            seeds=(self.seed,),
+            watch=watch,
+        )
+        self._learned(given.names)
+        return self
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """One finite score per sample, `[N]`; higher is stranger.
+
+        Raises:
+            ValueError: If the data is bad or the detector is not fitted.
+        """
+        part = self._part(X)
+        return part.scored(samples.run(self.fitted_, [part])[0]).values
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Flags `[N]`: 1 where the score is above the threshold stored at fit."""
+        scores = self.decision_function(X)
+        return self.fitted_.thresholds[0].flags(scores).astype(np.int64)
+
+    def fit_predict(self, X: Any, y: Any = None) -> np.ndarray:
+        """Flags of the samples fitted on."""
+        return self.fit(X, y).predict(X)
+
+    def explain(self, X: Any) -> np.ndarray:
+        """Each number's part of the score, shaped like `X`; sums to the score.
+
+        Raises:
+            ValueError: If the detector offers no explanation.
+        """
+        return samples.run(self.fitted_, [self._part(X)], "explain")[0]
+
+    def inspect(self, X: Any) -> dict[str, np.ndarray]:
+        """What else the detector says of each sample: codes, reconstructions, clusters.
+
+        Raises:
+            ValueError: If the detector offers nothing.
+        """
+        found: dict[str, np.ndarray]
+        found = samples.outputs(self.fitted_, [self._part(X)], "inspect")[0]
+        return found
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Saves to a folder: `model.safetensors` and `estimator.json`, no pickle.
+
+        Raises:
+            ValueError: If the detector is not fitted or the folder cannot be written;
+                what was there stays as it was.
+        """
+        self._check_fitted()
+        names = list(getattr(self, "feature_names_in_", ()))
+        saving.save(path, self.fitted_, self.get_params(), names)
+
+    def _learned(self, names: Sequence[str]) -> None:
+        """Sets the attributes that scikit-learn's users look for."""
+        self.n_features_in_ = int(np.prod(self.fitted_.shape))
+        if names:
+            self.feature_names_in_ = np.array(names, dtype=object)
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+        self.threshold_ = self.fitted_.thresholds[0].value
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "fitted_"):
+            raise NotFittedError(
+                "this SampleDetector is not fitted yet; call fit first"
+            )
+
+    def _part(self, X: Any) -> Split:
+        self._check_fitted()
+        given = shapes.read(X)
+        expected = tuple(getattr(self, "feature_names_in_", ()))
+        if given.names and expected and given.names != expected:
+            raise ValueError(
+                f"columns {', '.join(given.names[:8])} differ from those fitted on, "
+                f"{', '.join(expected[:8])}"
+            )
+        return samples.test_part(self.fitted_, 0, "samples", given.values)
+
+    def _setup(self) -> Setup:
+        options = dict(self.options or {})
+        if self.batch_size is not None:
+            options["batch_size"] = self.batch_size
+        return Setup(
+            detector=self.detector,
+            options=options,
+            scaler=self.scaler,
+            clip=self.clip,
+            validation=self.validation,
+            plan=Plan(
+                epochs=self.epochs,
+                stop=self.stop,
+                patience=self.patience,
+                schedule=self.schedule,
+            ),
+            threshold=self.threshold,
+            threshold_options=dict(self.threshold_options or {}),
+        )
+
+
+def _labels(y: Any, count: int) -> np.ndarray:
+    labels = np.asarray(y)
+    if labels.shape != (count,):
+        raise ValueError(f"{labels.shape=} of y, expected ({count},)")
+    if not np.isin(labels, (0, 1)).all():
+        odd = labels[~np.isin(labels, (0, 1))][0]
+        raise ValueError(
+            f"y holds {odd}; expected 1 for a known anomaly, 0 for unlabelled"
+        )
+    return labels.astype(np.int64)
