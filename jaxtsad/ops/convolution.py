@@ -61,6 +61,9 @@ def convolve(
             [(padding, padding)] * rank,
             dimension_numbers=LAYOUTS[rank],
         )
+    if sizes == kernels and not padding:
+        rows = x.reshape(len(x), *(1,) * rank, -1)
+        return products.product(rows, kernel.reshape(-1, kernel.shape[-1]))
     outs = [
         (s + 2 * padding - k) // stride + 1 for s, k in zip(sizes, kernels, strict=True)
     ]
@@ -124,6 +127,9 @@ def transpose(
             lhs_dilation=(stride,) * rank,
             dimension_numbers=LAYOUTS[rank],
         )
+    if set(sizes) == {1} and not padding:
+        wide = jnp.moveaxis(kernel, -2, 0).reshape(kernel.shape[-2], -1)
+        return products.product(x, wide).reshape(len(x), *kernels, -1)
     taps = [-(-k // stride) for k in kernels]
     flat = _tapped(kernel, taps, stride, fan_out=True)
     laid = products.product(x, flat)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,33 +15,12 @@ from jaxtsad.interop import ganomaly as interop
 from jaxtsad.models import convolutional
 from jaxtsad.models.ganomaly import Judgement, Output
 from jaxtsad.objectives import ganomaly as objectives
-from jaxtsad.ops import convolution
 from tests.golden import ganomaly as golden
 from tests.golden import loading
 
 STEM = golden.STEM
 CASES = [pytest.param(case, id=f"{STEM}-{case}") for case in loading.cases(STEM)]
 each_case = pytest.mark.parametrize("case", CASES)
-
-
-SMALLEST = min(loading.cases(STEM), key=lambda case: golden.setting(case, "isize"))
-
-
-def compiled(case: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compiles with convolutions as products for the smallest case only.
-
-    The compiler's own, equal to them (`tests/ops/test_convolution.py`), compile twice
-    as fast.
-    """
-
-    def run(*arguments: Any) -> Any:
-        with pytest.MonkeyPatch.context() as patch:
-            kind = "product" if case == SMALLEST else "lax"
-            patch.setattr(convolution, "_default", lambda: kind)
-            return jitted(*arguments)
-
-    jitted = jax.jit(function)
-    return run
 
 
 @functools.cache
@@ -57,7 +34,7 @@ def stepped(case: str) -> tuple:
         after = game.move(jax.random.key(0), players, lesson)
         return lesson, after, game.metrics(lesson, weight)
 
-    return compiled(case, step)(players)
+    return jax.jit(step)(players)
 
 
 @functools.cache
@@ -73,7 +50,7 @@ def evaluated(case: str) -> tuple[Output, Judgement, Judgement, Output]:
         return output, judge
 
     inputs = (jnp.asarray(golden.images(arrays[name])) for name in ("x", "test/x"))
-    output, judge = compiled(case, everything)(*inputs)
+    output, judge = jax.jit(everything)(*inputs)
     rows = len(arrays["x"])
     return (
         jax.tree.map(lambda leaf: leaf[:rows], output),
@@ -176,7 +153,7 @@ def test_scores_of_the_reference_depend_on_their_batch(case: str) -> None:
     arrays = golden.fixture(case)
     x, size = golden.images(arrays["test/x"]), golden.setting(case, "batch")
     generator, found = players.generator, []
-    train = compiled(case, functools.partial(_ganomaly.train, game.generator))
+    train = jax.jit(functools.partial(_ganomaly.train, game.generator))
     for first in range(0, len(x), size):
         # The last batch is filled up with rows of weight 0, which must not matter.
         part = np.full((size, *x.shape[1:]), 7.0, np.float32)

@@ -19,6 +19,8 @@ SHAPES = [
     ((16,), 4, 2, 1),
     ((4,), 4, 2, 0),
     ((9, 7), 3, 2, 1),
+    ((1, 1), 4, 1, 0),
+    ((1,), 4, 1, 0),
 ]
 
 
@@ -33,6 +35,8 @@ def draws(shape: tuple[int, ...], kernel: int) -> tuple[jax.Array, jax.Array]:
 def test_product_equals_the_compilers_convolution(
     name: str, shape: tuple[int, ...], kernel: int, stride: int, padding: int
 ) -> None:
+    if name == "convolve" and min(shape) + 2 * padding < kernel:
+        pytest.skip("nothing is left")
     x, weights = draws(shape, kernel)
     function = functools.partial(
         getattr(convolution, name), stride=stride, padding=padding
