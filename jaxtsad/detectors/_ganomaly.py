@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from jaxtsad.models import convolutional
 from jaxtsad.models.ganomaly import Discriminator, Generator, Judgement, Output
+from jaxtsad.models.network import Network, start, train
 from jaxtsad.objectives import adversarial, ganomaly
 from jaxtsad.objectives.ganomaly import Terms, Weights
 from jaxtsad.training import optimizers
@@ -16,13 +17,6 @@ from jaxtsad.types import Array, Key, Metrics, PyTree
 
 COLLAPSED = 1e-5
 """Below this loss the discriminator has won, and its weights are drawn anew."""
-
-
-class Network(NamedTuple):
-    """Parameters and running statistics of one player."""
-
-    params: PyTree
-    stats: PyTree
 
 
 class Players(NamedTuple):
@@ -81,23 +75,6 @@ class Lesson(NamedTuple):
     grads: PyTree
     judge_loss: Array
     judge_grads: PyTree
-
-
-def start(key: Key, module: Any, x: Array) -> Network:
-    """Draws a player's parameters."""
-    variables = module.init(key, x)
-    return Network(variables["params"], variables.get("stats", {}))
-
-
-def run(module: Any, network: Network, x: Array) -> Any:
-    """A pass by the running statistics."""
-    return module.apply(network._asdict(), x)
-
-
-def train(module: Any, network: Network, x: Array, weight: Array) -> tuple[Any, PyTree]:
-    """A pass by the batch's statistics, and the moments that it saw."""
-    out, seen = module.apply(network._asdict(), x, weight, mutable=["moments"])
-    return out, seen.get("moments", {})
 
 
 class Game(NamedTuple):

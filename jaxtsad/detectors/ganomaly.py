@@ -14,8 +14,9 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import jax
 import jax.numpy as jnp
 
-from jaxtsad.detectors import _ganomaly, _options
-from jaxtsad.detectors._ganomaly import Game, Network, Players
+from jaxtsad.detectors import _crops, _options
+from jaxtsad.detectors._ganomaly import Game, Players
+from jaxtsad.models import network
 from jaxtsad.models.convolutional import NORMS, Norm
 from jaxtsad.models.ganomaly import (
     ACTIVATIONS,
@@ -24,6 +25,7 @@ from jaxtsad.models.ganomaly import (
     Generator,
     Output,
 )
+from jaxtsad.models.network import Network
 from jaxtsad.objectives import ganomaly as objectives
 from jaxtsad.objectives.ganomaly import SCORE_NORMS, ScoreNorm, Weights
 from jaxtsad.objectives.reconstruction import mean
@@ -34,7 +36,6 @@ Layout: TypeAlias = Literal["window", "image"]
 LAYOUTS: tuple[Layout, ...] = ("window", "image")
 BnEval: TypeAlias = Literal["running", "batch"]
 BN_EVALS: tuple[BnEval, ...] = ("running", "batch")
-SHORTEST = 8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,18 +112,12 @@ class Config:
             _options.check_not_negative(self, "residual")
         if self.activation is not None:
             _options.check_choice(self, "activation", ACTIVATIONS)
-        if self.window < SHORTEST:
-            raise ValueError(f"window={self.window} must be at least {SHORTEST}")
-        if self.layout == "image" and self.side != self.window:
-            raise ValueError(
-                f"window={self.window} must be 4 times a power of two for images, such "
-                "as 16, 32 or 64: halving it must reach 4"
-            )
+        _crops.check(self.window, self.images)
 
     @property
     def side(self) -> int:
         """What the networks see: the window or the nearest smaller 4 * 2**m."""
-        return int(1 << (self.window.bit_length() - 1))
+        return _crops.side_of(self.window)
 
     @property
     def images(self) -> bool:
@@ -190,8 +185,6 @@ def build(config: Config) -> Detector:
     share = config.residual
     if share is None:
         share = 0.0 if config.images else 1.0
-    room = config.window - config.side
-    offsets = (0, room) if room else (0,)
 
     def init(key: Key, source: Any) -> State:
         del source
@@ -205,9 +198,11 @@ def build(config: Config) -> Detector:
     ) -> tuple[State, Metrics]:
         crop_key, reset_key = jax.random.split(key)
         players = Players(state.model.generator, *state.train)
-        x = batch.values
-        if room:
-            x = _cropped(crop_key, x, config.side)
+        x = (
+            batch.values
+            if config.images
+            else _crops.drawn(crop_key, batch.values, config.side)
+        )
         lesson = game.learn(players, x, batch.weight)
         moved = game.move(reset_key, players, lesson, scale)
         seen = _parts(x, lesson.seen.output, config.score_norm, batch.weight)
@@ -229,7 +224,7 @@ def build(config: Config) -> Detector:
     def measure(key: Key, model: Model, batch: Batch) -> Metrics:
         del key
         x = batch.values[:, : config.side]
-        output = _ganomaly.run(game.generator, model.generator, x)
+        output = network.run(game.generator, model.generator, x)
         nothing = jnp.zeros((len(x), 1))
         terms = objectives.terms(x, output, nothing, nothing, batch.weight)
         parts = {"contextual": terms.contextual, "encoder": terms.encoder}
@@ -237,12 +232,12 @@ def build(config: Config) -> Detector:
 
     def run(model: Model, x: Array, batch: Batch) -> Output:
         if config.bn_eval == "running":
-            output: Output = _ganomaly.run(game.generator, model.generator, x)
+            output: Output = network.run(game.generator, model.generator, x)
             return output
         # A batch is filled up with its last row, which counts once.
         counted = batch.weight * (batch.index != jnp.roll(batch.index, 1))
         weight = counted.at[0].set(batch.weight[0])
-        return _ganomaly.train(game.generator, model.generator, x, weight)[0]
+        return network.train(game.generator, model.generator, x, weight)[0]
 
     def score(keys: Array, model: Model, batch: Batch) -> Array:
         del keys
@@ -250,21 +245,18 @@ def build(config: Config) -> Detector:
             output = run(model, batch.values, batch)
             apart = objectives.residual(batch.values, output).mean((1, 2))
             return objectives.latent_score(output, config.score_norm) + share * apart
-        total = jnp.zeros(batch.values.shape[:2])
-        often = jnp.zeros((1, config.window))
         square, middle = model.spread["square"], model.spread["mean"]
         sd = jnp.sqrt(jnp.maximum(square - middle**2, 1e-12))
-        for offset in offsets:
-            place = slice(offset, offset + config.side)
-            x = batch.values[:, place]
+
+        def crop(x: Array) -> Array:
             output = run(model, x, batch)
             latent = objectives.latent_score(output, config.score_norm)[:, None]
             found = jnp.broadcast_to(latent, x.shape[:2])
             if share:
                 found = found / sd[0] + share * objectives.residual(x, output) / sd[1]
-            total = total.at[:, place].add(found)
-            often = often.at[:, place].add(1.0)
-        return total / jnp.broadcast_to(often, total.shape)
+            return found
+
+        return _crops.averaged(batch.values, config.side, crop)
 
     def inspect(keys: Array, model: Model, batch: Batch) -> dict[str, Array]:
         del keys
@@ -284,13 +276,6 @@ def build(config: Config) -> Detector:
 def _state(players: Players, spread: dict[str, Array]) -> State:
     generator, *rest = players
     return State(Model(generator, spread), Rest(*rest))
-
-
-def _cropped(key: Key, x: Array, side: int) -> Array:
-    """A random part of every window `[B, L, C]`."""
-    firsts = jax.random.randint(key, (len(x),), 0, x.shape[1] - side + 1)
-    cut = functools.partial(jax.lax.dynamic_slice_in_dim, slice_size=side)
-    return jax.vmap(lambda row, first: cut(row, first))(x, firsts)
 
 
 def _parts(

@@ -8,9 +8,10 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from jaxtsad.detectors._ganomaly import Game, Network, Players
+from jaxtsad.detectors._ganomaly import Game, Players
 from jaxtsad.interop import ganomaly as interop
 from jaxtsad.models.ganomaly import Discriminator, Generator
+from jaxtsad.models.network import Network
 from jaxtsad.objectives.ganomaly import Weights
 from tests.golden import loading
 

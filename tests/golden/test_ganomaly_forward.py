@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 
 from jaxtsad.detectors import _ganomaly
 from jaxtsad.interop import ganomaly as interop
-from jaxtsad.models import convolutional
+from jaxtsad.models import convolutional, network
 from jaxtsad.models.ganomaly import Judgement, Output
 from jaxtsad.objectives import ganomaly as objectives
 from tests.golden import ganomaly as golden
@@ -44,9 +44,9 @@ def evaluated(case: str) -> tuple[Output, Judgement, Judgement, Output]:
 
     def everything(x: jax.Array, test: jax.Array) -> tuple:
         both = jnp.concatenate([x, test])
-        output = _ganomaly.run(game.generator, players.generator, both)
+        output = network.run(game.generator, players.generator, both)
         judged = jnp.concatenate([x, output.reconstruction[: len(x)]])
-        judge = _ganomaly.run(game.discriminator, players.discriminator, judged)
+        judge = network.run(game.discriminator, players.discriminator, judged)
         return output, judge
 
     inputs = (jnp.asarray(golden.images(arrays[name])) for name in ("x", "test/x"))
@@ -134,16 +134,16 @@ def test_gradients(case: str, player: str) -> None:
 def test_one_step_of_both_players(case: str, player: str) -> None:
     """Parameters after both Adam steps; statistics: netg saw one pass, netd four."""
     after: _ganomaly.Players = stepped(case)[1]
-    network = after.generator if player == "netg" else after.discriminator
+    moved = after.generator if player == "netg" else after.discriminator
     entries = golden.entries(case, player)
     expected = golden.below(case, f"{player}/param_after/")
     grads = golden.below(case, f"train/grad_{player}/")
-    for name, value in interop.named(entries, network.params, "params").items():
+    for name, value in interop.named(entries, moved.params, "params").items():
         # Adam's first step has the size lr whatever the gradient, so its sign counts.
         flat = np.abs(grads[name]) < 1e-5
         slack = np.where(flat, 2 * golden.setting(case, "lr"), 1e-6)
         assert (np.abs(value - expected[name]) <= slack).all(), name
-    for name, value in interop.named(entries, network.stats, "stats").items():
+    for name, value in interop.named(entries, moved.stats, "stats").items():
         np.testing.assert_allclose(value, expected[name], rtol=0, atol=1e-5)
 
 
@@ -153,7 +153,7 @@ def test_scores_of_the_reference_depend_on_their_batch(case: str) -> None:
     arrays = golden.fixture(case)
     x, size = golden.images(arrays["test/x"]), golden.setting(case, "batch")
     generator, found = players.generator, []
-    train = jax.jit(functools.partial(_ganomaly.train, game.generator))
+    train = jax.jit(functools.partial(network.train, game.generator))
     for first in range(0, len(x), size):
         # The last batch is filled up with rows of weight 0, which must not matter.
         part = np.full((size, *x.shape[1:]), 7.0, np.float32)
