@@ -43,6 +43,11 @@ def adam(
     return optax.chain(*parts)
 
 
+def sgd(learning_rate: float) -> optax.GradientTransformation:
+    """Plain steps down the gradient."""
+    return optax.sgd(learning_rate)
+
+
 def frozen() -> optax.GradientTransformation:
     """Leaves its parameters where they are; unlike a zero gradient under Adam."""
     return optax.set_to_zero()
