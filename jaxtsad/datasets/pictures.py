@@ -41,3 +41,23 @@ def read(
                     yield match, np.asarray(picture)
     if not found:
         raise ValueError(f"{path} holds no picture named like {pattern}")
+
+
+def resized(values: np.ndarray, side: int) -> np.ndarray:
+    """Resizes pictures `[N, H, W, C]` uint8 to `[N, side, side, C]`, bilinearly.
+
+    Example:
+        >>> resized(np.zeros((2, 28, 28, 1), np.uint8), 32).shape
+        (2, 32, 32, 1)
+    """
+    from PIL import Image
+
+    if values.shape[1:3] == (side, side):
+        return values
+    found = np.empty((len(values), side, side, values.shape[3]), np.uint8)
+    for picture, place in zip(values, found, strict=True):
+        for channel in range(values.shape[3]):
+            one = Image.fromarray(picture[..., channel])
+            small = one.resize((side, side), Image.Resampling.BILINEAR)
+            place[..., channel] = np.asarray(small)
+    return found

@@ -172,11 +172,32 @@ def fit(
     Raises:
         ValueError: If an option or the data is bad.
     """
-    if len({values.shape[1:] for _, values, _ in sets}) != 1:
-        raise ValueError("expected at least one set of samples, all of one shape")
-    shape = tuple(sets[0][1].shape[1:])
-    detector = shapes.build(setup.detector, setup.options, shape)
     each = [(*one, seed) for one in sets for seed in seeds]
+    return fit_each(setup, each, checkpoints=checkpoints, watch=watch)
+
+
+def fit_each(
+    setup: Setup,
+    each: Sequence[tuple[str, np.ndarray, np.ndarray | None, int]],
+    *,
+    checkpoints: Checkpoints | None = None,
+    watch: training.Watch | None = None,
+) -> Fitted:
+    """Trains one model per set, each with its own seed; see `fit`.
+
+    Args:
+        setup: Detector, plan and threshold.
+        each: Name, samples, marks and seed of each member.
+        checkpoints: Where to save and resume.
+        watch: Whom to tell.
+
+    Raises:
+        ValueError: If an option or the data is bad.
+    """
+    if len({values.shape[1:] for _, values, _, _ in each}) != 1:
+        raise ValueError("expected at least one set of samples, all of one shape")
+    shape = tuple(each[0][1].shape[1:])
+    detector = shapes.build(setup.detector, setup.options, shape)
     parts = [prepare(setup, *one) for one in each]
     members = tuple(Member(name, seed) for name, _, _, seed in each)
     sources = [shapes.view(setup.detector, part.fit, part.known) for part in parts]
@@ -230,6 +251,18 @@ def test_part(fitted: Fitted, member: int, name: str, values: np.ndarray) -> Spl
         )
     scaler = fitted.scalers[_key(fitted.members[member])]
     return scaler.apply(types.cut_test(values, entity=name))
+
+
+def subset(fitted: Fitted, index: Sequence[int]) -> Fitted:
+    """The members at `index`."""
+    where = np.asarray(index)
+    return dataclasses.replace(
+        fitted,
+        members=tuple(fitted.members[i] for i in index),
+        model=jax.tree.map(lambda leaf: leaf[where], fitted.model),
+        thresholds=tuple(fitted.thresholds[i] for i in index),
+        spreads=tuple(fitted.spreads[i] for i in index),
+    )
 
 
 def run(
