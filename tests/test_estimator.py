@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 import pathlib
@@ -26,7 +27,7 @@ NAMES = detectors.available()
 @functools.cache
 def fitted(name: str) -> TimeSeriesDetector:
     config = detectors.module(name).TINY
-    fields = {k: getattr(config, k) for k in detectors.options(name)}
+    fields = dataclasses.asdict(config)
     window, channels = fields.pop("window"), fields.pop("channels")
     detector = TimeSeriesDetector(
         name, window=window, options=fields, epochs=12, stop="none", validation=0

@@ -3,7 +3,8 @@
 After a public notebook that builds on Xu et al., "Anomaly Transformer", ICLR 2022: two
 groups of parameters move the discrepancy against each other, in the direction opposite
 to the paper's, and a high discrepancy is taken as strange. Averaged over covering
-windows (`fold="spread"`) the step score is the notebook's window score over L.
+windows (`fold="spread"`) the step score is the notebook's window score over L. Nothing
+makes the discrepancy of a strange window high; `score="reconstruction"` is the error.
 """
 
 from __future__ import annotations
@@ -91,6 +92,8 @@ class Config:
             )
 
 
+# What is tested of every detector includes that a planted spike scores high. The error
+# promises that, the discrepancy does not.
 TINY = Config(
     window=8,
     channels=3,
@@ -99,6 +102,7 @@ TINY = Config(
     layers=1,
     hidden=8,
     dropout=0.0,
+    score="reconstruction",
     batch_size=16,
 )
 

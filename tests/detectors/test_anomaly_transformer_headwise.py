@@ -34,15 +34,17 @@ def test_the_sign_turns_the_score_and_channels_share_it() -> None:
     model = jax.tree.map(lambda leaf: leaf[0], one.result.model)
     batch = one.source.take(jnp.arange(4, dtype=jnp.int32))
     keys = jax.random.split(jax.random.key(0), 4)
-    turned = build(dataclasses.replace(TINY, score_sign=-1))
-    plain = build(dataclasses.replace(TINY, score="reconstruction"))
+    published = dataclasses.replace(TINY, score="discrepancy")
+    high = build(published)
+    low = build(dataclasses.replace(published, score_sign=-1))
 
     @jax.jit
     def everything() -> tuple:
-        asked = (one.detector.score, turned.score, plain.score, one.detector.inspect)
+        asked = (high.score, low.score, one.detector.score, high.explain, high.inspect)
         return tuple(function(keys, model, batch) for function in asked)
 
-    score, opposite, error, seen = everything()
+    score, opposite, error, shares, seen = everything()
+    np.testing.assert_allclose(shares.sum(-1), score, rtol=1e-4)
     np.testing.assert_array_equal(opposite, -score)
     np.testing.assert_allclose(seen["discrepancy"].mean(1), score, rtol=1e-5)
     np.testing.assert_allclose(error, seen["error"], rtol=1e-5)

@@ -12,7 +12,16 @@ import pytest
 import jaxtsad
 from jaxtsad import detectors
 from jaxtsad.evaluation import thresholds
-from jaxtsad.experiments import evaluate, judge, records, report, run, toml
+from jaxtsad.experiments import (
+    evaluate,
+    inspection,
+    judge,
+    records,
+    report,
+    run,
+    toml,
+)
+from jaxtsad.reporting import inspection as section
 from tests.experiments import layout
 
 TRANSDUCTIVE = {"transductive_quantile", "transductive_top", "transductive_dynamic"}
@@ -93,6 +102,28 @@ def test_the_run_directory_is_complete(finished: pathlib.Path) -> None:
     test = np.load(folder.parent / "data_False/smap_msl/test" / f"{first.entity}.npy")
     again = model.decision_function({first.entity: test})[first.entity]
     np.testing.assert_allclose(again, first.score, rtol=1e-5, atol=1e-7)
+
+
+def test_a_finished_run_can_be_looked_into(
+    finished: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inspection.run_directory, "write", lambda folder: [])
+    seen = inspection.inspect(finished, entity="A-1", step=104)
+    tiny = detectors.module("anomaly_transformer").TINY
+    shape = (tiny.layers, tiny.heads, tiny.window, tiny.window)
+    assert seen["series"].shape == seen["prior"].shape == shape
+    assert seen["start"] <= 104 < seen["start"] + tiny.window
+    product = seen["error"] * seen["weight"]
+    np.testing.assert_allclose(seen["score"], product, rtol=1e-4)
+    np.testing.assert_allclose(seen["explain"].sum(-1), seen["score"], rtol=1e-4)
+    assert seen["sigma_along"].shape == (layout.STEPS, tiny.layers, tiny.heads)
+    assert seen["discrepancy_along"].shape == (layout.STEPS, tiny.layers)
+    drawn = section.build(section.read(finished))
+    assert drawn.count("<svg") == 5 and "A-1, step 104" in drawn
+    with pytest.raises(ValueError, match="step=400 must be in"):
+        inspection.inspect(finished, entity="A-1", step=400)
+    with pytest.raises(ValueError, match="entity='B-1' is unknown; the choices are"):
+        inspection.inspect(finished, entity="B-1")
 
 
 def test_evaluate_judges_again_without_training(finished: pathlib.Path) -> None:

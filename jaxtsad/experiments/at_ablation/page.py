@@ -43,7 +43,8 @@ def lead(made: Made) -> str:
         f"Preset {made['name']}: {small}, windows of {preset['length']} steps, "
         f"{sizes}, {preset['epochs']} epochs, {len(made['seeds'])} seeds. One model "
         "over all entities of a data set; windows stay within an entity; early "
-        f"stopping and thresholds see held-out training data only. Command: {made['command']}"
+        "stopping and thresholds see held-out training data only. Command: "
+        f"{made['command']}"
     )
 
 
