@@ -194,3 +194,9 @@ def test_missing_cells_take_the_value_before_them() -> None:
         detector.predict(sines(30, 3))
     with pytest.raises(ValueError, match="not fitted yet"):
         TimeSeriesDetector("zscore").predict(GOOD)
+
+
+def test_looking_inside_needs_something_to_look_at() -> None:
+    detector = TimeSeriesDetector("zscore", window=8).fit(sines(100, 2))
+    with pytest.raises(ValueError, match="zscore has nothing to look into"):
+        detector.inspect(sines(40, 2), step=3)

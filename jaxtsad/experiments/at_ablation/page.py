@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pathlib
 from collections.abc import Mapping
-from importlib import resources
 from typing import Any
 
 import numpy as np
@@ -22,8 +21,8 @@ from jaxtsad.experiments.at_ablation import (
 )
 from jaxtsad.experiments.at_ablation.tables import Text
 from jaxtsad.experiments.published import SOURCES
-from jaxtsad.reporting import html as html_
 from jaxtsad.reporting import markup, svg
+from jaxtsad.reporting import page as frame
 from jaxtsad.reporting.markup import Safe
 
 TITLE = "The Anomaly Transformer, one change at a time"
@@ -107,21 +106,7 @@ def html(made: Made, folder: pathlib.Path) -> str:
             own.append(markup.table(one.heads, map(_cells, one.lines)))
         pieces.append(markup.element("section", *own))
     pieces.append(markup.element("p", SOURCES, class_="note"))
-    style = resources.files("jaxtsad.reporting").joinpath("report.css")
-    policy = f'<meta http-equiv="Content-Security-Policy" content="{html_.POLICY}">'
-    top = markup.join(
-        [
-            Safe('<meta charset="utf-8">'),
-            Safe('<meta name="viewport" content="width=device-width,initial-scale=1">'),
-            Safe(policy),
-            markup.element("title", f"{TITLE} · jaxtsad"),
-            Safe(f"<style>{style.read_text(encoding='utf-8')}</style>"),
-        ]
-    )
-    content = markup.element("head", top) + markup.element(
-        "body", markup.element("main", *pieces)
-    )
-    return f'<!doctype html>\n<html lang="en">{content}</html>\n'
+    return frame.page(TITLE, *pieces)
 
 
 def show(made: Made, terminal: Console) -> None:
