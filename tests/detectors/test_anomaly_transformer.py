@@ -118,6 +118,7 @@ def test_every_leaf_has_one_group_and_the_prior_is_what_makes_sigma(mode, prior_
     assert labels.count("series") == 4 * config.layers
 
 
+@pytest.mark.slow
 def test_each_phase_takes_as_many_steps_as_told():
     config = dataclasses.replace(ALTERNATING, series_updates=2, prior_updates=1)
     after, metrics = stepper(config)(start(ALTERNATING))

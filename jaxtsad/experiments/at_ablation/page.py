@@ -19,7 +19,7 @@ from jaxtsad.experiments.at_ablation import (
     summary,
     tables,
 )
-from jaxtsad.experiments.at_ablation.tables import Text
+from jaxtsad.experiments.at_ablation.text import Text
 from jaxtsad.experiments.published import SOURCES
 from jaxtsad.reporting import markup, svg
 from jaxtsad.reporting import page as frame

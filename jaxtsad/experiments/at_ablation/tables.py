@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
-from jaxtsad.experiments.at_ablation import beside, claims, scores
+from jaxtsad.experiments.at_ablation import beside, published, scores
 from jaxtsad.experiments.at_ablation.summary import (
     against,
-    glued,
     macro,
     number,
     ranged,
 )
+from jaxtsad.experiments.at_ablation.text import Found, Text
 from jaxtsad.experiments.at_ablation.variants import VARIANTS
-from jaxtsad.experiments.published import PUBLISHED
 from jaxtsad.ops import fold
-
-Found = Mapping[str, Any]
-
-
-class Text(NamedTuple):
-    """One table: title, a sentence on how to read it, heads and lines."""
-
-    title: str
-    lead: str
-    heads: tuple[str, ...]
-    lines: list[tuple[str, ...]]
 
 
 def everything(name: str, found: Found) -> list[Text]:
@@ -36,8 +24,8 @@ def everything(name: str, found: Found) -> list[Text]:
         by_score(found),
         by_threshold(found),
         by_fold(found),
-        published_procedure(name, found),
-        published_areas(name, found),
+        published.procedure(name, found),
+        published.areas(name, found),
         convergence(found),
     ]
     return [one for one in made if one.lines]
@@ -163,67 +151,6 @@ def by_fold(found: Found) -> Text:
                 lines.append((name, score, *cells))
     lead = "Mean VUS-PR over entities by how overlapping windows become steps."
     return Text("Every fold", lead, ("variant", "score", *fold.FOLDS), lines)
-
-
-def published_procedure(name: str, found: Found) -> Text:
-    """The reference by the published procedure, noise beside it, published F1 below."""
-    paper = found["paper"]
-    lines = []
-    for row in ("anomaly_transformer", "random", "all_positive"):
-        own = paper["rows"].get(row, {})
-        cells = [number(own.get(key)) for key in ("pa_f1", "f1", "auc_pr", "vus_pr")]
-        lines.append((row, *cells))
-    published = PUBLISHED.get(name.upper())
-    for claim in published.claims if published else ():
-        cells = [number(claim.pa_f1), number(claim.f1)]
-        lines.append((f"{claim.source}, whole data set", *cells, "", ""))
-    return Text(
-        "By the published procedure",
-        f"Flags {100 * paper['share']:g} % of training and test scores together, then "
-        f"adjusts. It leaks: {'; '.join(paper['leaks'])}.",
-        ("row", "PA-F1", "F1", "AUC-PR", "VUS-PR"),
-        lines,
-    )
-
-
-def published_areas(name: str, found: Found) -> Text:
-    """Areas of the entities end to end, beside what is reported of the whole set."""
-    lines = []
-    rate = found["data"]["labelled"]
-    for variant in ("reference", "modified", "untrained"):
-        if variant in found["variants"]:
-            rows = found["variants"][variant]["rows"]
-            for score in ("assdis", "assdis_3", "sp_rows", "reconstruction"):
-                pair = [glued(rows, key, score=score) for key in ("auc_roc", "auc_pr")]
-                lines.append((f"{variant}, {score}", *map(_spread, pair)))
-    for other in beside.NAMES:
-        rows = found["beside"][other]["rows"]
-        pair = [glued(rows, key, score="own") for key in ("auc_roc", "auc_pr")]
-        lines.append((other, *map(_spread, pair)))
-    for claim in claims.REPAIRS.get(name, ()):
-        lines.append((claim.source, number(claim.auc_roc), number(claim.auc_pr)))
-    tuned = claims.TSB_AD.get(name)
-    note = ""
-    if tuned is not None:
-        note = (
-            f" A tuned Anomaly Transformer has a mean VUS-PR of {number(tuned)} here "
-            f"in TSB-AD-M; NPSR reports a best point-wise F1 of "
-            f"{number(claims.POINTWISE[name])}."
-        )
-    return Text(
-        "End to end, beside published areas",
-        "All entities' scores as one series, mean over seeds and their standard "
-        f"deviation. Chance AUC-PR is {number(rate)} here; published figures are of "
-        f"the whole data set.{note}",
-        ("row", "AUC-ROC", "AUC-PR"),
-        lines,
-    )
-
-
-def _spread(one: Any) -> str:
-    if not number(one.sd):
-        return number(one.mean)
-    return f"{number(one.mean)} ± {number(one.sd)}"
 
 
 def convergence(found: Found) -> Text:
