@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 
-from jaxtsad.reporting import markup, recording, recording_plots, svg
+from jaxtsad.reporting import (
+    exploration_tables,
+    markup,
+    recording,
+    recording_plots,
+    svg,
+)
 from jaxtsad.reporting import page as pages
-from jaxtsad.reporting.markup import Number, Safe
+from jaxtsad.reporting.markup import Safe
 from jaxtsad.reporting.recording import Part
 from jaxtsad.types import Series
 
 DRAWN = 6
-LISTED = 60
-ENOUGH_EVENTS = 4
 
 
 def page(series: Series, source: str) -> str:
@@ -43,16 +46,16 @@ def page(series: Series, source: str) -> str:
             _drawn(part, names, values, commands, kinds, number)
             for number, part in enumerate(parts)
         ),
-        _events(parts),
+        exploration_tables.events(parts),
         pages.section(
             "Distribution",
             markup.element("div", *_distributions(parts, values, names), class_="grid"),
         )
         if values
         else Safe(""),
-        _statistics(series, parts, names, kinds),
-        _missing(parts),
-        _facts(series, parts),
+        exploration_tables.statistics(series, parts, names, kinds),
+        exploration_tables.missing(parts),
+        exploration_tables.facts(series, parts),
     )
 
 
@@ -144,34 +147,6 @@ def _drawn(
     return pages.section(part.name.capitalize(), box, note=note)
 
 
-def _events(parts: Sequence[Part]) -> Safe:
-    pieces: list[Safe] = []
-    for number, part in enumerate(parts):
-        if not part.events:
-            continue
-        ends = [0, *(stop for _, stop, _ in part.events)]
-        lines = [
-            [start, stop - 1, stop - start, start - before, kind]
-            for before, (start, stop, kind) in zip(ends, part.events, strict=False)
-        ]
-        heads = ["first step", "last step", "length", "normal steps before", "kind"]
-        pieces.append(markup.table(heads, lines[:LISTED]))
-        if len(lines) > LISTED:
-            more = f"{len(lines) - LISTED:,} more events are not listed."
-            pieces.append(markup.element("p", more, class_="note"))
-        if len(lines) >= ENOUGH_EVENTS:
-            drawing = recording_plots.lengths(part)
-            figure = pages.figure(
-                svg.render(drawing, "lengths of the events", f"lengths{number}")
-            )
-            pieces.append(markup.element("div", figure, class_="grid"))
-    if not pieces:
-        known = any(part.labels is not None for part in parts)
-        words = "No step is labelled anomalous." if known else "There are no labels."
-        return pages.section("Events", note=words)
-    return pages.section("Events", *pieces)
-
-
 def _distributions(
     parts: Sequence[Part], values: Sequence[int], names: Sequence[str]
 ) -> list[Safe]:
@@ -181,89 +156,3 @@ def _distributions(
         label = f"distribution of {names[channel]}"
         found.append(pages.figure(svg.render(drawing, label, f"values{channel}")))
     return found
-
-
-def _statistics(
-    series: Series, parts: Sequence[Part], names: Sequence[str], kinds: Sequence[str]
-) -> Safe:
-    measured = [recording.statistics(part.values) for part in parts]
-    beyond = recording.outside(series) if series.test is not None else None
-    heads = ["channel", "kind"]
-    for part in parts:
-        short = part.name.split(" ")[0]
-        heads += [f"{short} {what}" for what in ("mean", "sd", "min", "max", "missing")]
-    if beyond is not None:
-        heads.append("test beyond training")
-    lines = []
-    for channel, name in enumerate(names):
-        line: list[object] = [name, kinds[channel]]
-        for rows in measured:
-            own = rows[channel]
-            line += [_number(value) for value in own[:4]] + [own.missing]
-        if beyond is not None:
-            line.append(
-                Number("" if math.isnan(beyond[channel]) else f"{beyond[channel]:.1%}")
-            )
-        lines.append(line)
-    varying = [
-        line for line, kind in zip(lines, kinds, strict=True) if kind != "constant"
-    ]
-    constant = [
-        line for line, kind in zip(lines, kinds, strict=True) if kind == "constant"
-    ]
-    pieces = [markup.table(heads, varying)] if varying else []
-    if constant:
-        folded = markup.table(heads, constant)
-        pieces.append(markup.details(f"{len(constant)} constant channels", folded))
-    return pages.section("Statistics", *pieces)
-
-
-def _number(value: float) -> Number:
-    return Number("n/a" if math.isnan(value) else f"{value:.4g}")
-
-
-def _missing(parts: Sequence[Part]) -> Safe:
-    found = {part.name: recording.missing(part.values) for part in parts}
-    if not any(one.cells for one in found.values()):
-        return pages.section("Missing values", note="Every cell holds a finite number.")
-    lines = [
-        [
-            name,
-            one.cells,
-            Number(f"{one.cells / max(part.values.size, 1):.4%}"),
-            one.steps,
-            one.channels,
-            one.longest,
-        ]
-        for part, (name, one) in zip(parts, found.items(), strict=True)
-    ]
-    heads = ["part", "cells", "share", "steps", "channels", "longest gap, steps"]
-    note = (
-        "Not finite counts as missing. Detectors fill a gap with the last value before "
-        "it, never with a later one."
-    )
-    return pages.section("Missing values", markup.table(heads, lines), note=note)
-
-
-def _facts(series: Series, parts: Sequence[Part]) -> Safe:
-    told: dict[str, object] = {}
-    for part in parts:
-        if part.values.size:
-            still = max(recording.frozen(column) for column in part.values.T[:1])
-            told[f"{part.name}: first channel keeps one value for at most"] = (
-                f"{still:,} steps"
-            )
-        told[f"{part.name}: equal steps in a row"] = _repeated(part.values)
-    for key, value in series.metadata.items():
-        if isinstance(value, np.ndarray) and key.endswith("_time") and len(value):
-            told[key.replace("_", " ")] = f"{value[0]} to {value[-1]}"
-        elif isinstance(value, str | int | float):
-            told[key] = value
-    return pages.section("Recording", markup.facts("", told))
-
-
-def _repeated(values: np.ndarray) -> str:
-    if len(values) < 2:
-        return "none"
-    same = (np.diff(values, axis=0) == 0).all(axis=1)
-    return f"{int(same.sum()):,} ({float(same.mean()):.1%})"

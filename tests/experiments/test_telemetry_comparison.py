@@ -19,9 +19,9 @@ from jaxtsad.experiments.telemetry_comparison import (
 )
 from jaxtsad.experiments.telemetry_comparison import (
     advice,
+    blocks,
     channels,
     fleets,
-    page,
     presets,
     published,
     study,
@@ -65,7 +65,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     return layout.write(tmp_path_factory.mktemp("data"), COLUMNS)
 
 
-def choices(data: pathlib.Path, folder: pathlib.Path, **values: Any) -> study.Choices:
+def choices(data: pathlib.Path, folder: pathlib.Path, **values: Any) -> presets.Choices:
     given = {
         "models": [config(folder)],
         "channels": layout.CHANNELS,
@@ -73,7 +73,7 @@ def choices(data: pathlib.Path, folder: pathlib.Path, **values: Any) -> study.Ch
         "seeds": (0,),
         "beside": ("zscore",),
     }
-    return study.Choices(**{**given, **values})
+    return presets.Choices(**{**given, **values})
 
 
 @pytest.fixture(scope="module")
@@ -276,7 +276,7 @@ def test_a_finished_model_is_not_trained_again(
 
     monkeypatch.setattr(fitting, "fit", refuse)
     again = study.run(choices(data, folder), folder / "out")
-    assert page.macro(again["window_rows"], ["tiny_vae"]) == page.macro(
+    assert blocks.macro(again["window_rows"], ["tiny_vae"]) == blocks.macro(
         results["window_rows"], ["tiny_vae"]
     )
     with pytest.raises(ValueError, match="holds a row made with other setup"):
@@ -346,6 +346,19 @@ def test_bad_input_is_one_line(
     assert command.main([*rest, *arguments]) == 2
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith("error: ") and said in line
+
+
+def test_flagging_nearly_everything_is_said() -> None:
+    scored = fleets.Scored(
+        "a", "knn", 0, np.arange(1.0, 101.0), np.zeros(100), np.zeros(5), "fit"
+    )
+    found = [verdict._judge(scored, "fit")]
+    assert found[0].flags.sum() == 100
+    assert verdict.liberal(found) == [
+        "knn flags 100% of the windows at its threshold, so its F1 is near that of "
+        "flagging everything"
+    ]
+    assert verdict.liberal([verdict._judge(scored, "test")]) == []
 
 
 def rows(**values: list[float]) -> list[dict[str, Any]]:

@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     name = f"telemetry_comparison_{options.preset}"
     folder = pathlib.Path(options.out or pathlib.Path("runs") / name)
     terminal = Console()
-    choices = study.Choices(
+    choices = presets.Choices(
         options.preset,
         options.models,
         options.channels,

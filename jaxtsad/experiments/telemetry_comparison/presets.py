@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from jaxtsad import detectors
@@ -44,6 +44,30 @@ class Preset(NamedTuple):
     first_rows: bool
     calibrated: str
     restore: bool
+
+
+class Choices(NamedTuple):
+    """What is compared.
+
+    Attributes:
+        preset: `strict` or `as_run`.
+        models: Names of detectors, or paths of configs.
+        channels: Names of channels, None for those of the published rule.
+        seeds: One model per channel and seed.
+        epochs: At most this many, None for the preset's.
+        clip_test: Whether test values are clipped as those fitted on are.
+        root: Folder of the data sets; None for the default.
+        beside: Trivial detectors that stand beside the models.
+    """
+
+    preset: str = "strict"
+    models: Sequence[str] = MODELS
+    channels: Sequence[str] | None = None
+    seeds: Sequence[int] = (42,)
+    epochs: int | None = None
+    clip_test: bool = True
+    root: str | None = None
+    beside: Sequence[str] = TRIVIAL
 
 
 class Recipe(NamedTuple):

@@ -4,57 +4,29 @@ from __future__ import annotations
 
 import pathlib
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from jaxtsad import __version__
 from jaxtsad.datasets import places, smap_msl
-from jaxtsad.experiments import facts, records
-from jaxtsad.experiments.judge import Judged, Rows
+from jaxtsad.experiments import records
+from jaxtsad.experiments.judge import Judged
 from jaxtsad.experiments.telemetry_comparison import (
     advice,
+    blocks,
     channels,
     figures,
     fleets,
+    gathering,
     page,
     presets,
-    published,
-    verdict,
 )
-from jaxtsad.experiments.telemetry_comparison.fleets import Made
-from jaxtsad.experiments.telemetry_comparison.presets import Recipe
+from jaxtsad.experiments.telemetry_comparison.presets import Choices, Recipe
 from jaxtsad.reporting import tables
-from jaxtsad.types import Series
 
-SCHEMA = 1
 RESULTS, REPORT, TABLE = "results.json", "report.html", "table.csv"
 SHOWN = {"f1": "F1", "accuracy": "accuracy", "auc_roc": "AUC-ROC", "auc_pr": "AUC-PR"}
-
-
-class Choices(NamedTuple):
-    """What is compared.
-
-    Attributes:
-        preset: `strict` or `as_run`.
-        models: Names of detectors, or paths of configs.
-        channels: Names of channels, None for those of the published rule.
-        seeds: One model per channel and seed.
-        epochs: At most this many, None for the preset's.
-        clip_test: Whether test values are clipped as those fitted on are.
-        root: Folder of the data sets; None for the default.
-        beside: Trivial detectors that stand beside the models.
-    """
-
-    preset: str = "strict"
-    models: Sequence[str] = presets.MODELS
-    channels: Sequence[str] | None = None
-    seeds: Sequence[int] = (42,)
-    epochs: int | None = None
-    clip_test: bool = True
-    root: str | None = None
-    beside: Sequence[str] = presets.TRIVIAL
 
 
 def run(
@@ -97,7 +69,7 @@ def run(
         for recipe in recipes
     ]
     terminal.print("judging windows and steps")
-    results, windows = _results(choices, recipes, made, series, selection)
+    results, windows = gathering.gather(choices, recipes, made, series, selection)
     _write(folder, results, windows, recipes)
     _show(results, terminal)
     return results
@@ -129,83 +101,6 @@ def _recipes(choices: Choices) -> list[Recipe]:
     return found + beside + [one for one in networks if one is not None]
 
 
-def _results(
-    choices: Choices,
-    recipes: Sequence[Recipe],
-    made: Sequence[Made],
-    series: Sequence[Series],
-    selection: channels.Selection,
-) -> tuple[dict[str, Any], list[Judged]]:
-    preset = presets.PRESETS[choices.preset]
-    models = [one.row for one in recipes if not one.trivial]
-    windows = verdict.judged(made, recipes, "windows")
-    steps = verdict.judged(made, recipes, "steps")
-    rows = verdict.window_rows(windows, models[0], preset.protocol)
-    step_rows = verdict.step_rows(steps, models[0], preset.protocol)
-    everything: dict[str, dict[str, Any]] = {
-        one.row: own.facts for one, own in zip(recipes, made, strict=True)
-    }
-    order = [*models, *(n for n in _names(rows) if n not in models)]
-    results = {
-        "schema": SCHEMA,
-        "preset": choices.preset,
-        "leaks": list(preset.protocol.leaks),
-        "channels": selection.names,
-        "selection": {
-            "rule": selection.rule,
-            "verified": selection.verified,
-            "text": str(selection),
-        },
-        "models": models,
-        "order": order,
-        "seeds": list(choices.seeds),
-        "advice": advice.lines(rows, models, series, everything),
-        "verdicts": verdict.claims(rows, models),
-        "window_rows": rows,
-        "step_rows": step_rows,
-        "published": {
-            name: {"macro": published.MACRO[name], "channels": published.channels(name)}
-            for name in models
-            if name in published.MACRO and selection.names == channels.PUBLISHED
-        },
-        "thresholds": {
-            one.row: verdict.by_threshold(own)
-            for one, own in zip(recipes, made, strict=True)
-            if not one.trivial
-        },
-        "clipping": {
-            one.row: verdict.clipping(own, choices.clip_test)
-            for one, own in zip(recipes, made, strict=True)
-            if own.other_clip
-        },
-        "facts": everything,
-        "notes": [str(selection)]
-        + [
-            f"{name}: {note}"
-            for name, own in everything.items()
-            for note in own["notes"]
-        ],
-        "run": {"device": facts.device(), "git": facts.revision()},
-        "versions": facts.versions() | {"jaxtsad": __version__},
-    }
-    return results, windows
-
-
-def _other_windows(recipes: Sequence[Recipe]) -> list[str]:
-    """What a reader must know of rows whose windows are not those of the others."""
-    first = recipes[0].setup
-    return [
-        f"{one.row} is judged on its own windows, {one.setup.window} steps long, one "
-        f"every {one.setup.stride}; compare it with {recipes[0].row} by steps"
-        for one in recipes
-        if (one.setup.window, one.setup.stride) != (first.window, first.stride)
-    ]
-
-
-def _names(rows: Rows) -> list[str]:
-    return list(dict.fromkeys(row["detector"] for row in rows))
-
-
 def _write(
     folder: pathlib.Path,
     results: dict[str, Any],
@@ -232,7 +127,7 @@ def _write(
 
 def _show(results: dict[str, Any], terminal: Console) -> None:
     """Prints the macro table of windows, published numbers below each model."""
-    means = page.macro(results["window_rows"], results["order"])
+    means = blocks.macro(results["window_rows"], results["order"])
     grid = Table(title="Windows, mean of channels", title_justify="left")
     grid.add_column("row")
     for title in SHOWN.values():

@@ -18,6 +18,7 @@ from jaxtsad.experiments.telemetry_comparison.fleets import Made
 from jaxtsad.experiments.telemetry_comparison.presets import QUANTILE, Recipe
 
 NOTHING = "all_negative"
+MOST = 0.5
 CLAIMED = ("auc_roc", "auc_pr", "f1")
 RULES: Mapping[str, tuple[str, str, Mapping[str, float]]] = {
     "quantile .70 of fit": ("fit", "quantile", {"q": 0.7}),
@@ -91,6 +92,19 @@ def claims(rows: Rows, models: Sequence[str]) -> list[dict[str, Any]]:
         for claim in judge.verdicts(rows, name)
         if claim["metric"] in CLAIMED
     ]
+
+
+def liberal(found: Sequence[Judged]) -> list[str]:
+    """Rows that flag most of what there is, which F1 does not mind."""
+    said = []
+    for name in dict.fromkeys(one.scored.detector for one in found):
+        shares = [one.flags.mean() for one in found if one.scored.detector == name]
+        if (share := float(np.mean(shares))) > MOST:
+            said.append(
+                f"{name} flags {share:.0%} of the windows at its threshold, so its F1 "
+                "is near that of flagging everything"
+            )
+    return said
 
 
 def by_threshold(made: Made) -> list[dict[str, Any]]:
