@@ -213,6 +213,7 @@ def test_everything_is_written(strict: tuple[pathlib.Path, dict[str, Any]]) -> N
         assert word in text
     assert "These numbers leak" not in text and "https://" not in text
     assert results["advice"] == made["advice"]
+    assert len(made["notes"]) >= 3 and "judged on its own windows" in made["notes"][1]
 
 
 def test_thresholds_under_strict_come_from_fit_windows_alone(

@@ -82,7 +82,7 @@ def table(
         said = (beside or {}).get(name)
         if said:
             numbers = [_number(said.get(key, math.nan)) for key in titles]
-            lines.append(_line(f"{name}, published", numbers, trivial=True))
+            lines.append(_line(f"{name}, published (as_run)", numbers, trivial=True))
     heads = [markup.element("th", title, scope="col") for title in titles.values()]
     head = markup.element("tr", markup.element("th", "mean of channels"), *heads)
     inner = markup.element(

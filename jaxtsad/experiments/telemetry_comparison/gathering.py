@@ -84,11 +84,15 @@ def gather(
             if own.other_clip
         },
         "facts": everything,
-        "notes": [str(selection)]
-        + [
-            f"{name}: {note}"
-            for name, own in everything.items()
-            for note in own["notes"]
+        "notes": [
+            str(selection),
+            *_other_windows(recipes),
+            *verdict.liberal(windows),
+            *(
+                f"{name}: {note}"
+                for name, own in everything.items()
+                for note in own["notes"]
+            ),
         ],
         "run": {"device": facts.device(), "git": facts.revision()},
         "versions": facts.versions() | {"jaxtsad": __version__},

@@ -139,7 +139,7 @@ def _show(results: dict[str, Any], terminal: Console) -> None:
         if name in results["published"]:
             said = results["published"][name]["macro"]
             numbers = (f"{said[key]:.3f}" if key in said else "" for key in SHOWN)
-            grid.add_row(f"{name}, published", *numbers, style="dim")
+            grid.add_row(f"{name}, published (as_run)", *numbers, style="dim")
     terminal.print(grid)
     for leak in results["leaks"]:
         terminal.print(f"[bold red]leaks:[/] {leak}")
