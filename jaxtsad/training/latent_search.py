@@ -108,6 +108,29 @@ def one(
     Returns:
         `losses [k + 1]`, `codes [Z]` and `samples [...]` without the axis of restarts.
     """
+    return _descend(how, generate, params, sample, code, keep=False)[0]
+
+
+def frames(
+    how: Search, generate: Generate, params: PyTree, sample: Array, code: Array
+) -> Array:
+    """What the generator makes before every step of `one` and after the last.
+
+    Returns:
+        `[k + 1, ...]`.
+    """
+    found, made = _descend(how, generate, params, sample, code, keep=True)
+    return jnp.concatenate([made, found.samples[None]])
+
+
+def _descend(
+    how: Search,
+    generate: Generate,
+    params: PyTree,
+    sample: Array,
+    code: Array,
+    keep: bool,
+) -> tuple[Found, Array]:
     moved, kept = _parted(how, params)
     code_moves = _optimiser(how, how.code_rate)
     weight_moves = _optimiser(how, how.weight_rate)
@@ -117,20 +140,22 @@ def one(
         made = generate({**kept, **moved}, code[None])[0]
         return jnp.square(made - sample).mean(), made
 
-    def step(carry: tuple, _: None) -> tuple[tuple, Array]:
+    def step(carry: tuple, _: None) -> tuple[tuple, tuple[Array, Any]]:
         (code, moved), code_state, weight_state = carry
-        (value, _), grads = jax.value_and_grad(loss, has_aux=True)((code, moved))
+        (value, made), grads = jax.value_and_grad(loss, has_aux=True)((code, moved))
+        # Both move from the present point, neither after the other.
         code, code_state = optimizers.apply(code_moves, grads[0], code_state, code, 1.0)
         if moved:
             moved, weight_state = optimizers.apply(
                 weight_moves, grads[1], weight_state, moved, 1.0
             )
-        return ((code, moved), code_state, weight_state), value
+        shown = made if keep else ()
+        return ((code, moved), code_state, weight_state), (value, shown)
 
     begin = ((code, moved), code_moves.init(code), weight_moves.init(moved))
-    (place, *_), losses = jax.lax.scan(step, begin, None, length=how.steps)
+    (place, *_), (losses, seen) = jax.lax.scan(step, begin, None, length=how.steps)
     last, made = loss(place)
-    return Found(jnp.append(losses, last), place[0], made)
+    return Found(jnp.append(losses, last), place[0], made), seen
 
 
 def search(

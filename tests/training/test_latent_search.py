@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import pathlib
 
 import chex
 import jax
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from jaxtsad.models import dcgan, network
-from jaxtsad.training import latent_search
+from jaxtsad.training import latent_search, latent_sets
 from jaxtsad.training.latent_search import Found, Search
 from jaxtsad.types import Array, PyTree
 
@@ -197,3 +198,44 @@ def test_trajectories_are_as_long_as_the_search() -> None:
         how, linear, WEIGHTS, jnp.ones((5, 6)), jnp.zeros((5, 2, 4))
     )
     assert found.losses.shape == (5, 2, 5) and found.samples.shape == (5, 2, 6)
+
+
+def test_frames_are_the_searches_own_pictures() -> None:
+    how = Search(steps=4)
+    sample, code = jnp.ones(6), jnp.ones(4)
+    made = latent_search.frames(how, linear, WEIGHTS, sample, code)
+    found = latent_search.one(how, linear, WEIGHTS, sample, code)
+    errors = jnp.square(made - sample[None]).mean(1)
+    np.testing.assert_allclose(errors, found.losses, rtol=1e-5)
+
+
+def test_a_large_set_is_resumed_where_it_stopped(tmp_path: pathlib.Path) -> None:
+    samples = np.random.default_rng(0).normal(size=(7, 6)).astype(np.float32)
+    how, key = Search(steps=3), jax.random.key(0)
+    run = functools.partial(latent_sets.search, how, linear, WEIGHTS, samples, key, 4)
+    whole = run()
+
+    class Killed(Exception):
+        pass
+
+    def stop(done: int, count: int) -> None:
+        if done == 6:
+            raise Killed
+
+    with pytest.raises(Killed):
+        run(folder=tmp_path, chunk=3, status=stop)
+    kept = sorted(path.name for path in tmp_path.glob("*.npz"))
+    assert kept == ["chunk_000000000.npz", "chunk_000000003.npz"]
+    before = (tmp_path / kept[0]).stat().st_mtime_ns
+    seen: list[tuple[int, int]] = []
+    found = run(folder=tmp_path, chunk=3, status=lambda *now: seen.append(now))
+    assert seen == [(3, 7), (6, 7), (7, 7)]
+    assert (tmp_path / kept[0]).stat().st_mtime_ns == before
+    chex.assert_trees_all_close(found, whole, rtol=1e-5, atol=1e-6)
+    with pytest.raises(ValueError, match="its chunk differs"):
+        run(folder=tmp_path, chunk=2)
+    other = dataclasses.replace(how, steps=4)
+    with pytest.raises(ValueError, match="its search differs"):
+        latent_sets.search(
+            other, linear, WEIGHTS, samples, key, 4, folder=tmp_path, chunk=3
+        )

@@ -1,0 +1,123 @@
+"""Colour and depth pictures of three shapes, cut for `latent_search_rgbd`.
+
+Drawn ones need no download. The real captures are split by contiguous blocks of their
+file number, since neighbours show the same object; the speckle of the table, by which
+classes can be told apart, is masked: only the largest piece of `depth > 0` stays.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+import numpy as np
+from scipy import ndimage
+
+from jaxtsad.datasets import rgbd_shapes, rgbd_synthetic
+
+BACKGROUND = -1.0
+
+
+class Shapes(NamedTuple):
+    """Pictures in [-1, 1] of every class; the k-th generator learns class k.
+
+    Attributes:
+        classes: Names.
+        train: Per class `[N, S, S, 4]`.
+        test: `[N, S, S, 4]`.
+        labels: `[N]` class of each test picture.
+    """
+
+    classes: tuple[str, ...]
+    train: tuple[np.ndarray, ...]
+    test: np.ndarray
+    labels: np.ndarray
+
+
+def drawn(side: int, train: int, test: int, seed: int = 0) -> Shapes:
+    """Drawn pictures, so many per class."""
+    parts = {
+        part: rgbd_synthetic.load_samples(part=part, count=count, side=side, seed=seed)
+        for part, count in (("train", train), ("test", test))
+    }
+    labels = parts["train"].labels
+    assert labels is not None and parts["test"].labels is not None
+    classes = rgbd_synthetic.CLASSES[:3]
+    own = tuple(parts["train"].values[labels == k] for k in range(len(classes)))
+    return Shapes(classes, own, parts["test"].values, parts["test"].labels)
+
+
+def real(
+    root: str | os.PathLike[str],
+    side: int = 64,
+    train: int = 350,
+    test: int = 75,
+    mask: bool = True,
+) -> Shapes:
+    """The real captures: the first file numbers of each class train, the last test.
+
+    Raises:
+        FileNotFoundError: If they are not below the root.
+        ValueError: If `side` does not divide 64, or there are too few pictures.
+    """
+    if side < 1 or 64 % side:
+        raise ValueError(f"{side=} must divide 64")
+    found = rgbd_shapes.load_samples(root)
+    assert found.labels is not None
+    values = masked(found.values) if mask else found.values
+    scaled = shrunk(values.astype(np.float32) / 127.5 - 1, side)
+    ours, held, labels = [], [], []
+    for k in range(len(rgbd_shapes.CLASSES)):
+        own = scaled[found.labels == k]
+        if len(own) < train + test:
+            raise ValueError(
+                f"{len(own)} pictures of {rgbd_shapes.CLASSES[k]}, expected at least "
+                f"{train + test}"
+            )
+        ours.append(own[:train])
+        held.append(own[-test:])
+        labels += [k] * test
+    return Shapes(
+        rgbd_shapes.CLASSES, tuple(ours), np.concatenate(held), np.array(labels)
+    )
+
+
+def masked(values: np.ndarray) -> np.ndarray:
+    """Blackens all of `[N, H, W, 4]` but the largest connected piece of `depth > 0`."""
+    found = np.zeros_like(values)
+    for picture, place in zip(values, found, strict=True):
+        pieces, count = ndimage.label(picture[..., 3] > 0)
+        if count:
+            sizes = ndimage.sum_labels(
+                np.ones_like(pieces), pieces, range(1, count + 1)
+            )
+            kept = pieces == 1 + int(np.argmax(sizes))
+            place[kept] = picture[kept]
+    return found
+
+
+def shrunk(values: np.ndarray, side: int) -> np.ndarray:
+    """Means over blocks of `[N, H, W, C]`, giving `[N, side, side, C]`."""
+    count, height, _, channels = values.shape
+    block = height // side
+    shape = (count, side, block, side, block, channels)
+    return values.reshape(shape).mean(axis=(2, 4))
+
+
+def leaks(shapes: Shapes, own: int) -> dict[str, np.ndarray]:
+    """Scores `[N]` that see no shape: how far mask area and mean depth are from usual.
+
+    A detector that does not beat them has learnt how large objects are, no more.
+    """
+
+    def area(values: np.ndarray) -> np.ndarray:
+        return (values[..., 3] > BACKGROUND + 0.1).mean(axis=(1, 2))
+
+    def depth(values: np.ndarray) -> np.ndarray:
+        return values[..., 3].mean(axis=(1, 2))
+
+    found = {}
+    for name, measure in (("mask area", area), ("mean depth", depth)):
+        usual = np.median(measure(shapes.train[own]))
+        found[name] = np.abs(measure(shapes.test) - usual)
+    return found
