@@ -139,7 +139,13 @@ class Config:
         ):
             if option in known and value:
                 values.setdefault(option, value)
-        detectors.configure(name, {**values, "window": 2, "channels": 1})
+        if values.get("bn_eval") == "batch" and self.evaluation.protocol != "paper":
+            raise ValueError(
+                "detector.options.bn_eval='batch' makes a score depend on what else is "
+                'scored; it is offered only under evaluation.protocol="paper"'
+            )
+        sizes = {"window": self.window.length, "channels": 1}
+        detectors.configure(name, {**values, **sizes})
         return Setup(
             detector=name,
             options=values,

@@ -70,3 +70,10 @@ def test_files_that_are_no_config(tmp_path: pathlib.Path) -> None:
         with pytest.raises(ValueError, match=r"override|needs a value"):
             toml.load(tmp_path / "good.toml", flags)
     assert toml.load(tmp_path / "good.toml") == config.Config()
+
+
+def test_scores_of_a_batch_are_offered_under_the_paper_protocol_only() -> None:
+    tree = {"detector": {"name": "ganomaly", "options": {"bn_eval": "batch"}}}
+    with pytest.raises(ValueError, match="offered only under"):
+        toml.parse(tree)
+    toml.parse({**tree, "evaluation": {"protocol": "paper"}})
