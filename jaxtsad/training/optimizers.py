@@ -48,6 +48,37 @@ def sgd(learning_rate: float) -> optax.GradientTransformation:
     return optax.sgd(learning_rate)
 
 
+def nesterov(
+    learning_rate: float, momentum: float = 0.9
+) -> optax.GradientTransformation:
+    """Steps down the gradient with Nesterov's momentum."""
+    return optax.sgd(learning_rate, momentum=momentum, nesterov=True)
+
+
+def rmsprop(
+    learning_rate: float,
+    *,
+    decay: float = 0.95,
+    momentum: float = 0.95,
+    eps: float = 0.01,
+    clip: float = 0.0,
+) -> optax.GradientTransformation:
+    """RMSprop as deep Q-learning uses it: with momentum, `eps` below the root.
+
+    Args:
+        learning_rate: Step size before any schedule.
+        decay: Of the mean squared gradient.
+        momentum: Of the steps.
+        eps: Added to the mean squared gradient.
+        clip: Largest global norm of the gradient; 0 does not clip.
+
+    Reference:
+        Mnih et al., "Human-level control through deep reinforcement learning", 2015.
+    """
+    steps = optax.rmsprop(learning_rate, decay=decay, eps=eps, momentum=momentum)
+    return optax.chain(optax.clip_by_global_norm(clip), steps) if clip else steps
+
+
 def frozen() -> optax.GradientTransformation:
     """Leaves its parameters where they are; unlike a zero gradient under Adam."""
     return optax.set_to_zero()
