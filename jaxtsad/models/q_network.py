@@ -1,0 +1,55 @@
+"""A Q-network of one hidden layer, whose activations are the representation."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import flax.linen as nn
+
+from jaxtsad.models.affine import add_bias
+from jaxtsad.ops import products
+from jaxtsad.types import Array
+
+ACTIONS = 2
+
+
+class Values(NamedTuple):
+    """What the network gives.
+
+    Attributes:
+        q: `[B, 2]`, the values of calling a row normal (0) and anomalous (1).
+        hidden: `[B, H]`, the activations that the values are made of (phi).
+    """
+
+    q: Array
+    hidden: Array
+
+
+class Layer(nn.Module):
+    """An affine map that starts as Glorot and Bengio's, its bias at 0."""
+
+    features: int
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        """Maps `[B, F]` to `[B, features]`."""
+        shape = (x.shape[-1], self.features)
+        kernel = self.param("kernel", nn.initializers.glorot_uniform(), shape)
+        bias = self.param("bias", nn.initializers.zeros, shape[1:])
+        return add_bias(products.product(x, kernel), bias)
+
+
+class QNetwork(nn.Module):
+    """Rows to hidden ReLU activations to the values of both actions.
+
+    Attributes:
+        width: Hidden activations H.
+    """
+
+    width: int = 20
+
+    @nn.compact
+    def __call__(self, x: Array) -> Values:
+        """Maps rows `[B, F]`."""
+        hidden = nn.relu(Layer(self.width, name="hidden")(x))
+        return Values(Layer(ACTIONS, name="out")(hidden), hidden)
