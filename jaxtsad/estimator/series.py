@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 
 from jaxtsad.evaluation import events
-from jaxtsad.pipeline import fitting, inputs, inspection, members, saving
+from jaxtsad.pipeline import fitting, inputs, inspection, marks, members, saving
 from jaxtsad.pipeline.setup import Setup
 from jaxtsad.training.fit import Watch
 from jaxtsad.training.plan import Plan
@@ -111,24 +111,28 @@ class TimeSeriesDetector(BaseEstimator):
         self.seed = seed
 
     def fit(
-        self, X: Recordings, y: None = None, *, watch: Watch | None = None
+        self, X: Recordings, y: Any = None, *, watch: Watch | None = None
     ) -> TimeSeriesDetector:
         """Fits on training recordings, which should be mostly normal.
 
         Args:
             X: `[T, C]` array or data frame, or several of them as a list or a mapping.
-            y: Ignored; there for scikit-learn.
+            y: Known anomalies: of one series labels `[T]`, 1 for a known anomaly and 0
+                for unlabelled, or events `[(start, stop), ...]`; of several a list or
+                mapping of these; None for no labels. A detector that does not learn
+                from labels leaves the windows that meet one out. Those of the
+                validation part are not told apart.
             watch: Whom to tell about progress.
 
         Raises:
             ValueError: If a parameter or the data is bad, in one line.
         """
-        del y
         given = inputs.recordings(X)
         self.fitted_ = fitting.fit(
             self._setup(),
             [(one.name, one.values) for one in given.series],
             seeds=(self.seed,),
+            known=marks.steps(y, given),
             watch=watch,
         )
         self._learned(given.series[0].channels)

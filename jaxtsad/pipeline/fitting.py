@@ -12,6 +12,7 @@ from jaxtsad import types
 from jaxtsad.datasets import preprocessing
 from jaxtsad.evaluation import events, thresholds
 from jaxtsad.ops.windows import WindowView
+from jaxtsad.pipeline import marks, shapes
 from jaxtsad.pipeline.members import Fitted, Member, keys_of, score
 from jaxtsad.pipeline.parts import Part, drawn, prepare
 from jaxtsad.pipeline.setup import Setup, build, view
@@ -26,6 +27,7 @@ def fit(
     recordings: Sequence[tuple[str, np.ndarray]],
     *,
     seeds: Sequence[int] = (0,),
+    known: Sequence[np.ndarray] | None = None,
     transductive_validation: Sequence[np.ndarray] | None = None,
     checkpoints: Checkpoints | None = None,
     watch: training.Watch | None = None,
@@ -36,6 +38,9 @@ def fit(
         setup: Detector, windows, plan and threshold.
         recordings: Name and training values `[T, C]` of each entity.
         seeds: One model per entity and seed.
+        known: `[T]` bool of each entity, its known anomalies; None for no labels.
+            Windows that meet one are learnt from by a detector that learns from
+            labels, and left out by any other.
         transductive_validation: Test recordings `[T, C]` per entity to validate on, as
             some papers do; only the paper protocol passes them.
         checkpoints: Where to save and resume.
@@ -44,7 +49,7 @@ def fit(
     Raises:
         ValueError: If an option or the data is bad (see `prepare`).
     """
-    parts = prepare(setup, recordings)
+    parts = prepare(setup, recordings, known)
     channels = parts[0].fit.values.shape[1]
     detector = build(setup, channels)
     pooled = setup.fit == "pooled"
@@ -107,7 +112,7 @@ def _views(
     Where some members have nothing to validate on, another's stands in.
     """
     times = len(seeds)
-    fits = [view(setup, [part.fit for part in group]) for group in groups]
+    fits = [_fit_view(setup, group) for group in groups]
     held_out: list[WindowView | None] = []
     if setup.split == "windows":
         halves = [drawn(one, setup.validation, seed) for one in fits for seed in seeds]
@@ -122,6 +127,14 @@ def _views(
     real = [one for one in held_out if one is not None]
     checks = [real[0] if one is None else one for one in held_out] if real else []
     return fits, checks, np.array([one is not None for one in held_out])
+
+
+def _fit_view(setup: Setup, group: Sequence[Part]) -> WindowView:
+    found = view(setup, [part.fit for part in group])
+    if not any(part.known.any() for part in group):
+        return found
+    learns = shapes.uses_labels(setup.detector)
+    return marks.marked(found, [part.known for part in group], learns)
 
 
 def _tests(

@@ -24,6 +24,7 @@ class Part(NamedTuple):
         validation: Scaled validation part, or None where there is no room for one.
         scaler: The scaler of the fit part (shared where pooled).
         screened: What screening found.
+        known: `[T]` bool, steps of the fit part that are known anomalies.
     """
 
     entity: str
@@ -31,6 +32,7 @@ class Part(NamedTuple):
     validation: Split | None
     scaler: preprocessing.Scaler
     screened: screening.Screening
+    known: np.ndarray
 
     @property
     def calibration(self) -> Split:
@@ -39,13 +41,16 @@ class Part(NamedTuple):
 
 
 def prepare(
-    setup: Setup, recordings: Sequence[tuple[str, np.ndarray]]
+    setup: Setup,
+    recordings: Sequence[tuple[str, np.ndarray]],
+    known: Sequence[np.ndarray] | None = None,
 ) -> tuple[Part, ...]:
     """Screens, cuts and scales training recordings.
 
     Args:
         setup: Window, validation share and scaling.
         recordings: Name and values `[T, C]` of each entity.
+        known: `[T]` bool of each entity, its known anomalies; None for none.
 
     Raises:
         ValueError: If there is none, one is too short for a window, channel counts
@@ -86,6 +91,7 @@ def prepare(
         scalers = [
             preprocessing.fit_scaler(setup.scaler, fit, setup.clip) for fit in fits
         ]
+    marks = known or [np.zeros(len(values), bool) for _, values in recordings]
     return tuple(
         Part(
             fit.entity,
@@ -93,8 +99,11 @@ def prepare(
             None if held_out is None else scaler.apply(held_out),
             scaler,
             record,
+            mark[: len(fit)],
         )
-        for (fit, held_out), scaler, record in zip(cut, scalers, found, strict=True)
+        for (fit, held_out), scaler, record, mark in zip(
+            cut, scalers, found, marks, strict=True
+        )
     )
 
 
