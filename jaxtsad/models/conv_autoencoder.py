@@ -1,0 +1,204 @@
+"""Convolutional autoencoders of deep clustering, for images and for windows.
+
+Aljalbout, Golkov, Siddiqui, Strobel and Cremers, "Clustering with Deep Learning:
+Taxonomy and New Methods", 2018: convolutions without padding, each normalised by the
+batch, max-pooling, and the mirror image of it all. Windows are halved by strides.
+
+Shape letters: B batch, S side, L window length, C channels, Z latent width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, TypeAlias
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jaxtsad.models.affine import add_bias
+from jaxtsad.models.convolutional import BatchNorm
+from jaxtsad.ops import convolution, products
+from jaxtsad.types import Array
+
+Unpool: TypeAlias = Literal["repeat", "argmax"]
+UNPOOLS: tuple[Unpool, ...] = ("repeat", "argmax")
+
+
+class Output(NamedTuple):
+    """What an autoencoder gives.
+
+    Attributes:
+        latent: `[B, Z]` code.
+        reconstruction: Like the input.
+    """
+
+    latent: Array
+    reconstruction: Array
+
+
+class Stage(NamedTuple):
+    """Kernel size and channels of a convolution, after which the side is halved."""
+
+    size: int
+    features: int
+
+
+def stages(side: int, width: int) -> tuple[Stage, ...]:
+    """Convolutions, each followed by a pool, that bring a side down to 4 or 5.
+
+    The published ones for 28 and 128 pixels; 32 is seen as 28 is.
+
+    Example:
+        >>> [stage.size for stage in stages(128, 20)]
+        [9, 5, 5, 5]
+    """
+    if side <= 40:
+        return (Stage(5, width), Stage(5, width))
+    return (Stage(9, width), Stage(5, width), Stage(5, width), Stage(5, 2 * width))
+
+
+def sides(side: int, layers: Sequence[Stage]) -> list[int]:
+    """Sides before and after each convolution and pool.
+
+    Example:
+        >>> sides(28, stages(28, 50)), sides(32, stages(32, 50))
+        ([28, 24, 12, 8, 4], [32, 28, 14, 10, 5])
+        >>> sides(128, stages(128, 20))
+        [128, 120, 60, 56, 28, 24, 12, 8, 4]
+    """
+    found = [side]
+    for layer in layers:
+        convolved = found[-1] - layer.size + 1
+        found += [convolved, convolved // 2]
+    return found
+
+
+class Layer(nn.Module):
+    """A convolution or its transpose, Glorot's start, then batch norm or a bias."""
+
+    features: int
+    size: int
+    stride: int = 1
+    padding: int = 0
+    transposed: bool = False
+    norm: bool = True
+
+    @nn.compact
+    def __call__(self, x: Array, weight: Array | None) -> Array:
+        """Maps `[B, S.., C]` to `[B, T.., features]`; `weight` as for `BatchNorm`."""
+        shape = (*(self.size,) * (x.ndim - 2), x.shape[-1], self.features)
+        kernel = self.param("kernel", nn.initializers.glorot_uniform(), shape)
+        run = convolution.transpose if self.transposed else convolution.convolve
+        x = run(x, kernel, stride=self.stride, padding=self.padding)
+        if self.norm:
+            return BatchNorm()(x, weight)
+        bias = self.param("bias", nn.initializers.zeros, shape[-1:])
+        return add_bias(x, bias)
+
+
+class ImageAutoencoder(nn.Module):
+    """Autoencoder of square images in [0, 1].
+
+    Attributes:
+        side: Side S of the images.
+        channels: Channels C.
+        width: Channels of the first layers.
+        latent: Latent width Z.
+        unpool: `repeat` every value, or put it where the encoder's maximum was, by
+            which positions pass around the code.
+    """
+
+    side: int
+    channels: int
+    width: int = 50
+    latent: int = 120
+    unpool: Unpool = "repeat"
+
+    @nn.compact
+    def __call__(self, x: Array, weight: Array | None = None) -> Output:
+        """Encodes and decodes `[B, S, S, C]`; `weight` as for `BatchNorm`."""
+        layers = stages(self.side, self.width)
+        wheres: list[Array] = []
+        for layer in layers:
+            x = nn.relu(Layer(layer.features, layer.size)(x, weight))
+            if self.unpool == "argmax":
+                wheres.append(switches(x))
+            x = pool(x)
+        left = x.shape[1]
+        latent = Layer(self.latent, left)(x, weight)
+        code = latent.reshape(len(x), -1)
+        x = Layer(layers[-1].features, left, transposed=True)(latent, weight)
+        before = [self.channels, *(layer.features for layer in layers[:-1])]
+        for number in reversed(range(len(layers))):
+            x = repeated(x)
+            if wheres:
+                x = x * wheres[number]
+            last = number == 0
+            size = layers[number].size
+            made = Layer(before[number], size, transposed=True, norm=not last)
+            x = nn.relu(made(x, weight))
+        return Output(code, x)
+
+
+class WindowAutoencoder(nn.Module):
+    """Autoencoder of windows, each layer halving their length.
+
+    Attributes:
+        length: Window length L.
+        channels: Channels C.
+        width: Channels of the first layer; every further one doubles them.
+        latent: Latent width Z.
+    """
+
+    length: int
+    channels: int
+    width: int = 32
+    latent: int = 16
+
+    @nn.compact
+    def __call__(self, x: Array, weight: Array | None = None) -> Output:
+        """Encodes and decodes `[B, L, C]`; `weight` as for `BatchNorm`."""
+        lengths = [self.length]
+        count = min(3, max(1, self.length.bit_length() - 1))
+        for number in range(count):
+            layer = Layer(self.width * 2**number, 5, stride=2, padding=2)
+            x = nn.relu(layer(x, weight))
+            lengths.append(x.shape[1])
+        start = nn.initializers.glorot_uniform()
+        flat = x.reshape(len(x), -1)
+        encode = self.param("encode", start, (flat.shape[-1], self.latent))
+        code = products.product(flat, encode)
+        decode = self.param("decode", start, encode.shape[::-1])
+        x = nn.relu(products.product(code, decode)).reshape(x.shape)
+        for number in reversed(range(count)):
+            x = jnp.repeat(x, 2, axis=1)[:, : lengths[number]]
+            last = number == 0
+            features = self.channels if last else self.width * 2 ** (number - 1)
+            x = Layer(features, 5, padding=2, norm=not last)(x, weight)
+            x = x if last else nn.relu(x)
+        return Output(code, x)
+
+
+def pool(x: Array) -> Array:
+    """Maximum of 2 by 2 blocks of `[B, S, S, C]`, S even."""
+    return _blocks(x).max(axis=(2, 4))
+
+
+def switches(x: Array) -> Array:
+    """1 at the (first) maximum of each 2 by 2 block of `[B, S, S, C]`, else 0."""
+    rows, side, channels = x.shape[0], x.shape[1] // 2, x.shape[-1]
+    flat = _blocks(x).transpose(0, 1, 3, 5, 2, 4).reshape(rows, side, side, channels, 4)
+    chosen = jax.nn.one_hot(flat.argmax(axis=-1), 4, dtype=x.dtype)
+    chosen = chosen.reshape(rows, side, side, channels, 2, 2)
+    return jax.lax.stop_gradient(chosen.transpose(0, 1, 4, 2, 5, 3).reshape(x.shape))
+
+
+def repeated(x: Array) -> Array:
+    """Every value of `[B, S, S, C]` as a block of 2 by 2."""
+    return jnp.repeat(jnp.repeat(x, 2, axis=1), 2, axis=2)
+
+
+def _blocks(x: Array) -> Array:
+    rows, height, width, channels = x.shape
+    return x.reshape(rows, height // 2, 2, width // 2, 2, channels)
