@@ -1,4 +1,4 @@
-"""Known anomalies of recordings: labelled steps or events, and the windows they mark."""
+"""Known anomalies of recordings, as steps or events, and the windows they mark."""
 
 from __future__ import annotations
 
