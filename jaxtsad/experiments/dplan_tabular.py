@@ -249,10 +249,11 @@ def _unit(one: Cut) -> tuple[np.ndarray, np.ndarray]:
     """Training and test rows scaled to [0, 1] by the training rows."""
     low, high = one.train.min(axis=0), one.train.max(axis=0)
     spread = np.where(high > low, high - low, 1.0)
-    return tuple(  # type: ignore[return-value]
-        np.clip((part - low[None]) / spread[None], 0, 1)
-        for part in (one.train, one.test)
-    )
+
+    def scaled(rows: np.ndarray) -> np.ndarray:
+        return np.clip((rows - low[None]) / spread[None], 0, 1)
+
+    return scaled(one.train), scaled(one.test)
 
 
 def _said(one: Cut, flat: Mapping[str, int]) -> str:
