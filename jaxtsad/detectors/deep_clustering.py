@@ -48,6 +48,8 @@ CODED_AT_ONCE = 128
 class Config:
     """Options of `deep_clustering`; train for `pretrain + refine + 1` epochs.
 
+    Epochs beyond change nothing; before the end of `pretrain` there are no clusters.
+
     Attributes:
         window: Window length L in steps, or side of the images: 28, 32 or 128 pixels.
             Images are in [-1, 1], as the default scaling makes them.
@@ -312,7 +314,7 @@ def build(config: Config) -> Detector:
         real = np.asarray(source.weight) > 0
         if epoch < config.pretrain or real.sum() < config.clusters:
             return state
-        if bool(rest.settled) and epoch < last:
+        if epoch > last or (bool(rest.settled) and epoch < last):
             return state
         codes, error = (np.asarray(a) for a in _coded(config, model.network, source))
         seed = int(jax.random.bits(key, (), jnp.uint32))
