@@ -262,7 +262,7 @@ def test_inspect_shapes():
         ("score", "best", "score='best'; the choices are assdis, reconstruction"),
         ("minimax", "both", "minimax='both'; the choices are joint, alternating"),
         ("kl_direction", "up", "kl_direction='up'; the choices are symmetric, sp_ps"),
-        ("epsilon", "none", "epsilon='none'; the choices are additive, clip"),
+        ("epsilon", "tiny", "epsilon='tiny'; the choices are additive, clip, none"),
         ("prior_param", "flat", "prior_param='flat'; the choices are dynamic"),
         ("implementation", "fast", "implementation='fast'; the choices are auto"),
         ("width", 9, "width=9 must be a multiple of heads=2"),

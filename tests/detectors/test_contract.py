@@ -20,6 +20,16 @@ from jaxtsad.training import fleet, plan, scoring
 from jaxtsad.types import Clock, Detector, State
 
 NAMES = detectors.available()
+# Compiling costs: as a fleet these are tested by the slow command.
+DEAR = (
+    "anomaly_transformer_headwise",
+    "deep_clustering",
+    "dplan",
+    "ganomaly",
+    "latent_search",
+    "lstm_attention",
+    "lstm_autoencoder",
+)
 STEPS = 160
 each_detector = pytest.mark.parametrize("name", NAMES)
 
@@ -109,9 +119,17 @@ def test_contract_training_is_deterministic_in_the_key(name: str) -> None:
     chex.assert_trees_all_equal(one.result.model, again.model)
 
 
-@each_detector
 @pytest.mark.parametrize(
-    "members", ["map", pytest.param("vmap", marks=pytest.mark.slow)]
+    ("name", "members"),
+    [
+        pytest.param(
+            name,
+            members,
+            marks=[pytest.mark.slow] if members == "vmap" or name in DEAR else [],
+        )
+        for members in ("map", "vmap")
+        for name in NAMES
+    ],
 )
 def test_contract_members_together_equal_members_alone(name: str, members: str) -> None:
     one = trained(name)

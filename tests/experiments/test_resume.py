@@ -18,7 +18,7 @@ from tests.experiments import layout
 
 ROOT = pathlib.Path(__file__).parents[2]
 DETECTOR = "anomaly_transformer"
-EPOCHS = 16
+EPOCHS = 12
 TRAIN = """
 import pathlib, sys
 from rich.console import Console
@@ -34,7 +34,7 @@ main = fits.fit_main(config, group, folder, Console(quiet=True), STRICT)
 def start(folder: pathlib.Path, *arguments: str) -> subprocess.Popen:
     environment = dict(os.environ)
     environment.setdefault("JAX_COMPILATION_CACHE_DIR", str(ROOT / ".jax_cache"))
-    environment["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
+    environment["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
     environment["PYTHONPATH"] = str(ROOT)
     return subprocess.Popen(
         [sys.executable, *arguments],
