@@ -60,13 +60,13 @@ class Size(NamedTuple):
     """How long an experiment is.
 
     Attributes:
-        count: Most pictures; 0 for all.
+        pictures: Most of them; 0 for all.
         pretrain: Epochs of reconstruction.
         refine: Most epochs of both losses.
         options: Options of the detector.
     """
 
-    count: int
+    pictures: int
     pretrain: int
     refine: int
     options: Mapping[str, Any]
@@ -272,7 +272,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 pretrain=given.pretrain or size.pretrain,
                 refine=given.refine or size.refine,
             )
-            values, labels = load(name, given.data_root, size.count)
+            values, labels = load(name, given.data_root, size.pictures)
             found, fitted, codes = compare(
                 name,
                 values,

@@ -13,7 +13,9 @@ def test_the_file_name_is_the_registry() -> None:
     series = {"smap", "msl", "smap_msl", "smd", "psm", "nab", "ucr", "demo"}
     assert series | {"synthetic"} == set(catalog.available())
     samples = {"mnist", "coil20", "cifar10", "cifar10_jpeg", "adbench", "devnet"}
-    assert samples | {"rgbd_shapes", "rgbd_synthetic"} == set(catalog.available("load_samples"))
+    assert samples | {"rgbd_shapes", "rgbd_synthetic"} == set(
+        catalog.available("load_samples")
+    )
 
 
 def test_unknown_names_list_the_choices(tmp_path: pathlib.Path) -> None:
