@@ -27,7 +27,7 @@ class Rows(NamedTuple):
         unlabelled_count: How many there are.
         shuffled: `[N + S]` numbers of the unlabelled rows in random order, from the
             start again where they end; any S in a row are a random subset.
-        values: `[N + S, F]`, the rows of `shuffled`.
+        values: `[F, N + S]`, the rows of `shuffled` as columns.
     """
 
     known: Array
@@ -62,7 +62,7 @@ def rows(key: Key, values: Array, weight: Array, known: Array, subset: int) -> R
         _first(unlabelled),
         count,
         shuffled,
-        values[shuffled],
+        values[shuffled].T,
     )
 
 
@@ -112,11 +112,11 @@ def anomaly(env: Rows, uniform: Array) -> Array:
 
 
 def subset(env: Rows, uniform: Array, size: int) -> tuple[Array, Array]:
-    """Numbers `[S]` and values `[S, F]` of a random subset of the unlabelled rows."""
+    """Numbers `[S]` and values `[F, S]` of a random subset of the unlabelled rows."""
     first = replay.scaled(uniform, env.unlabelled_count)
     return (
         jax.lax.dynamic_slice_in_dim(env.shuffled, first, size),
-        jax.lax.dynamic_slice_in_dim(env.values, first, size),
+        jax.lax.dynamic_slice_in_dim(env.values, first, size, axis=1),
     )
 
 
@@ -127,20 +127,23 @@ def towards(
 
     Args:
         phi: `[H]` representation of the present state.
-        subset_phi: `[S, H]` representations of the subset.
+        subset_phi: `[H, S]` representations of the subset.
         itself: `[S]` bool, where the subset holds the present state.
         action: 1 for the nearest, 0 for the farthest.
         exclude_self: Whether the nearest may not be the state itself.
 
     Example:
-        >>> subset = jnp.array([[1.0], [2.0], [5.0]])
+        >>> subset = jnp.array([[1.0, 2.0, 5.0]])
         >>> itself = jnp.zeros(3, bool)
         >>> [int(towards(jnp.zeros(1), subset, itself, a, True)) for a in (1, 0)]
         [0, 2]
     """
-    apart = jnp.square(subset_phi - phi[None]).sum(axis=-1)
-    near = jnp.where(itself & exclude_self, jnp.inf, apart)
-    return jnp.where(action == 1, near.argmin(), apart.argmax())
+    apart = jnp.square(subset_phi - phi[:, None]).sum(axis=0)
+    near = jnp.where(itself & exclude_self, -jnp.inf, -apart)
+    wanted = jnp.where(action == 1, near, apart)
+    # The first of the largest; `argmax` says the same more slowly.
+    places = jnp.arange(len(wanted), dtype=jnp.int32)
+    return jnp.where(wanted == wanted.max(), places, len(wanted) - 1).min()
 
 
 def epsilon(

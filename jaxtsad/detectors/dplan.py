@@ -18,7 +18,7 @@ import numpy as np
 from sklearn import ensemble
 
 from jaxtsad.detectors import _dplan, _options
-from jaxtsad.models import network
+from jaxtsad.models import network, q_network
 from jaxtsad.models.network import Network
 from jaxtsad.models.q_network import QNetwork, Values
 from jaxtsad.objectives import dplan as objectives
@@ -322,7 +322,7 @@ def build(config: Config) -> Detector:
             chosen, values = _dplan.subset(env, uniform[3], config.subset)
             place = _dplan.towards(
                 seen.hidden[0],
-                look(params, values).hidden,
+                q_network.hidden_of_columns(params, values),
                 chosen == now,
                 action,
                 config.exclude_self,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import flax.linen as nn
+import jax.numpy as jnp
 
 from jaxtsad.models.affine import add_bias
 from jaxtsad.ops import products
-from jaxtsad.types import Array
+from jaxtsad.types import Array, PyTree
 
 ACTIONS = 2
 
@@ -53,3 +54,15 @@ class QNetwork(nn.Module):
         """Maps rows `[B, F]`."""
         hidden = nn.relu(Layer(self.width, name="hidden")(x))
         return Values(Layer(ACTIONS, name="out")(hidden), hidden)
+
+
+def hidden_of_columns(params: PyTree, x: Array) -> Array:
+    """Hidden activations `[H, S]` of rows that lie as columns `[F, S]`.
+
+    What follows sums over H, which is several times faster with rows side by side.
+    """
+    layer = params["hidden"]
+    product = layer["kernel"].T @ x
+    return jnp.maximum(
+        product + jnp.broadcast_to(layer["bias"][:, None], product.shape), 0
+    )

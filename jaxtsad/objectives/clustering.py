@@ -59,8 +59,9 @@ def target_distribution(q: Array, frequency: Array) -> Array:
 
     Example:
         >>> q = jnp.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]])
-        >>> target_distribution(q, q.sum(axis=0))[0].round(4).tolist()
-        [0.9840999841690063, 0.01590000092983246]
+        >>> p = target_distribution(q, q.sum(axis=0))
+        >>> [round(float(number), 4) for number in p[0]]
+        [0.9841, 0.0159]
     """
     weighted = jnp.square(q) / jnp.maximum(frequency, 1e-30)[None]
     target = weighted / weighted.sum(axis=-1, keepdims=True)

@@ -13,11 +13,6 @@ def shared(number: Array) -> Array:
 
     A loop whose bounds are batched copies all of what it carries in every step, and a
     batched condition runs both branches; neither happens to a shared number.
-
-    Example:
-        >>> import jax.numpy as jnp
-        >>> jax.vmap(lambda n: shared(n) + 1)(jnp.array([3, 3])).tolist()
-        [4, 4]
     """
     return number
 
