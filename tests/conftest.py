@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import pathlib
+from collections.abc import Iterator
 
 import hypothesis
 import jax
 import pytest
 
 ROOT = pathlib.Path(__file__).parents[1]
+MODULES = 10
 
 # Compiling is most of a test run, and the small programs of tests gain nothing from
 # LLVM's optimisation nor from fused loops. XLA reads this before it starts, and a level
@@ -32,6 +35,20 @@ hypothesis.settings.register_profile(
     "jaxtsad", deadline=None, derandomize=True, max_examples=25
 )
 hypothesis.settings.load_profile("jaxtsad")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _memory(modules: Iterator[int]) -> Iterator[None]:
+    """Forgets compiled programs now and then, or a worker comes to hold gigabytes."""
+    yield
+    if next(modules) % MODULES == 0:
+        jax.clear_caches()
+
+
+@pytest.fixture(scope="session")
+def modules() -> Iterator[int]:
+    """Numbers the test modules of a worker."""
+    return itertools.count(1)
 
 
 @pytest.fixture(scope="session")

@@ -100,6 +100,7 @@ def test_means_and_grids() -> None:
     assert (grid[2:10, 2:10] == 0).all() and (grid[14:22, 2:10] == 255).all()
 
 
+@pytest.mark.slow
 def test_generators_of_drawn_shapes(tmp_path: pathlib.Path) -> None:
     shapes = rgbd_data.drawn(8, train=20, test=4)
     size = latent_search_rgbd.Size(8, 4, 3, 20, 4, 1, 1, 8, 1e-3)

@@ -17,7 +17,8 @@ from jaxtsad.experiments import toml
 from tests.experiments import layout
 
 ROOT = pathlib.Path(__file__).parents[2]
-DETECTOR = "anomaly_transformer"
+# Compiling costs, in every process: the dearest is tested by the slow command.
+DETECTORS = ["lstm_vae", pytest.param("anomaly_transformer", marks=pytest.mark.slow)]
 EPOCHS = 12
 TRAIN = """
 import pathlib, sys
@@ -80,13 +81,15 @@ def epochs_told(run: pathlib.Path) -> list[int]:
     return [json.loads(line)["epoch"] for line in lines]
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+@pytest.fixture(scope="module", params=DETECTORS)
+def whole(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> pathlib.Path:
     """A folder with a config and an uninterrupted training run of it."""
     folder = tmp_path_factory.mktemp("resume")
-    data = layout.write(folder / "data", layout.columns(DETECTOR))
+    data = layout.write(folder / "data", layout.columns(request.param))
     config = layout.config(
-        DETECTOR,
+        request.param,
         data,
         data={"entities": ["A-1"]},
         training={"epochs": EPOCHS, "stop": "none", "checkpoint_seconds": 0.0},
