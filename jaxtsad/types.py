@@ -342,6 +342,8 @@ class Detector(NamedTuple):
         validate: `(key, model, source) -> Metrics` with "loss"; None: no early stop.
         explain: `(keys [B], model, Batch) -> [B, L, C]`, sums to the score over C.
         inspect: `(keys [B], model, Batch) -> dict of arrays`.
+        rows: Rows of a training batch that devices may share where a member is alone
+            (see `training.rows`); 0 where its network does not split.
     """
 
     steps: Callable[[Any], int]
@@ -352,3 +354,4 @@ class Detector(NamedTuple):
     validate: Callable[[Key, PyTree, Any], Metrics] | None = None
     explain: Callable[[Array, PyTree, Batch], Array] | None = None
     inspect: Callable[[Array, PyTree, Batch], dict[str, Array]] | None = None
+    rows: int = 0

@@ -23,7 +23,7 @@ from jaxtsad.models.lstm_autoencoder import (
 from jaxtsad.objectives import reconstruction as errors
 from jaxtsad.ops.recurrent import IMPLEMENTATIONS, Implementation
 from jaxtsad.ops.windows import WindowView
-from jaxtsad.training import epochs
+from jaxtsad.training import epochs, rows
 from jaxtsad.types import Array, Batch, Detector, Key, Metrics, PyTree, State
 
 
@@ -95,6 +95,7 @@ def build(config: Config) -> Detector:
         implementation=config.implementation,
     )
 
+    @rows.shared
     def run(params: PyTree, windows: Array) -> Output:
         output: Any = network.apply({"params": params}, windows)
         return output
@@ -137,4 +138,5 @@ def build(config: Config) -> Detector:
         score=score,
         explain=explain,
         inspect=inspect,
+        rows=config.batch_size,
     )

@@ -22,7 +22,7 @@ from jaxtsad.objectives import reconstruction as errors
 from jaxtsad.objectives.lstm_vae import KINDS, Kind
 from jaxtsad.ops.recurrent import IMPLEMENTATIONS, Implementation
 from jaxtsad.ops.windows import WindowView
-from jaxtsad.training import epochs
+from jaxtsad.training import epochs, rows
 from jaxtsad.types import Array, Batch, Detector, Key, Metrics, PyTree, State
 
 
@@ -104,6 +104,7 @@ def build(config: Config) -> Detector:
         implementation=config.implementation,
     )
 
+    @rows.shared
     def run(params: PyTree, windows: Array, noise: Array) -> tuple[Array, Posterior]:
         made: Any = network.apply({"params": params}, windows, noise)
         return made
@@ -185,4 +186,5 @@ def build(config: Config) -> Detector:
         score=score,
         explain=explain,
         inspect=inspect,
+        rows=config.batch_size,
     )

@@ -48,7 +48,7 @@ def fit(
     """
     watch = watch or Watch()
     real = fleet.members_of(sources)
-    devices = sharding.devices_for(real)
+    devices = sharding.devices_for(real, detector.rows)
     keys, sources = sharding.place((keys, sources), devices)
     members = fleet.members_of(sources)
     programs = loop.programs(detector, members, plan.members, devices)

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxtsad.training import sharding
+from jaxtsad.training import rows, sharding
 from jaxtsad.types import PyTree, View
 
 
@@ -84,21 +84,22 @@ def each(
         function: Function of arrays without the member axis.
         members: Number of members M, a multiple of `devices`.
         choice: `vmap`, `map` or `auto`.
-        devices: Devices that the members are laid over (see `sharding.place`).
+        devices: Devices that the members are laid over (see `sharding.place`), or
+            among which one member shares the rows of its batches.
 
     Returns:
         The function of arrays with a leading axis `[M]`. One member alone is run
         without a batch axis, so that it costs nothing.
     """
-    if devices > 1:
-        own = each(function, members // devices, choice)
-        return sharding.spread(own, devices)
     if members == 1:
 
         def alone(*stacked: Any) -> Any:
             return jax.tree.map(lambda leaf: leaf[None], function(*member(stacked, 0)))
 
-        return alone
+        return rows.alike(alone, devices) if devices > 1 else alone
+    if devices > 1:
+        own = each(function, members // devices, choice)
+        return sharding.spread(own, devices)
     if how(choice) == "vmap":
         return jax.vmap(function)
     return lambda *stacked: jax.lax.map(lambda args: function(*args), stacked)

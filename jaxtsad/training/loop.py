@@ -214,15 +214,20 @@ class Loop:
         progress = self.progress
         records = self.records(validation, diverged)
         lost = np.where(progress.active & diverged, self.epoch, progress.diverged)
-        rescued = progress.active & diverged & (progress.best_epoch < 0)
         progress = progress._replace(
             active=progress.active & ~diverged, diverged=lost.astype(np.int32)
         )
         self.progress, improved = plan.after_epoch(
             self.plan, progress, self.epoch, validation, self.validated
         )
-        better = jnp.asarray(improved | rescued)
-        self.best = self.programs.keep(better, self.state.model, self.best)
+        self.best = self.programs.keep(
+            jnp.asarray(improved), self.state.model, self.best
+        )
+        if (lost >= 0).any():
+            sound = self.programs.keep(
+                jnp.asarray(lost < 0), self.state.model, self.best
+            )
+            self.state = self.state._replace(model=sound)
         self.watch.model(self.epoch, self.state.model)
         self.epoch, self.first = self.epoch + 1, 0
         self.sums = {name: np.zeros_like(value) for name, value in self.sums.items()}

@@ -53,8 +53,10 @@ def run(
     number = fleet.members_of(views)
     if counts is None:
         counts = np.full(number, views.size)
-    devices = sharding.devices_for(number)
-    chunks = np.zeros(-(-number // devices) * devices, np.int32)
+    shared = batch_size if detector.rows else 0
+    devices = sharding.devices_for(number, shared)
+    padded = 1 if number == 1 else -(-number // devices) * devices
+    chunks = np.zeros(padded, np.int32)
     chunks[:number] = -(-np.asarray(counts) // batch_size)
     placed = sharding.place((keys, model, views), devices)
     program = _program(detector, output, batch_size, len(chunks), members, devices)

@@ -1,7 +1,8 @@
 """Members laid over all devices: an embarrassingly parallel axis.
 
 Members are padded to a multiple of the devices by repeating the first; the copies are
-inactive, and cut off again at the end.
+inactive, and cut off again at the end. One member alone may share its batches' rows
+among them instead (`training.rows`).
 """
 
 from __future__ import annotations
@@ -15,13 +16,21 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from jaxtsad.training import rows
 from jaxtsad.types import PyTree
 
 AXIS = "members"
 
 
-def devices_for(members: int) -> int:
-    """How many devices share the members: all, but none would be left idle."""
+def devices_for(members: int, shared: int = 0) -> int:
+    """How many devices share the work: all, but none would be left idle.
+
+    Args:
+        members: Number of members.
+        shared: Rows of a batch that devices may share where there is one member.
+    """
+    if members == 1:
+        return rows.devices_for(shared)
     return min(members, jax.device_count())
 
 
@@ -54,11 +63,13 @@ def place(tree: PyTree, devices: int) -> PyTree:
         devices: Number of devices D.
 
     Returns:
-        Arrays `[ceil(M / D) * D, ...]`, sharded over the first axis; for one device
-        the tree itself.
+        Arrays `[ceil(M / D) * D, ...]`, sharded over the first axis; one member on
+        several devices is on each of them, and for one device it is the tree itself.
     """
     if devices == 1:
         return tree
+    if jax.tree.leaves(tree)[0].shape[0] == 1:
+        return rows.place(tree, devices)
     sharding = NamedSharding(mesh(devices), PartitionSpec(AXIS))
 
     def padded(leaf: Any) -> Any:
@@ -74,8 +85,6 @@ def place(tree: PyTree, devices: int) -> PyTree:
 
 def spread(function: Callable[..., Any], devices: int) -> Callable[..., Any]:
     """Runs a function of stacked members on each device's own members."""
-    if devices == 1:
-        return function
     spec = PartitionSpec(AXIS)
     return jax.shard_map(
         function, mesh=mesh(devices), in_specs=spec, out_specs=spec, check_vma=False

@@ -13,21 +13,29 @@ SCRIPT = """
 import jax
 import numpy as np
 from jaxtsad.training import fit, fleet, plan, scoring
-from tests.training.test_fit import DETECTOR, run, views
+import dataclasses
+from jaxtsad.detectors import lstm_vae
+from tests.training.test_fit import DETECTOR, views
 
+TINY = dataclasses.replace(lstm_vae.TINY, window=10, batch_size=64)
+VAE = lstm_vae.build(TINY)._replace(rows=0)
 assert jax.device_count() == 4
-for members, lengths in (("vmap", [600, 300, 600, 300, 300]), ("map", [600, 300])):
-    plan_ = plan.Plan(epochs=3, patience=2, members=members)
+for detector, members, lengths in (
+    (DETECTOR, "vmap", [600, 300, 600, 300, 300]),
+    (DETECTOR, "map", [600, 300]),
+    (VAE, "map", [3300, 450, 450, 450, 450]),
+):
+    plan_ = plan.Plan(epochs=5, patience=1, members=members)
     keys = jax.random.split(jax.random.key(3), len(lengths))
     pairs = [views(steps, seed) for seed, steps in enumerate(lengths)]
     sources = fleet.stack([source for source, _ in pairs])
     checks = fleet.stack([held_out for _, held_out in pairs])
-    together = fit.fit(keys, DETECTOR, sources, validations=checks, plan=plan_)
+    together = fit.fit(keys, detector, sources, validations=checks, plan=plan_)
     assert fleet.members_of(together.model) == len(lengths)
     for index, (source, held_out) in enumerate(pairs):
         alone = fit.fit(
             keys[index : index + 1],
-            DETECTOR,
+            detector,
             fleet.stack([source]),
             validations=fleet.stack([held_out]),
             plan=plan_,
@@ -39,25 +47,65 @@ for members, lengths in (("vmap", [600, 300, 600, 300, 300]), ("map", [600, 300]
         ):
             np.testing.assert_allclose(ours, theirs, atol=1e-5)
         assert together.progress.best_epoch[index] == alone.progress.best_epoch[0]
+    if detector is VAE:
+        assert pairs[0][0].size > 2048
+        assert len(set(together.progress.best_epoch.tolist())) > 1
     one = fleet.member(together.model, slice(0, 1))
-    scores = scoring.run(keys, DETECTOR, together.model, sources, members=members)
+    scores = scoring.run(keys, detector, together.model, sources, members=members)
     first = scoring.run(
-        keys[:1], DETECTOR, one, fleet.member(sources, slice(0, 1)), members=members
+        keys[:1], detector, one, fleet.member(sources, slice(0, 1)), members=members
     )
     np.testing.assert_allclose(scores[:1], first, rtol=1e-5, atol=1e-6)
     assert len(scores) == len(lengths)
 print("same")
 """
+ROWS = """
+import jax
+import numpy as np
+from jaxtsad.detectors import lstm_vae
+from jaxtsad.training import fit, fleet, plan, scoring, sharding
+from tests.training.test_fit import views
+import dataclasses
+
+keys = jax.random.split(jax.random.key(3), 1)
+pair = views(350, 0)
+source, held_out = (fleet.stack([view]) for view in pair)
+plan_ = plan.Plan(epochs=3)
+config = dataclasses.replace(lstm_vae.TINY, window=10, batch_size=32)
+shared = lstm_vae.build(config)
+assert sharding.devices_for(1, shared.rows) == 2
+results = []
+for detector in (shared, shared._replace(rows=0)):
+    result = fit.fit(keys, detector, source, validations=held_out, plan=plan_)
+    assert result.trained == 3 * pair[0].size  # the last batch is not whole
+    scores = scoring.run(keys, detector, result.model, source)
+    explained = scoring.run(
+        keys, detector, result.model, source, output="explain", batch_size=7
+    )
+    results.append((result.model, scores, explained))
+for ours, theirs in zip(*map(jax.tree.leaves, results), strict=True):
+    np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+print("same")
+"""
 
 
 def test_members_over_four_devices_equal_members_alone() -> None:
+    same(SCRIPT, devices=4)
+
+
+def test_a_batch_shared_by_two_devices_trains_and_scores_as_on_one() -> None:
+    same(ROWS, devices=2)
+
+
+def same(script: str, devices: int) -> None:
+    """Runs a script on several host devices; it must end by saying "same"."""
     root = pathlib.Path(__file__).parents[2]
     environment = dict(os.environ)
-    environment["XLA_FLAGS"] += " --xla_force_host_platform_device_count=4"
+    environment["XLA_FLAGS"] += f" --xla_force_host_platform_device_count={devices}"
     environment["PYTHONPATH"] = str(root)
     environment.setdefault("JAX_COMPILATION_CACHE_DIR", str(root / ".jax_cache"))
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT],
+        [sys.executable, "-c", script],
         cwd=root,
         env=environment,
         capture_output=True,
