@@ -16,6 +16,8 @@ from typing import Literal, TypeAlias
 import jax
 import jax.numpy as jnp
 
+from jaxtsad.ops import products
+from jaxtsad.ops.products import Precision
 from jaxtsad.types import Array
 
 Epsilon: TypeAlias = Literal["additive", "clip", "none"]
@@ -100,17 +102,18 @@ def prior_density(sigma: Array) -> Array:
     return factor[..., None] * jnp.exp(log_kernel(sigma))
 
 
-def series(query: Array, key: Array) -> Array:
+def series(query: Array, key: Array, precision: Precision = "default") -> Array:
     """Series association: attention rows.
 
     Args:
         query: `[B, L, H, K]`.
         key: `[B, L, H, K]`.
+        precision: Of the product (see `products.einsum`).
 
     Returns:
         `[B, H, L, L]`, rows summing to one.
     """
-    scores = jnp.einsum("bihk,bjhk->bhij", query, key)
+    scores = products.einsum("bihk,bjhk->bhij", query, key, precision)
     return jax.nn.softmax(scores / query.shape[-1] ** 0.5)
 
 

@@ -1,28 +1,51 @@
 """Anomaly attention: mixed values and association divergences, in few passes.
 
-`_reference` is the definition, in the words of `ops.association`. `attention_fused` and
-`attention_tiled` compute the same with one logarithm per entry and backward passes
-written by hand: the first keeps L x L arrays for the backward pass, the second keeps
-nothing of that size and is what runs long windows.
+`_reference` is the definition, in the words of `ops.association`. The others compute
+the same with one logarithm per entry and backward passes written by hand:
+`attention_fused` keeps L x L arrays for the backward pass; `attention_grouped` keeps
+none, group of windows by group, and is what runs short windows on a CPU;
+`attention_tiled` keeps nothing of that size either and is what runs long windows; nor
+do `attention_kernels`, Pallas kernels for GPU (Mosaic) and TPU.
+
+The kernels have been run by interpreters and lowered for their devices, but never run
+on one. So `auto` does not choose them: they have to be asked for by name.
 
 Shape letters: B batch, L window length (i query, j key), H heads, K head width.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
 
-from jaxtsad.ops import association
+from jaxtsad.ops import association, attention_kernels, products
 from jaxtsad.ops.association import Direction, Epsilon
 from jaxtsad.ops.attention_fused import fused
+from jaxtsad.ops.attention_grouped import grouped
+from jaxtsad.ops.attention_rows import Kind
 from jaxtsad.ops.attention_tiled import tiled
+from jaxtsad.ops.products import Precision
 from jaxtsad.types import Array
 
-Implementation: TypeAlias = Literal["auto", "reference", "fused", "tiled"]
-IMPLEMENTATIONS: tuple[Implementation, ...] = ("auto", "reference", "fused", "tiled")
+Implementation: TypeAlias = Literal[
+    "auto", "reference", "fused", "grouped", "tiled", "mosaic"
+]
+IMPLEMENTATIONS: tuple[Implementation, ...] = (
+    "auto",
+    "reference",
+    "fused",
+    "grouped",
+    "tiled",
+    "mosaic",
+)
+XLA: dict[Implementation, Callable[..., tuple[Array, Array, Array]]] = {
+    "fused": fused,
+    "grouped": grouped,
+    "tiled": tiled,
+}
 # Windows up to this many steps are kept whole by `auto`.
 WHOLE = 512
 
@@ -52,6 +75,7 @@ def anomaly_attention(
     prior_direction: Direction = "symmetric",
     mask: Array | None = None,
     mask_divergence: bool = True,
+    precision: Precision = "default",
     implementation: Implementation = "auto",
 ) -> Attended:
     """Mixes values by attention and measures it against a Gaussian prior.
@@ -71,11 +95,15 @@ def anomaly_attention(
         mask: `[B, H, L, L]` multiplier of the series association (dropout), or None.
             With a mask the reference implementation runs.
         mask_divergence: Whether the divergences see the masked association.
-        implementation: `reference`, `fused`, `tiled`, or `auto`: fused for windows of
-            up to 512 steps, else tiled.
+        precision: Of the products (see `products.einsum`); `bfloat16` rounds query, key
+            and value to it.
+        implementation: `reference`, `fused`, `grouped`, `tiled`, `mosaic` (kernels for
+            the GPU or TPU at hand, without one interpreted where JAX can), or `auto`:
+            for windows of up to 512 steps grouped on a CPU and fused elsewhere, for
+            longer ones tiled.
 
     Raises:
-        ValueError: If a choice is unknown.
+        ValueError: If a choice is unknown, or kernels cannot run here.
 
     Example:
         >>> x = jnp.ones((1, 5, 2, 3))
@@ -90,21 +118,34 @@ def anomaly_attention(
         ("epsilon", epsilon, association.EPSILONS),
         ("series_direction", series_direction, association.DIRECTIONS),
         ("prior_direction", prior_direction, association.DIRECTIONS),
+        ("precision", precision, products.PRECISIONS),
         ("implementation", implementation, IMPLEMENTATIONS),
     ):
         if choice not in choices:
             raise ValueError(f"{name}={choice!r} is not one of {', '.join(choices)}")
+    if precision == "bfloat16":
+        query, key, value = (x.astype(jnp.bfloat16) for x in (query, key, value))
+    kind = Kind(epsilon, series_direction, prior_direction, precision)
     if mask is not None or implementation == "reference":
-        directions = (series_direction, prior_direction)
-        return _reference(
-            query, key, value, sigma, epsilon, directions, mask, mask_divergence
-        )
+        return _reference(query, key, value, sigma, kind, mask, mask_divergence)
+    if implementation == "mosaic":
+        run = attention_kernels.here(jax.default_backend(), precision)
+        return Attended(*attention_kernels.kernels(query, key, value, sigma, kind, run))
     if implementation == "auto":
-        implementation = "fused" if query.shape[1] <= WHOLE else "tiled"
-    run = fused if implementation == "fused" else tiled
-    return Attended(
-        *run(query, key, value, sigma, epsilon, series_direction, prior_direction)
-    )
+        implementation = chosen(query.shape[1], jax.default_backend())
+    return Attended(*XLA[implementation](query, key, value, sigma, kind))
+
+
+def chosen(length: int, backend: str) -> Implementation:
+    """What `auto` runs for a window of that length.
+
+    Example:
+        >>> chosen(100, "cpu"), chosen(100, "gpu"), chosen(2048, "gpu")
+        ('grouped', 'fused', 'tiled')
+    """
+    if length > WHOLE:
+        return "tiled"
+    return "grouped" if backend == "cpu" else "fused"
 
 
 def _reference(
@@ -112,19 +153,19 @@ def _reference(
     key: Array,
     value: Array,
     sigma: Array,
-    epsilon: Epsilon,
-    directions: tuple[Direction, Direction],
+    kind: Kind,
     mask: Array | None,
     mask_divergence: bool,
 ) -> Attended:
-    series = association.series(query, key)
+    epsilon, series_direction, prior_direction, precision = kind
+    series = association.series(query, key, precision)
     prior = association.prior(sigma)
     mixing = series if mask is None else series * mask
-    values = jnp.einsum("bhij,bjhk->bihk", mixing, value)
+    values = products.einsum("bhij,bjhk->bihk", mixing, value, precision)
     compared = mixing if mask_divergence else series
     fixed = jax.lax.stop_gradient
     return Attended(
-        values,
-        association.divergence(compared, fixed(prior), epsilon, directions[0]),
-        association.divergence(fixed(compared), prior, epsilon, directions[1]),
+        values.astype(value.dtype),
+        association.divergence(compared, fixed(prior), epsilon, series_direction),
+        association.divergence(fixed(compared), prior, epsilon, prior_direction),
     )

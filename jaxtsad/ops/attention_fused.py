@@ -10,30 +10,30 @@ from __future__ import annotations
 import functools
 
 import jax
-import jax.numpy as jnp
 from jax.custom_derivatives import CustomVJPPrimal, SymbolicZero
 
 from jaxtsad.ops import attention_rows as rows
-from jaxtsad.ops.association import Direction, Epsilon
+from jaxtsad.ops import products
+from jaxtsad.ops.attention_rows import Kind
 from jaxtsad.types import Array
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(4, 5, 6))
+@functools.partial(jax.custom_vjp, nondiff_argnums=(4,))
 def fused(
     query: Array,
     key: Array,
     value: Array,
     sigma: Array,
-    epsilon: Epsilon,
-    series_direction: Direction,
-    prior_direction: Direction,
+    kind: Kind,
 ) -> tuple[Array, Array, Array]:
     """Values `[B, L, H, K]` and both divergences `[B, H, L]`."""
-    series = rows.softmax(rows.heads_first(query), rows.heads_first(key))
-    mixed = rows.mix(series, rows.heads_first(value))
+    epsilon, series_direction, prior_direction, precision = kind
+    query, key = rows.heads_first(query), rows.heads_first(key)
+    series = rows.softmax(query, key, precision)
+    mixed = rows.mix(series, rows.heads_first(value), precision)
     prior = rows.prior(sigma, rows.squared_distance(sigma, 0, sigma.shape[-1]))
     return (
-        rows.heads_first(mixed),
+        rows.heads_first(mixed).astype(value.dtype),
         rows.divergence(series, prior, epsilon, series_direction),
         rows.divergence(series, prior, epsilon, prior_direction),
     )
@@ -44,18 +44,17 @@ def _forward(
     key_: CustomVJPPrimal,
     value_: CustomVJPPrimal,
     sigma_: CustomVJPPrimal,
-    epsilon: Epsilon,
-    series_direction: Direction,
-    prior_direction: Direction,
+    kind: Kind,
 ) -> tuple[tuple[Array, Array, Array], tuple[Array, ...]]:
+    epsilon, series_direction, prior_direction, precision = kind
     query, key, value = (rows.heads_first(x.value) for x in (query_, key_, value_))
     sigma = sigma_.value
-    series = rows.softmax(query, key)
-    mixed = rows.mix(series, value)
+    series = rows.softmax(query, key, precision)
+    mixed = rows.mix(series, value, precision)
     distance = rows.squared_distance(sigma, 0, sigma.shape[-1])
     prior = rows.prior(sigma, distance)
     out = (
-        rows.heads_first(mixed),
+        rows.heads_first(mixed).astype(value.dtype),
         rows.divergence(series, prior, epsilon, series_direction),
         rows.divergence(series, prior, epsilon, prior_direction),
     )
@@ -65,13 +64,11 @@ def _forward(
 
 
 def _backward(
-    epsilon: Epsilon,
-    series_direction: Direction,
-    prior_direction: Direction,
+    kind: Kind,
     saved: tuple[Array, ...],
     cotangents: tuple[Array | SymbolicZero, ...],
 ) -> tuple[Array | None, ...]:
-    del prior_direction
+    epsilon, series_direction, _, precision = kind
     query, key, value, series, mixed, sigma, pull = saved
     to_values, to_series, to_prior = cotangents
     to_sigma = None if isinstance(to_prior, SymbolicZero) else to_prior * pull
@@ -79,8 +76,9 @@ def _backward(
     falls, totals = [], []
     if not isinstance(to_values, SymbolicZero):
         to_mixed = rows.heads_first(to_values)
-        to_value = rows.heads_first(jnp.einsum("bhij,bhik->bhjk", series, to_mixed))
-        falls.append(jnp.einsum("bhik,bhjk->bhij", to_mixed, value))
+        to_value = products.einsum("bhij,bhik->bhjk", series, to_mixed, precision)
+        to_value = rows.heads_first(to_value).astype(value.dtype)
+        falls.append(products.einsum("bhik,bhjk->bhij", to_mixed, value, precision))
         totals.append((to_mixed * mixed).sum(-1))
     if not isinstance(to_series, SymbolicZero):
         prior = rows.prior(sigma, rows.squared_distance(sigma, 0, sigma.shape[-1]))
@@ -91,9 +89,11 @@ def _backward(
         return None, None, None, to_sigma
     level = sum(falls[1:], falls[0]) - sum(totals[1:], totals[0])[..., None]
     to_scores = series * level * query.shape[-1] ** -0.5
-    to_query = jnp.einsum("bhij,bhjk->bhik", to_scores, key)
-    to_key = jnp.einsum("bhij,bhik->bhjk", to_scores, query)
-    return rows.heads_first(to_query), rows.heads_first(to_key), to_value, to_sigma
+    to_query = products.einsum("bhij,bhjk->bhik", to_scores, key, precision)
+    to_key = products.einsum("bhij,bhik->bhjk", to_scores, query, precision)
+    to_query = rows.heads_first(to_query).astype(query.dtype)
+    to_key = rows.heads_first(to_key).astype(key.dtype)
+    return to_query, to_key, to_value, to_sigma
 
 
 fused.defvjp(_forward, _backward, symbolic_zeros=True)

@@ -9,11 +9,14 @@ width.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 
-from jaxtsad.ops import association
+from jaxtsad.ops import association, products
 from jaxtsad.ops.association import Direction, Epsilon
+from jaxtsad.ops.products import Precision
 from jaxtsad.types import Array
 
 SWAPPED: dict[Direction, Direction] = {
@@ -23,23 +26,37 @@ SWAPPED: dict[Direction, Direction] = {
 }
 
 
+class Kind(NamedTuple):
+    """Which divergences, and how exact the products are.
+
+    Attributes:
+        epsilon: How logarithms are kept finite (see `association.kl`).
+        series_direction: Direction of the divergence that moves the series.
+        prior_direction: Direction of the divergence that moves the prior.
+        precision: Of products (see `products.PRECISIONS`).
+    """
+
+    epsilon: Epsilon
+    series_direction: Direction
+    prior_direction: Direction
+    precision: Precision
+
+
 def heads_first(x: Array) -> Array:
     """Swaps `[B, L, H, K]` and `[B, H, L, K]`."""
     return x.transpose(0, 2, 1, 3)
 
 
-def softmax(query: Array, key: Array) -> Array:
+def softmax(query: Array, key: Array, precision: Precision) -> Array:
     """Series association `[B, H, T, L]` of `[B, H, T, K]` and `[B, H, L, K]`."""
     query = query * query.shape[-1] ** -0.5
-    scores = jnp.einsum(
-        "bhik,bhjk->bhij", query, key, preferred_element_type=jnp.float32
-    )
+    scores = products.einsum("bhik,bhjk->bhij", query, key, precision)
     return jax.nn.softmax(scores)
 
 
-def mix(series: Array, value: Array) -> Array:
-    """Values `[B, H, L, K]` mixed by rows `[B, H, T, L]`."""
-    return jnp.einsum("bhij,bhjk->bhik", series.astype(value.dtype), value)
+def mix(series: Array, value: Array, precision: Precision) -> Array:
+    """Values `[B, H, L, K]`, float32, mixed by rows `[B, H, T, L]`."""
+    return products.einsum("bhij,bhjk->bhik", series, value, precision)
 
 
 def squared_distance(sigma: Array, first: Array | int, length: int) -> Array:
@@ -76,13 +93,18 @@ def divergence(
     series: Array, prior: Array, epsilon: Epsilon, direction: Direction
 ) -> Array:
     """`association.divergence` with one logarithm, of the ratio."""
+    return terms(series, prior, epsilon, direction).sum(-1)
+
+
+def terms(series: Array, prior: Array, epsilon: Epsilon, direction: Direction) -> Array:
+    """What `divergence` sums over keys, entry by entry."""
     own, other, lifted, other_lifted = _lift(series, prior, epsilon)
     log_ratio = jnp.log(lifted / other_lifted)
     if direction == "forward":
-        return (own * log_ratio).sum(-1)
+        return own * log_ratio
     if direction == "reverse":
-        return -(other * log_ratio).sum(-1)
-    return ((own - other) * log_ratio).sum(-1)
+        return -other * log_ratio
+    return (own - other) * log_ratio
 
 
 def slope(own: Array, other: Array, epsilon: Epsilon, direction: Direction) -> Array:

@@ -15,8 +15,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxtsad.ops import attention_blocks as blocks
 from jaxtsad.ops import attention_rows as rows
-from jaxtsad.ops.association import Direction, Epsilon
+from jaxtsad.ops.attention_rows import Kind
 from jaxtsad.types import Array
 
 # Entries of one L x L block of all heads and windows that are worked on at once.
@@ -35,19 +36,16 @@ def block_of(batch: int, heads: int, length: int) -> int:
     return min(length, max(LEAST, min(MOST, fitting)))
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(4, 5, 6))
+@functools.partial(jax.custom_vjp, nondiff_argnums=(4,))
 def tiled(
     query: Array,
     key: Array,
     value: Array,
     sigma: Array,
-    epsilon: Epsilon,
-    series_direction: Direction,
-    prior_direction: Direction,
+    kind: Kind,
 ) -> tuple[Array, Array, Array]:
     """Values `[B, L, H, K]` and both divergences `[B, H, L]`."""
-    arguments = (query, key, value, sigma)
-    return _forward(*arguments, epsilon, series_direction, prior_direction)[0]
+    return _forward(query, key, value, sigma, kind)[0]
 
 
 def _forward(
@@ -55,71 +53,48 @@ def _forward(
     key: Array,
     value: Array,
     sigma: Array,
-    epsilon: Epsilon,
-    series_direction: Direction,
-    prior_direction: Direction,
+    kind: Kind,
 ) -> tuple[tuple[Array, Array, Array], tuple[Array, ...]]:
     length = sigma.shape[-1]
     query, key, value = (rows.heads_first(x) for x in (query, key, value))
 
     def block(args: tuple[Array, ...]) -> tuple[Array, Array, Array]:
         first, query, sigma = args
-        series = rows.softmax(query, key)
-        prior = rows.prior(sigma, rows.squared_distance(sigma, first, length))
-        return (
-            rows.mix(series, value),
-            rows.divergence(series, prior, epsilon, series_direction),
-            rows.divergence(series, prior, epsilon, prior_direction),
-        )
+        return blocks.forward(query, key, value, sigma, first, kind)
 
     out = jax.lax.map(block, (_firsts(query), *_blocks("edge", query, sigma)))
     mixed, series, prior = (_joined(x, length) for x in out)
     saved = (query, key, value, sigma, mixed)
-    return (rows.heads_first(mixed), series, prior), saved
+    return (rows.heads_first(mixed).astype(value.dtype), series, prior), saved
 
 
 def _backward(
-    epsilon: Epsilon,
-    series_direction: Direction,
-    prior_direction: Direction,
+    kind: Kind,
     saved: tuple[Array, ...],
     cotangents: tuple[Array, Array, Array],
 ) -> tuple[Array, Array, Array, Array]:
     query, key, value, sigma, mixed = saved
-    length, scale = sigma.shape[-1], query.shape[-1] ** -0.5
+    length = sigma.shape[-1]
     to_values, to_series, to_prior = cotangents
-    to_mixed = rows.heads_first(to_values)
-    through = (to_mixed * mixed).sum(-1)
+    to_mixed = rows.heads_first(to_values).astype(jnp.float32)
 
     def block(carry: tuple[Array, Array], args: tuple[Array, ...]) -> Any:
-        to_key, to_value = carry
-        first, query, sigma, to_mixed, through, to_series, to_prior = args
-        series = rows.softmax(query, key)
-        distance = rows.squared_distance(sigma, first, length)
-        prior = rows.prior(sigma, distance)
-        swapped = rows.SWAPPED[prior_direction]
-        to_sigma = to_prior * rows.pull(
-            prior, rows.slope(prior, series, epsilon, swapped), sigma, distance
+        first, query, sigma, mixed, to_mixed, to_series, to_prior = args
+        falling = (to_mixed, to_series, to_prior)
+        found: Any = blocks.backward(
+            query, key, value, sigma, mixed, falling, first, kind
         )
-        slope = rows.slope(series, prior, epsilon, series_direction)
-        total = through + to_series * (series * slope).sum(-1)
-        fall = jnp.einsum("bhik,bhjk->bhij", to_mixed, value)
-        level = fall + to_series[..., None] * slope - total[..., None]
-        to_scores = (series * level * scale).astype(query.dtype)
-        to_query = jnp.einsum("bhij,bhjk->bhik", to_scores, key)
-        to_key = to_key + jnp.einsum("bhij,bhik->bhjk", to_scores, query)
-        mixing = series.astype(to_mixed.dtype)
-        to_value = to_value + jnp.einsum("bhij,bhik->bhjk", mixing, to_mixed)
-        return (to_key, to_value), (to_query, to_sigma)
+        to_query, to_key, to_value, to_sigma = found
+        return (carry[0] + to_key, carry[1] + to_value), (to_query, to_sigma)
 
     seen = _blocks("edge", query, sigma)
-    falling = _blocks("constant", to_mixed, through, to_series, to_prior)
+    falling = _blocks("constant", mixed, to_mixed, to_series, to_prior)
     zeros = (jnp.zeros(key.shape, jnp.float32), jnp.zeros(value.shape, jnp.float32))
     (to_key, to_value), (to_query, to_sigma) = jax.lax.scan(
         block, zeros, (_firsts(query), *seen, *falling)
     )
     return (
-        rows.heads_first(_joined(to_query, length)),
+        rows.heads_first(_joined(to_query, length).astype(query.dtype)),
         rows.heads_first(to_key.astype(key.dtype)),
         rows.heads_first(to_value.astype(value.dtype)),
         _joined(to_sigma, length),

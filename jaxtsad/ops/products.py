@@ -1,15 +1,21 @@
-"""The product of activations and a kernel, with a backward pass that copies nothing."""
+"""Products in the precision asked for, with a backward pass that copies nothing."""
 
 from __future__ import annotations
+
+import functools
+from typing import Literal, TypeAlias
 
 import jax
 import jax.numpy as jnp
 
 from jaxtsad.types import Array
 
+Precision: TypeAlias = Literal["float32", "default", "bfloat16"]
+PRECISIONS: tuple[Precision, ...] = ("float32", "default", "bfloat16")
 
-@jax.custom_vjp
-def product(x: Array, kernel: Array) -> Array:
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
+def product(x: Array, kernel: Array, precision: Precision = "default") -> Array:
     """Multiplies the last axis of `x` by a matrix.
 
     The same as `x @ kernel`. Its kernel's gradient is one product of two matrices; left
@@ -19,6 +25,7 @@ def product(x: Array, kernel: Array) -> Array:
     Args:
         x: `[..., D]`.
         kernel: `[D, F]`.
+        precision: See `einsum`; of both gradients' products too.
 
     Returns:
         `[..., F]`.
@@ -27,18 +34,56 @@ def product(x: Array, kernel: Array) -> Array:
         >>> product(jnp.ones((2, 3, 4)), jnp.ones((4, 5))).shape
         (2, 3, 5)
     """
-    return x @ kernel
+    return einsum("...d,df->...f", x, kernel, precision)
 
 
-def _forward(x: Array, kernel: Array) -> tuple[Array, tuple[Array, Array]]:
-    return x @ kernel, (x, kernel)
+def _forward(
+    x: Array, kernel: Array, precision: Precision
+) -> tuple[Array, tuple[Array, Array]]:
+    return product(x, kernel, precision), (x, kernel)
 
 
-def _backward(saved: tuple[Array, Array], to_out: Array) -> tuple[Array, Array]:
+def _backward(
+    precision: Precision, saved: tuple[Array, Array], to_out: Array
+) -> tuple[Array, Array]:
     x, kernel = saved
     rows = x.reshape(-1, x.shape[-1])
     to_rows = to_out.reshape(-1, to_out.shape[-1])
-    return to_out @ kernel.T, jnp.einsum("nd,nf->df", rows, to_rows)
+    to_x = einsum("...f,df->...d", to_out, kernel, precision)
+    to_kernel = einsum("nd,nf->df", rows, to_rows, precision)
+    return to_x.astype(x.dtype), to_kernel.astype(kernel.dtype)
 
 
 product.defvjp(_forward, _backward)
+
+
+def einsum(subscripts: str, x: Array, y: Array, precision: Precision) -> Array:
+    """A product of two arrays, added up in float32.
+
+    Args:
+        subscripts: As `jnp.einsum` takes them.
+        x: Of any shape.
+        y: Of any shape.
+        precision: `float32`, exact on every device; `default`, what the device does
+            with float32 by itself (TF32 on a GPU, the same as `float32` on a CPU);
+            `bfloat16`, of operands rounded to it. Operands of a narrower type stay so.
+
+    Returns:
+        float32.
+
+    Example:
+        >>> x = jnp.array([[1.0, 1e-3]])
+        >>> [float(einsum("ij,ij->i", x, 1 + x, p)[0]) for p in ("float32", "bfloat16")]
+        [2.0010008811950684, 2.0009994506835938]
+    """
+    narrow = jnp.bfloat16 in (x.dtype, y.dtype) or precision == "bfloat16"
+    if narrow:
+        x, y = x.astype(jnp.bfloat16), y.astype(jnp.bfloat16)
+    exact = precision == "float32" and not narrow
+    return jnp.einsum(
+        subscripts,
+        x,
+        y,
+        precision=jax.lax.Precision.HIGHEST if exact else None,
+        preferred_element_type=jnp.float32,
+    )

@@ -14,7 +14,7 @@ from jaxtsad.ops import association, attention, attention_rows, attention_tiled
 
 B, L, H, K = 2, 12, 3, 4
 PAIRS = [(way, attention_rows.SWAPPED[way]) for way in association.DIRECTIONS]
-FAST = ("fused", "tiled")
+FAST = ("fused", "grouped", "tiled")
 SETTINGS = [
     (epsilon, *pair) for epsilon, pair in itertools.product(association.EPSILONS, PAIRS)
 ]
@@ -74,7 +74,7 @@ def test_fast_is_the_reference_and_so_is_its_gradient(epsilon, series, prior, fa
         assert_same(grads, expected_grads, rtol=1e-4, atol=1e-6 * max(scale, 10))
 
 
-def test_auto_is_one_of_the_two():
+def test_auto_is_one_of_them():
     out = attention.anomaly_attention(*inputs())
     _, expected = compiled("fused", "additive", "symmetric", "symmetric")(
         inputs(), weights()

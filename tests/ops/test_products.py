@@ -28,6 +28,20 @@ def test_product_is_matmul_and_so_is_its_gradient(shape):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("precision", products.PRECISIONS)
+def test_precision_rounds_operands_and_adds_up_in_float32(precision):
+    rng = np.random.default_rng(2)
+    x = jnp.asarray(rng.normal(size=(3, 64)), jnp.float32)
+    kernel = jnp.asarray(rng.normal(size=(64, 4)), jnp.float32)
+    out, pull = jax.vjp(lambda x, k: products.product(x, k, precision), x, kernel)
+    grads = pull(jnp.ones_like(out))
+    assert {out.dtype, *(grad.dtype for grad in grads)} == {np.dtype(np.float32)}
+    if precision == "bfloat16":
+        x, kernel = (y.astype(jnp.bfloat16).astype(jnp.float32) for y in (x, kernel))
+    np.testing.assert_allclose(out, x @ kernel, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(grads[0][0], kernel.sum(-1), rtol=1e-5, atol=1e-5)
+
+
 def test_members_under_vmap():
     rng = np.random.default_rng(1)
     x = jnp.asarray(rng.normal(size=(2, 3, 4, 5)), jnp.float32)
