@@ -49,6 +49,7 @@ def network(
         prior_direction=prior,
         dropped_divergence=config.dropped_divergence,
         prior_in_output=config.prior_in_output,
+        precision=config.precision,
         implementation=config.implementation,
     )
     return AnomalyTransformer(

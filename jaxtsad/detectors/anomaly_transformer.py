@@ -21,6 +21,7 @@ from jaxtsad.objectives.anomaly_transformer import KL_DIRECTIONS, KlDirection
 from jaxtsad.ops import association
 from jaxtsad.ops.association import EPSILONS, Epsilon
 from jaxtsad.ops.attention import IMPLEMENTATIONS, Implementation
+from jaxtsad.ops.products import PRECISIONS, Precision
 from jaxtsad.training import epochs
 from jaxtsad.types import (
     Array,
@@ -76,6 +77,9 @@ class Config:
         warmup_epochs: First epochs in which `k` is 0.
         clip: Largest global norm of a gradient; 0 does not clip.
         batch_size: Windows per step.
+        precision: Of products: `float32`; `default`, what the device does with float32
+            by itself (TF32 on a GPU); `bfloat16`. Parameters, softmax, divergences and
+            sums are float32 whatever it is.
         implementation: Of the attention (see `ops.attention`).
 
     Raises:
@@ -107,6 +111,7 @@ class Config:
     warmup_epochs: int = 0
     clip: float = 0.0
     batch_size: int = 32
+    precision: Precision = "float32"
     implementation: Implementation = "auto"
 
     def __post_init__(self) -> None:
@@ -116,6 +121,7 @@ class Config:
             ("kl_direction", tuple(KL_DIRECTIONS)),
             ("epsilon", EPSILONS),
             ("prior_param", PRIOR_PARAMS),
+            ("precision", PRECISIONS),
             ("implementation", IMPLEMENTATIONS),
         ):
             value = getattr(self, name)

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxtsad.ops import products
+from jaxtsad.ops.products import Precision
 from jaxtsad.types import Array, Key
 
 
@@ -26,12 +27,14 @@ class Affine(nn.Module):
         features: Size of the output.
         start: Constant start of the bias; None draws it like the kernel.
         held: Whether the bias gets no gradient.
+        precision: Of the product (see `products.einsum`).
     """
 
     size: int
     features: int
     start: float | None = None
     held: bool = False
+    precision: Precision = "default"
 
     def setup(self) -> None:
         """Draws the parameters."""
@@ -46,7 +49,7 @@ class Affine(nn.Module):
 
     def __call__(self, x: Array) -> Array:
         """Maps `[..., size]` to `[..., features]`."""
-        return add_bias(products.product(x, self.kernel), self.bias)
+        return add_bias(products.product(x, self.kernel, self.precision), self.bias)
 
 
 def add_bias(x: Array, bias: Array) -> Array:
@@ -59,7 +62,7 @@ def joined(x: Array, *maps: Affine) -> list[Array]:
 
     Args:
         x: `[..., size]`.
-        *maps: Maps of that size.
+        *maps: Maps of that size and of one precision.
 
     Returns:
         What each map gives, `[..., features]`.
@@ -67,4 +70,5 @@ def joined(x: Array, *maps: Affine) -> list[Array]:
     kernel = jnp.concatenate([one.kernel for one in maps], axis=1)
     bias = jnp.concatenate([one.bias for one in maps])
     stops = [sum(one.features for one in maps[:n]) for n in range(1, len(maps))]
-    return jnp.split(add_bias(products.product(x, kernel), bias), stops, axis=-1)
+    out = add_bias(products.product(x, kernel, maps[0].precision), bias)
+    return jnp.split(out, stops, axis=-1)

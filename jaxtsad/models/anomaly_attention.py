@@ -5,6 +5,7 @@ Shape letters: B batch, L window length, D width, H heads, K head width.
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -16,6 +17,7 @@ from jaxtsad.models.affine import Affine, joined
 from jaxtsad.ops import association, attention
 from jaxtsad.ops.association import Direction, Epsilon
 from jaxtsad.ops.attention import Implementation
+from jaxtsad.ops.products import Precision
 from jaxtsad.types import Array
 
 PriorParam: TypeAlias = Literal[
@@ -49,6 +51,8 @@ class Settings(NamedTuple):
         dropped_divergence: Whether divergences see the series after dropout, as
             published.
         prior_in_output: Whether the prior's density mixes values too.
+        precision: Of all products (see `products.einsum`); parameters, softmax,
+            divergences and sums are float32 whatever it is.
         implementation: See `attention.anomaly_attention`.
     """
 
@@ -63,6 +67,7 @@ class Settings(NamedTuple):
     prior_direction: Direction = "symmetric"
     dropped_divergence: bool = True
     prior_in_output: bool = False
+    precision: Precision = "float32"
     implementation: Implementation = "auto"
 
 
@@ -88,12 +93,13 @@ class AnomalyAttention(nn.Module):
     def setup(self) -> None:
         """Names the maps; what makes sigma is called `sigma` or `rho`, nothing else."""
         length, width, heads, prior_param = self.settings[:4]
-        self.query = Affine(width, width)
+        affine = functools.partial(Affine, precision=self.settings.precision)
+        self.query = affine(width, width)
         # A constant added to a row of scores changes no softmax: the gradient of the
         # key's bias is 0, and Adam would turn its rounding errors into full steps.
-        self.key = Affine(width, width, held=True)
-        self.value = Affine(width, width)
-        self.output = Affine(width, width)
+        self.key = affine(width, width, held=True)
+        self.value = affine(width, width)
+        self.output = affine(width, width)
         self.drop = nn.Dropout(self.settings.dropout)
         if prior_param in ("head", "position"):
             shape = (heads,) if prior_param == "head" else (heads, length)
@@ -101,7 +107,7 @@ class AnomalyAttention(nn.Module):
             self.rho = self.param("rho", nn.initializers.constant(start), shape)
         else:
             wide = prior_param == "dynamic_wide"
-            self.sigma = Affine(width, heads, math.log(math.e - 1) if wide else None)
+            self.sigma = affine(width, heads, math.log(math.e - 1) if wide else None)
 
     def __call__(
         self, x: Array, *, train: bool = False, associations: bool = False
@@ -133,15 +139,16 @@ class AnomalyAttention(nn.Module):
             prior_direction=settings.prior_direction,
             mask=mask,
             mask_divergence=settings.dropped_divergence,
+            precision=settings.precision,
             implementation=settings.implementation,
         )
-        mixed = attended.values
+        mixed = attended.values.astype(x.dtype)
         if settings.prior_in_output:
             density = association.prior_density(sigma)
             mixed = mixed + jnp.einsum("bhij,bjhk->bihk", density, value)
         seen = None
         if associations:
-            series = association.series(query, key)
+            series = association.series(query, key, settings.precision)
             seen = Associations(series, association.prior(sigma), sigma)
         out = self.output(mixed.reshape(x.shape))
         return out, attended.series, attended.prior, seen

@@ -18,10 +18,10 @@ import numpy as np
 
 from jaxtsad.models.affine import Affine
 from jaxtsad.models.anomaly_attention import AnomalyAttention, Associations, Settings
+from jaxtsad.models.layer_norm import LayerNorm
 from jaxtsad.ops import products
+from jaxtsad.ops.products import Precision
 from jaxtsad.types import Array, Key, PyTree
-
-NORM_EPSILON = 1e-5
 
 
 class Output(NamedTuple):
@@ -66,10 +66,12 @@ class TokenEmbedding(nn.Module):
     Attributes:
         channels: C.
         width: D.
+        precision: Of the product (see `products.einsum`).
     """
 
     channels: int
     width: int
+    precision: Precision = "default"
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
@@ -80,7 +82,7 @@ class TokenEmbedding(nn.Module):
             [jnp.roll(x, 1, axis=1), x, jnp.roll(x, -1, axis=1)], axis=-1
         )
         flat = kernel.reshape(3 * self.channels, self.width)
-        return products.product(around, flat)
+        return products.product(around, flat, self.precision)
 
 
 class EncoderLayer(nn.Module):
@@ -104,11 +106,12 @@ class EncoderLayer(nn.Module):
         drop = nn.Dropout(self.dropout, deterministic=not train)
         attend = AnomalyAttention(self.settings, name="attention")
         attended, *seen = attend(x, train=train, associations=associations)
-        x = layer_norm("attention_norm")(x + drop(attended))
-        hidden = Affine(self.settings.width, self.hidden, name="expand")(x)
-        hidden = drop(gelu(hidden))
-        fed = Affine(self.hidden, self.settings.width, name="contract")(hidden)
-        return layer_norm("feedforward_norm")(x + drop(fed)), tuple(seen)
+        x = LayerNorm(name="attention_norm")(x + drop(attended))
+        width, precision = self.settings.width, self.settings.precision
+        expand = Affine(width, self.hidden, precision=precision, name="expand")
+        contract = Affine(self.hidden, width, precision=precision, name="contract")
+        fed = contract(drop(gelu(expand(x))))
+        return LayerNorm(name="feedforward_norm")(x + drop(fed)), tuple(seen)
 
 
 class AnomalyTransformer(nn.Module):
@@ -140,7 +143,9 @@ class AnomalyTransformer(nn.Module):
             associations: Whether the associations of all layers are given, too.
         """
         length, width = self.settings.length, self.settings.width
-        x = TokenEmbedding(self.channels, width, name="embedding")(x)
+        precision = self.settings.precision
+        embed = TokenEmbedding(self.channels, width, precision, name="embedding")
+        x = embed(x)
         x = x + jnp.asarray(positional_encoding(length, width))[None]
         x = nn.Dropout(self.dropout, deterministic=not train)(x)
         rows = []
@@ -149,8 +154,9 @@ class AnomalyTransformer(nn.Module):
             layer = EncoderLayer(self.settings, self.hidden, self.dropout, name=name)
             x, seen = layer(x, train, associations)
             rows.append(seen)
-        x = layer_norm("norm")(x)
-        x = Affine(width, self.channels, name="projection")(x)
+        x = LayerNorm(name="norm")(x)
+        project = Affine(width, self.channels, precision=precision, name="projection")
+        x = project(x)
         stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves, axis=1), *rows)
         return Output(x, *stacked)
 
@@ -181,8 +187,3 @@ def forward(
         rngs=rngs,
     )
     return output
-
-
-def layer_norm(name: str) -> nn.LayerNorm:
-    """A layer norm as PyTorch's, with the variance of centred values."""
-    return nn.LayerNorm(epsilon=NORM_EPSILON, use_fast_variance=False, name=name)

@@ -17,7 +17,8 @@ import jax.numpy as jnp
 
 from jaxtsad.models.affine import Affine, joined
 from jaxtsad.models.anomaly_attention import Associations
-from jaxtsad.models.anomaly_transformer import layer_norm, positional_encoding
+from jaxtsad.models.anomaly_transformer import positional_encoding
+from jaxtsad.models.layer_norm import LayerNorm
 from jaxtsad.ops import association
 from jaxtsad.types import Array, Key, PyTree
 
@@ -84,11 +85,11 @@ class HeadwiseLayer(nn.Module):
         to_prior = discrepancy(fixed(series), prior).mean(1)
         mixed = jnp.einsum("bhij,bjhk->bihk", series, value).reshape(x.shape)
         attended = Affine(self.width, self.width, name="output")(mixed)
-        x = layer_norm("attention_norm")(x + drop(attended))
+        x = LayerNorm(name="attention_norm")(x + drop(attended))
         hidden = Affine(self.width, self.hidden, name="expand")(x)
         hidden = drop(jax.nn.relu(hidden))
         fed = Affine(self.hidden, self.width, name="contract")(hidden)
-        x = layer_norm("feedforward_norm")(x + drop(fed))
+        x = LayerNorm(name="feedforward_norm")(x + drop(fed))
         seen = None
         if associations:
             widths = jnp.broadcast_to(spread[None], (x.shape[0], *spread.shape))

@@ -244,6 +244,20 @@ def test_implementations_score_alike():
     )
 
 
+def test_bfloat16_is_close_and_keeps_what_it_learns_in_float32():
+    narrow = dataclasses.replace(ONE_LAYER, precision="bfloat16")
+    state = start(ONE_LAYER)
+    after, metrics = stepper(narrow)(state)
+    _, expected = stepper(ONE_LAYER)(state)
+    assert {leaf.dtype for leaf in jax.tree.leaves(after.model)} == {
+        np.dtype(np.float32)
+    }
+    for name, value in metrics.items():
+        assert value.dtype == jnp.float32
+        np.testing.assert_allclose(value, expected[name], rtol=0.05, atol=0.05)
+    assert float(metrics["loss"]) != float(expected["loss"])
+
+
 def test_inspect_shapes():
     found = jax.jit(build(TINY).inspect)(KEYS, start().model, BATCH)
     length, layers, heads = TINY.window, TINY.layers, TINY.heads
@@ -265,6 +279,7 @@ def test_inspect_shapes():
         ("epsilon", "tiny", "epsilon='tiny'; the choices are additive, clip, none"),
         ("prior_param", "flat", "prior_param='flat'; the choices are dynamic"),
         ("implementation", "fast", "implementation='fast'; the choices are auto"),
+        ("precision", "half", "precision='half'; the choices are float32, default"),
         ("width", 9, "width=9 must be a multiple of heads=2"),
         ("layers", 0, "layers=0 must be at least 1"),
         ("dropout", 1.0, "dropout=1.0 must be in"),
