@@ -9,37 +9,50 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmarks import options as options_
-from benchmarks import results, suites, tables
+from benchmarks import regressions, report, results, suites, tables
 from jaxtsad.training import sharding
 
 BAD_INPUT = 2
 REFUSED = 3
+REGRESSED = 4
+AGAINST = ("torch", "reference")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measures a suite, prints a table and writes the results.
 
     Returns:
-        0; 2 on bad input; 3 where a ratio was refused.
+        0; 2 on bad input; 3 where a ratio was refused; 4 where something became slower
+        than in the results compared with.
     """
     asked = parser().parse_args(arguments)
     if not asked.quick:
         _without_cache()
     sharding.use_cores()
-    folder, rows = folder_of(asked), []
+    folder, rows, slower, path = folder_of(asked), [], [], None
     try:
         for row in suites.module(asked.suite).measure(options_of(asked)):
             rows.append(row)
             if folder is not None and "refused" not in row:
-                print(f"written to {results.write([row], folder)}")
+                path = results.write([row], folder)
+                print(f"written to {path}")
+        told = [row for row in rows if "refused" not in row]
+        tables.show(told)
+        if path is not None:
+            report.write(path)
+        if asked.compare is not None:
+            changes = regressions.against(asked.compare, told)
+            print(*changes, sep="\n")
+            slower = [change for change in changes if change.regressed]
     except ValueError as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return BAD_INPUT
-    tables.show([row for row in rows if "refused" not in row])
     refused = [row for row in rows if "refused" in row]
     for row in refused:
         print(f"no ratio for {row['case']}: {row['refused']}", file=sys.stderr)
-    return REFUSED if refused else 0
+    if refused:
+        return REFUSED
+    return REGRESSED if slower else 0
 
 
 def parser() -> argparse.ArgumentParser:
@@ -48,7 +61,18 @@ def parser() -> argparse.ArgumentParser:
     add = made.add_argument
     add("--suite", default="detectors", choices=suites.available())
     add("--detector", metavar="NAME", help="only this detector")
-    add("--against", choices=("torch",), help="compare to eager PyTorch on the CPU")
+    add(
+        "--against",
+        nargs="+",
+        metavar="torch | reference PATH",
+        help="compare to eager PyTorch, or to a checkout of the published code",
+    )
+    add(
+        "--compare",
+        type=pathlib.Path,
+        metavar="OLD.json",
+        help="tell what became slower than in these results (exit code 4)",
+    )
     for flag in options_.SIZES:
         add(f"--{flag}", type=int, metavar="N", help="default: the detector's own")
     add("--members", type=_counts, metavar="N,N", help="fleet sizes")
@@ -61,7 +85,20 @@ def parser() -> argparse.ArgumentParser:
 
 
 def options_of(asked: argparse.Namespace) -> options_.Options:
-    """What the suite is told."""
+    """What the suite is told.
+
+    Raises:
+        ValueError: If what to compare with is not understood.
+    """
+    against, checkout = None, None
+    if asked.against is not None:
+        against, *paths = asked.against
+        if against not in AGAINST or len(paths) != (against == "reference"):
+            words = " ".join(asked.against)
+            raise ValueError(
+                f"--against {words}; the choices are torch, reference PATH"
+            )
+        checkout = pathlib.Path(paths[0]) if paths else None
     given: dict[str, Any] = {
         field: getattr(asked, flag)
         for flag, field in options_.SIZES.items()
@@ -71,7 +108,8 @@ def options_of(asked: argparse.Namespace) -> options_.Options:
         detector=asked.detector,
         sizes=given,
         members=asked.members,
-        against=asked.against,
+        against=against,
+        checkout=checkout,
         runs=asked.runs,
         seconds=asked.seconds,
         batches=asked.batches,

@@ -19,6 +19,8 @@ def rows(
 ) -> Iterator[Row]:
     """Compares training, then scoring, in alternation.
 
+    A comparison to the published implementation is another case than one to ours.
+
     Returns:
         A row each; one whose ratio may not be told has `refused` instead.
     """
@@ -26,7 +28,8 @@ def rows(
         ("training", [ours.training(), *theirs.training()]),
         ("scoring", [ours.scoring(), *theirs.scoring()]),
     ):
-        named = f"{case}, {part} against PyTorch"
+        other = "the reference" if options.against == "reference" else "PyTorch"
+        named = f"{case}, {part} against {other}"
         options.show(named)
         timed = alternate(contenders, options.runs, options.show)
         yield {"suite": suite, "case": named, **outcome(timed)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -27,7 +28,8 @@ class Options:
         detector: Only this one; None for the suite's own choice.
         sizes: Options of detectors by name, those given on the command line only.
         members: Fleet sizes; None for the suite's own.
-        against: `torch`, or None for no comparison.
+        against: `torch` or `reference`, or None for no comparison.
+        checkout: Of the published implementation, where that is compared to.
         runs: Timed runs of each case, whose median counts.
         seconds: Least duration of a run.
         batches: Distinct batches in the data.
@@ -39,6 +41,7 @@ class Options:
     sizes: Mapping[str, int] = dataclasses.field(default_factory=dict)
     members: tuple[int, ...] | None = None
     against: str | None = None
+    checkout: pathlib.Path | None = None
     runs: int = 5
     seconds: float = 3.0
     batches: int = 32

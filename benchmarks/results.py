@@ -37,7 +37,7 @@ def write(rows: Sequence[Row], folder: pathlib.Path) -> pathlib.Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{slug()}.json"
-    document = {"processor": processor(), "rows": merge(_read(path), _dated(rows))}
+    document = {"processor": processor(), "rows": merge(read(path), _dated(rows))}
     text = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
     number, beside = tempfile.mkstemp(dir=folder, prefix=".", suffix=".json")
     try:
@@ -53,8 +53,8 @@ def write(rows: Sequence[Row], folder: pathlib.Path) -> pathlib.Path:
 
 def merge(old: Sequence[Row], new: Sequence[Row]) -> list[Row]:
     """Rows ordered by suite; a new row takes the place of an old one of its case."""
-    rows = {_place(row): row for row in old}
-    rows.update({_place(row): row for row in new})
+    rows = {place(row): row for row in old}
+    rows.update({place(row): row for row in new})
     return sorted(rows.values(), key=lambda row: row["suite"])
 
 
@@ -68,13 +68,18 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def _read(path: pathlib.Path) -> list[Row]:
+def read(path: pathlib.Path) -> list[Row]:
+    """Rows of a results file, none where there is no file.
+
+    Raises:
+        ValueError: If what is there is no results file.
+    """
     if not path.exists():
         return []
     try:
         rows: list[Row] = json.loads(path.read_text(encoding="utf-8"))["rows"]
         for row in rows:
-            _place(row)
+            place(row)
     except (ValueError, KeyError, TypeError):
         raise ValueError(
             f"{path} holds no benchmark results; move it away to start afresh"
@@ -82,7 +87,8 @@ def _read(path: pathlib.Path) -> list[Row]:
     return rows
 
 
-def _place(row: Row) -> tuple[Any, ...]:
+def place(row: Row) -> tuple[Any, ...]:
+    """What tells a row from every other."""
     # The evaluation suite times each case at several lengths.
     return row["suite"], row["case"], row.get("steps")
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 import itertools
 import os
+import pathlib
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -28,6 +30,18 @@ def anomaly_transformer(config: Any) -> Baseline:
     model, optimizer = theirs.build(config)
     return Baseline(
         lambda x: theirs.train_step(model.train(), optimizer, x),
+        lambda x: theirs.score(model.eval(), x),
+    )
+
+
+def reference(config: Any, checkout: pathlib.Path) -> Baseline:
+    """The published implementation (see `benchmarks.torch_reference`)."""
+    from benchmarks import torch_anomaly_transformer as procedure
+    from benchmarks import torch_reference as theirs
+
+    model, optimizer = theirs.build(config, checkout)
+    return Baseline(
+        lambda x: procedure.train_step(model.train(), optimizer, x),
         lambda x: theirs.score(model.eval(), x),
     )
 
@@ -97,16 +111,26 @@ class Case:
         stacked: The data of the JAX side, `[M, ...]`; gathered here, beforehand.
         batch_size: Windows per step and per scoring call.
         seconds: Least duration of a run.
+        checkout: Of the published implementation, which then takes the place of ours.
     """
 
     def __init__(
-        self, detector: str, config: Any, stacked: Any, batch_size: int, seconds: float
+        self,
+        detector: str,
+        config: Any,
+        stacked: Any,
+        batch_size: int,
+        seconds: float,
+        checkout: pathlib.Path | None = None,
     ) -> None:
         import torch
 
         gathered = sources.batches(stacked, batch_size)
         self.batches = [[torch.from_numpy(x) for x in each] for each in gathered]
-        self.models = [BUILD[detector](config) for _ in gathered]
+        build = BUILD[detector]
+        if checkout is not None:
+            build = functools.partial(reference, checkout=checkout)
+        self.models = [build(config) for _ in gathered]
         self.seconds = seconds
 
     def training(self) -> list[Contender]:

@@ -1,6 +1,7 @@
 """Every detector: windows per second in training and scoring, compile time, memory.
 
-With `--against torch`, the same for JAX and PyTorch in alternation.
+With `--against torch`, the same for JAX and PyTorch in alternation; with `--against
+reference PATH`, the published Anomaly Transformer instead of ours in PyTorch.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from jaxtsad import detectors
 WINDOW = 100
 CHANNELS = 25
 BATCH = 32
+PUBLISHED = "anomaly_transformer"
 
 
 def measure(options: Options) -> Iterator[Row]:
@@ -32,6 +34,10 @@ def measure(options: Options) -> Iterator[Row]:
             yield alone(name, options)
         return
     names = (options.detector,) if options.detector else torch_side.available()
+    if options.against == "reference":
+        names = (options.detector or PUBLISHED,)
+        if names != (PUBLISHED,):
+            raise ValueError(f"--against reference compares {PUBLISHED} and no other")
     for name in names:
         torch_side.check(name)
     for name in names:
@@ -120,5 +126,6 @@ def compared(name: str, options: Options) -> Iterator[Row]:
     data = sources.stacked(config, batch * options.batches)
     detector = detectors.module(name).build(config)
     ours = library.Case(detector, data, batch, options.seconds)
-    theirs = torch_side.Case(name, config, data, batch, options.seconds)
+    given = () if options.checkout is None else (options.checkout,)
+    theirs = torch_side.Case(name, config, data, batch, options.seconds, *given)
     yield from compare.rows("detectors", case_of(name, config), ours, theirs, options)

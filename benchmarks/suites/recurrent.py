@@ -23,6 +23,7 @@ PUBLISHED = {"window": 10, "channels": 25, "hidden": 128, "batch_size": 32}
 
 def measure(options: Options) -> Iterator[Row]:
     """Measures every fleet size, by the way the library chooses."""
+    options.refuse("recurrent", "checkout")
     name = options.detector or DETECTOR
     if options.against:
         torch_side.check(name)

@@ -42,7 +42,7 @@ SMOKE = Sizes(8, 2, 4, 3, 2, (2,), (2,), (0.01,))
 
 def measure(options: Options) -> Iterator[Row]:
     """Scaling over samples and restarts and the memory of a chunk; or a comparison."""
-    options.refuse("search", "members", "detector", "sizes")
+    options.refuse("search", "members", "detector", "sizes", "checkout")
     sizes = SMOKE if options.quick else Sizes()
     if options.against:
         torch_side.check("lstm_vae")

@@ -43,7 +43,7 @@ def stand_in(monkeypatch):
 
 
 def rows_of(folder):
-    (path,) = folder.iterdir()
+    (path,) = folder.glob("*.json")
     return json.loads(path.read_text())["rows"]
 
 

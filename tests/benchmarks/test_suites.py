@@ -65,5 +65,5 @@ def test_sizes_count_for_the_detectors_that_have_them():
 
 
 def test_an_unknown_suite_names_the_choices():
-    with pytest.raises(ValueError, match="the choices are detectors, evaluation"):
+    with pytest.raises(ValueError, match="the choices are attention, detectors"):
         suites.module("no_such_suite")
