@@ -295,3 +295,27 @@ def test_bad_options_are_named(option, value, message):
 def test_equal_configs_are_built_once():
     assert build(TINY) is build(dataclasses.replace(TINY))
     assert hash(TINY) == hash(dataclasses.replace(TINY))
+
+
+@pytest.mark.slow
+def test_a_training_step_of_a_long_window_needs_a_tenth_of_the_memory():
+    """Window 2048, batch 1, width 512, beside the arrays of the readable reference."""
+
+    def used(implementation):
+        config = anomaly_transformer.Config(
+            window=2048, channels=25, batch_size=1, implementation=implementation
+        )
+        step = minimax(config).step
+        key = jax.random.key(0)
+        state = jax.eval_shape(build(config).init, key, None)
+        batch = types.Batch(
+            jax.ShapeDtypeStruct((1, config.window, config.channels), jnp.float32),
+            jax.ShapeDtypeStruct((1,), jnp.float32),
+            jax.ShapeDtypeStruct((1,), jnp.int32),
+            jax.ShapeDtypeStruct((1,), jnp.float32),
+        )
+        run = jax.jit(lambda state, batch: step(key, state, batch, 1.0, config.k))
+        compiled = run.lower(state, batch).compile()
+        return compiled.memory_analysis().temp_size_in_bytes
+
+    assert 10 * used("auto") < used("reference")

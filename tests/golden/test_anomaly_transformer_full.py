@@ -14,7 +14,10 @@ from jaxtsad.ops import association
 from tests.golden import anomaly_transformer as golden
 
 STEM = "anomaly_transformer_full"
-IMPLEMENTATIONS = ("reference", "fused", "tiled")
+IMPLEMENTATIONS = (
+    *("reference", "grouped", "tiled"),
+    pytest.param("mosaic", marks=pytest.mark.gpu),
+)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -14,11 +14,21 @@ from jaxtsad.evaluation.metrics import point, point_adjusted
 from jaxtsad.evaluation.thresholds import transductive
 from jaxtsad.interop import anomaly_transformer as interop
 from jaxtsad.models.anomaly_transformer import positional_encoding
-from jaxtsad.ops import association
+from jaxtsad.ops import association, attention_kernels
 from tests.golden import anomaly_transformer as golden
 
 STEM = "anomaly_transformer_small"
-IMPLEMENTATIONS = ("reference", "fused", "tiled")
+KERNELS = (
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        attention_kernels.interpreter() is None and jax.default_backend() == "cpu",
+        reason="this JAX has no interpreter of GPU kernels (0.12 has)",
+    ),
+)
+IMPLEMENTATIONS = (
+    *("reference", "fused", "grouped", "tiled"),
+    pytest.param("mosaic", marks=KERNELS),
+)
 
 
 @pytest.fixture(scope="module", autouse=True)
