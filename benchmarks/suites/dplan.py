@@ -1,7 +1,7 @@
 """DPLAN: steps per second in the environment and in learning, of ten seeds together.
 
-A timed run is a training of 2,000 steps instead of 30,000, a third of them warm-up as in
-the whole; the growing of isolation forests is not counted. One training of all steps is
+A timed run is a training of 2,000 steps, not 30,000, a third of them warm-up as in the
+whole; the growing of isolation forests is not counted. One training of all steps is
 timed besides. With `--against torch`, a plain PyTorch loop trains one seed.
 """
 
@@ -71,7 +71,7 @@ def measure(options: Options) -> Iterator[Row]:
             "compile_s": timed[0].warm_s,
             "runs": {timed[0].name: list(timed[0].rates)},
         }
-    yield whole(sizes)
+        yield whole(sizes)
 
 
 def whole(sizes: Sizes) -> Row:
