@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import threadpoolctl
@@ -14,6 +15,7 @@ from jaxtsad.objectives import clustering as objectives
 from jaxtsad.types import Array
 
 QUANTILES = 256
+SHRINK = 1e-3
 COLLAPSED = 0.95
 
 
@@ -24,6 +26,7 @@ class Clusters(NamedTuple):
         centres: `[K, Z]`.
         radius: `[K]`, 95th percentile of the members' distances.
         share: `[K]`, share of the fit part in each.
+        whiten: `[K, Z, Z]`, the inverse Cholesky factor of the members' covariance.
         relative: `[Q]` quantiles of the distances by radius.
         residual: `[Q]` quantiles of the reconstruction errors.
     """
@@ -31,6 +34,7 @@ class Clusters(NamedTuple):
     centres: Array
     radius: Array
     share: Array
+    whiten: Array
     relative: Array
     residual: Array
 
@@ -42,6 +46,7 @@ def blank(clusters: int, latent: int) -> Clusters:
         jnp.zeros((clusters, latent)),
         jnp.ones(clusters),
         jnp.full(clusters, 1.0 / clusters),
+        jnp.tile(jnp.eye(latent)[None], (clusters, 1, 1)),
         line,
         jnp.copy(line),
     )
@@ -93,6 +98,7 @@ def described(centres: np.ndarray, codes: np.ndarray, residual: np.ndarray) -> C
         centres,
         radius,
         np.maximum(share, 0.5 / len(codes)),
+        np.stack([_whiten(codes, nearest == n) for n in range(len(centres))]),
         np.quantile(apart / radius[nearest], at),
         np.quantile(residual, at),
     )
@@ -115,6 +121,19 @@ def distances(clusters: Clusters, codes: Array) -> tuple[Array, Array]:
     """Distance `[B]` to the nearest centre and its number."""
     apart = objectives.squared_distances(codes, clusters.centres)
     return jnp.sqrt(apart.min(axis=-1)), apart.argmin(axis=-1)
+
+
+def mahalanobis(clusters: Clusters, codes: Array) -> Array:
+    """Distance `[B]` to the nearest centre in units of its members' covariance.
+
+    The covariance is shrunk, `S + 0.001 trace(S) / Z`, and that of all samples where a
+    cluster has no more members than the code has numbers.
+    """
+
+    def squared(centre: Array, whiten: Array) -> Array:
+        return jnp.square((codes - centre[None]) @ whiten.T).sum(axis=-1)
+
+    return jnp.sqrt(jax.vmap(squared)(clusters.centres, clusters.whiten).min(axis=0))
 
 
 def entropy(clusters: Clusters, codes: Array) -> Array:
@@ -143,6 +162,32 @@ def rank(scores: Array, quantiles: Array) -> Array:
     top = jnp.maximum(quantiles[-1], 1e-12)
     beyond = 1.0 - room * top / jnp.maximum(scores, top)
     return jnp.where(scores > quantiles[-1], beyond, within)
+
+
+def excess(scores: Array, quantiles: Array) -> Array:
+    """Logarithm of how many times a score is the fit part's largest; 0 below that.
+
+    Ranks end at 1: of two samples beyond all of the fit part in one view, ranks alone
+    cannot tell the one just beyond from the one far out.
+
+    Example:
+        >>> excess(jnp.array([0.5, 2.0, 4.0]), jnp.linspace(0, 2, 3)).round(3).tolist()
+        [0.0, 0.0, 0.6930000185966492]
+    """
+    top = jnp.maximum(quantiles[-1], 1e-12)
+    return jnp.log(jnp.maximum(scores, top) / top)
+
+
+def _whiten(codes: np.ndarray, members: np.ndarray) -> np.ndarray:
+    """`W [Z, Z]` with `W' W` the inverse of the members' shrunk covariance."""
+    width = codes.shape[1]
+    own = codes[members] if members.sum() > width else codes
+    covariance = np.atleast_2d(np.cov(own, rowvar=False, bias=True)).astype(np.float64)
+    shrunk = SHRINK * max(np.trace(covariance) / width, 1e-9)
+    found: np.ndarray = np.linalg.inv(
+        np.linalg.cholesky(covariance + shrunk * np.eye(width))
+    )
+    return found
 
 
 def _nearest(centres: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

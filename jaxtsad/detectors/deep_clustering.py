@@ -29,6 +29,7 @@ from jaxtsad.models.conv_autoencoder import (
 )
 from jaxtsad.models.convolutional import updated
 from jaxtsad.models.network import Network
+from jaxtsad.models.small_autoencoder import SmallAutoencoder
 from jaxtsad.objectives import clustering as objectives
 from jaxtsad.objectives.reconstruction import mean
 from jaxtsad.training import epochs, optimizers
@@ -36,10 +37,20 @@ from jaxtsad.types import Array, Batch, Clock, Detector, Key, Metrics, PyTree, S
 
 Layout: TypeAlias = Literal["window", "image"]
 LAYOUTS: tuple[Layout, ...] = ("window", "image")
+Arch: TypeAlias = Literal["published", "small"]
+ARCHS: tuple[Arch, ...] = ("published", "small")
 LOSSES = ("hardening", "kmeans")
 OPTIMISERS = ("adam", "nesterov")
 SCHEDULES = ("linear", "constant", "step")
-SCORES = ("combined", "relative", "distance", "entropy", "residual", "small")
+SCORES = (
+    "combined",
+    "relative",
+    "distance",
+    "mahalanobis",
+    "entropy",
+    "residual",
+    "small",
+)
 IMAGE_SIDES = (28, 32, 128)
 CODED_AT_ONCE = 128
 
@@ -56,9 +67,11 @@ class Config:
         channels: Number of channels C.
         layout: `window` or `image`.
         clusters: Number of clusters K.
+        arch: Of images: the `published` networks, or a `small` one without norms.
         latent: Latent width Z; None for 16 on windows, 120 on images and 320 on those
-            of 128 pixels.
-        width: Channels of the first layer; None for 32, 50 and 20.
+            of 128 pixels; 32 for the small network.
+        width: Channels of the first layer; None for 32, 50 and 20; 32 for the small
+            network.
         unpool: How images are made larger: `repeat` or `argmax`.
         loss: `hardening` of soft assignments, or distance to the `kmeans` centre.
         pretrain: Epochs of reconstruction alone.
@@ -75,11 +88,13 @@ class Config:
         settled: Share of samples changing cluster below which refining ends.
         optimiser: `adam` or `nesterov`; None for adam on windows.
         learning_rate: None for 1e-3 with adam and 0.01 with nesterov.
+        rate_decay: Multiplier of the learning rate after every epoch.
         weight_decay: Weight of the sum of squared kernels.
         batch_size: Samples per step.
-        score: `combined`, mean rank of `relative` and `residual`; `relative` to the
-            cluster's radius; plain `distance`; `entropy` of the assignment; `residual`
-            of the reconstruction; or how `small` the cluster is.
+        score: `combined`, mean rank of `relative` and `residual` and how far either
+            is beyond the fit part; `relative` to the cluster's radius; plain or
+            `mahalanobis` `distance`; `entropy` of the assignment; `residual` of the
+            reconstruction; or how `small` the cluster is.
 
     Raises:
         ValueError: If a value is out of range or a choice unknown.
@@ -89,6 +104,7 @@ class Config:
     channels: int
     layout: Layout = "window"
     clusters: int = 8
+    arch: Arch = "published"
     latent: int | None = None
     width: int | None = None
     unpool: Unpool = "repeat"
@@ -106,6 +122,7 @@ class Config:
     settled: float = 0.001
     optimiser: str | None = None
     learning_rate: float | None = None
+    rate_decay: float = 0.9999
     weight_decay: float = 5e-5
     batch_size: int = 100
     score: str = "combined"
@@ -118,6 +135,7 @@ class Config:
         _options.check_counts(self, "refine")
         for name, choices in (
             ("layout", LAYOUTS),
+            ("arch", ARCHS),
             ("unpool", UNPOOLS),
             ("loss", LOSSES),
             ("alpha_schedule", SCHEDULES),
@@ -131,6 +149,8 @@ class Config:
         for name in ("alpha", "alpha_start"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name}={getattr(self, name)} must be in [0, 1]")
+        if not 0 < self.rate_decay <= 1:
+            raise ValueError(f"rate_decay={self.rate_decay} must be in (0, 1]")
         for name in ("latent", "width"):
             if getattr(self, name) is not None:
                 _options.check_sizes(self, name)
@@ -152,6 +172,8 @@ class Config:
         """Latent width Z."""
         if not self.images:
             return self.latent or 16
+        if self.arch == "small":
+            return self.latent or 32
         return self.latent or (320 if self.window > 40 else 120)
 
     def module(self) -> Any:
@@ -159,6 +181,10 @@ class Config:
         if not self.images:
             return WindowAutoencoder(
                 self.window, self.channels, self.width or 32, self.codes
+            )
+        if self.arch == "small":
+            return SmallAutoencoder(
+                self.channels, self.width or 32, self.codes, self.unpool
             )
         width = self.width or (20 if self.window > 40 else 50)
         return ImageAutoencoder(
@@ -195,7 +221,6 @@ TINY = Config(
     restarts=2,
     batch_size=32,
     learning_rate=5e-3,
-    score="residual",
 )
 
 
@@ -305,7 +330,9 @@ def build(config: Config) -> Detector:
         count = jnp.where(done, 0, clock.count)
         following = jnp.where(clock.count > 0, clock.epoch + 1, rest.epoch)
         go = epochs.minibatches(step, config.batch_size)
-        state, metrics = go(key, state, source, clock._replace(count=count))
+        scale = clock.scale * config.rate_decay ** clock.epoch.astype(jnp.float32)
+        clock = clock._replace(count=count, scale=scale)
+        state, metrics = go(key, state, source, clock)
         return State(state.model, state.train._replace(epoch=following)), metrics
 
     def refresh(key: Key, state: State, source: Any) -> State:
@@ -405,14 +432,15 @@ def _score(config: Config, clusters: Clusters, codes: Array, error: Array) -> Ar
     apart, nearest = _clustering.distances(clusters, codes)
     relative = apart / clusters.radius[nearest]
     if config.score == "combined":
-        ranks = (
-            _clustering.rank(relative, clusters.relative),
-            _clustering.rank(error, clusters.residual),
+        views = ((relative, clusters.relative), (error, clusters.residual))
+        one, other = (
+            _clustering.rank(*view) + _clustering.excess(*view) for view in views
         )
-        return (ranks[0] + ranks[1]) / 2
+        return (one + other) / 2
     choices: dict[str, Callable[[], Array]] = {
         "relative": lambda: relative,
         "distance": lambda: apart,
+        "mahalanobis": lambda: _clustering.mahalanobis(clusters, codes),
         "entropy": lambda: _clustering.entropy(clusters, codes),
         "residual": lambda: error,
         "small": lambda: -jnp.log(clusters.share[nearest]),

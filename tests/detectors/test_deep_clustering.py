@@ -64,6 +64,25 @@ def test_ranks_stay_within_and_still_grow_beyond() -> None:
     assert found[0] == 0 and found.max() < 1 and (jnp.diff(found) > 0).all()
 
 
+def test_far_beyond_the_fit_part_counts_more_than_just_beyond() -> None:
+    at = jnp.linspace(2.0, 3.0, 50)
+    found = _clustering.excess(jnp.array([0.0, 3.0, 6.0, 600.0]), at)
+    np.testing.assert_allclose(found, np.log([1, 1, 2, 200]), atol=1e-6)
+
+
+def test_mahalanobis_measures_by_the_spread_of_the_members() -> None:
+    rng = np.random.default_rng(0)
+    own = rng.normal(size=(2000, 2)) * np.array([[3.0, 0.5]])
+    rows = np.concatenate([own, own + np.array([[0.0, 40.0]])])
+    centres = np.array([[0.0, 0.0], [0.0, 40.0]], np.float32)
+    found = _clustering.described(centres, rows, np.ones(len(rows)))
+    points = jnp.array([[3.0, 0.0], [0.0, 0.5], [3.0, 40.5]])
+    apart = _clustering.mahalanobis(found, points)
+    np.testing.assert_allclose(apart, [1, 1, 2**0.5], rtol=0.05)
+    few = _clustering.described(centres, rows[:3], np.ones(3))
+    assert np.isfinite(_clustering.mahalanobis(few, points)).all()
+
+
 def test_collapse_is_told() -> None:
     clusters = _clustering.blank(3, 2)
     _clustering.warn_if_collapsed(clusters)
@@ -110,6 +129,20 @@ def test_alpha_1_moves_no_decoder() -> None:
     np.testing.assert_array_equal(
         after.model.network.params["decode"], before.model.network.params["decode"]
     )
+
+
+def test_the_rate_decays_with_the_epochs() -> None:
+    state, source = started()
+    config = dataclasses.replace(SMALL, rate_decay=0.5, alpha=0.0, alpha_start=0.0)
+    advance = jax.jit(deep_clustering.build(config).advance)
+    before = state.model.network.params["decode"]
+
+    def shift(epoch: int) -> np.ndarray:
+        clock = Clock(jnp.int32(epoch), jnp.int32(0), jnp.int32(1), jnp.float32(1))
+        after, _ = advance(jax.random.key(2), state, source, clock)
+        return np.abs(after.model.network.params["decode"] - before).max()
+
+    np.testing.assert_allclose(shift(2), shift(0) / 4, rtol=1e-3)
 
 
 def test_the_last_epoch_takes_no_step() -> None:
