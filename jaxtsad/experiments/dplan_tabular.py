@@ -3,8 +3,8 @@
 python -m jaxtsad.experiments.dplan_tabular --data-root DIR
 
 The CPU preset takes at most 10,000 unlabelled rows of each table. Tables with one
-anomaly class have no unknown class; the synthetic task has two. `--ablations` adds p of
-0.05 and the agent without intrinsic rewards.
+anomaly class have no unknown class; the synthetic task has two. `--ablations dplan_p05
+dplan_external` adds p of 0.05 and the agent without intrinsic rewards.
 """
 
 from __future__ import annotations
@@ -174,7 +174,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, nargs="+", default=list(range(10)))
     parser.add_argument("--size", default="cpu", choices=tuple(SIZES))
     parser.add_argument("--epochs", type=int)
-    parser.add_argument("--ablations", action="store_true")
+    parser.add_argument("--ablations", nargs="*", choices=tuple(VARIANTS), default=[])
     parser.add_argument("--data-root")
     parser.add_argument("--out", help=f"folder to write to; default runs/{NAME}")
     given = parser.parse_args(arguments)
@@ -182,7 +182,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     terminal = Console()
     size = SIZES[given.size]
     size = size._replace(epochs=given.epochs or size.epochs)
-    variants = VARIANTS if given.ablations else {}
+    variants = {name: VARIANTS[name] for name in given.ablations}
     notes = [*NOTES, f"size {given.size}: {size}"]
     precision: list[Row] = []
     ranking: list[Row] = []
@@ -203,15 +203,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             ranking += rows(cuts, scores, point.auc_roc, groups)
             notes.append(_said(cuts[0], constant(scores)))
             image_tables.show(f"{TITLE}: AUC-PR", precision, terminal)
+            # After every table, so that a long run that is stopped leaves what it has.
+            for short, title, found in (
+                ("auc_pr", "AUC-PR", precision),
+                ("auc_roc", "AUC-ROC", ranking),
+            ):
+                image_tables.write(
+                    folder, f"{NAME}_{short}", f"{TITLE}: {title}", found, notes, facts
+                )
         if not precision:
             raise ValueError("none of the tables is below the data root")
-        for short, title, found in (
-            ("auc_pr", "AUC-PR", precision),
-            ("auc_roc", "AUC-ROC", ranking),
-        ):
-            image_tables.write(
-                folder, f"{NAME}_{short}", f"{TITLE}: {title}", found, notes, facts
-            )
     except (ValueError, OSError) as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
