@@ -17,8 +17,9 @@ import jax.numpy as jnp
 import numpy as np
 from sklearn import ensemble
 
-from jaxtsad.detectors import _dplan, _options
+from jaxtsad.detectors import _dplan, _encoder, _options
 from jaxtsad.models import network, q_network
+from jaxtsad.models.conv_autoencoder import WindowAutoencoder
 from jaxtsad.models.network import Network
 from jaxtsad.models.q_network import QNetwork, Values
 from jaxtsad.objectives import dplan as objectives
@@ -30,8 +31,8 @@ from jaxtsad.training.unbatched import shared
 from jaxtsad.types import Array, Batch, Clock, Detector, Key, Metrics, PyTree, State
 
 LABELS = True
-Representation: TypeAlias = Literal["stats", "flat"]
-REPRESENTATIONS: tuple[Representation, ...] = ("stats", "flat")
+Representation: TypeAlias = Literal["stats", "flat", "encoder"]
+REPRESENTATIONS: tuple[Representation, ...] = ("stats", "flat", "encoder")
 TargetStart: TypeAlias = Literal["zero", "online"]
 TARGET_STARTS: tuple[TargetStart, ...] = ("zero", "online")
 READ_AT_ONCE = 512
@@ -45,9 +46,12 @@ class Config:
     Attributes:
         window: Window length L in steps; 1 for rows of a table.
         channels: Number of channels C.
-        representation: What a window's row is: `stats`, ten numbers per channel, or
-            `flat`, its values. A row of a table is always itself. All are scaled to
-            [0, 1] by the fit part.
+        representation: What a window's row is: `stats`, ten numbers per channel;
+            `flat`, its values; or `encoder`, its code by a convolutional autoencoder
+            that is trained first and then frozen. A row of a table is always itself.
+            All are scaled to [0, 1] by the fit part.
+        latent: Numbers in the code.
+        encoder_steps: Gradient steps of the autoencoder.
         margin: How far beyond [0, 1] values are clipped.
         stand_ins: Where no anomaly is known, so many made-up ones take their place:
             unlabelled rows half of whose numbers are drawn anew, uniformly from all
@@ -87,6 +91,8 @@ class Config:
     window: int
     channels: int
     representation: Representation = "stats"
+    latent: int = 16
+    encoder_steps: int = 1000
     margin: float = 0.0
     stand_ins: int = 60
     width: int = 20
@@ -118,6 +124,7 @@ class Config:
             self,
             "window",
             "channels",
+            "latent",
             "width",
             "subset",
             "trees",
@@ -128,7 +135,7 @@ class Config:
             "epsilon_steps",
             "target_every",
         )
-        _options.check_counts(self, "warm_up", "stand_ins")
+        _options.check_counts(self, "warm_up", "stand_ins", "encoder_steps")
         _options.check_positive(self, "learning_rate")
         _options.check_not_negative(self, "margin", "weight_decay", "clip")
         for name in ("p", "epsilon"):
@@ -146,6 +153,13 @@ class Config:
             ("epsilon_from_start", (False, True)),
         ):
             _options.check_choice(self, name, choices)
+
+    @property
+    def encoder(self) -> WindowAutoencoder | None:
+        """The autoencoder whose codes are the rows, None where they are not codes."""
+        if self.representation != "encoder" or self.window == 1:
+            return None
+        return WindowAutoencoder(self.window, self.channels, latent=self.latent)
 
 
 TINY = Config(
@@ -165,9 +179,17 @@ TINY = Config(
 
 
 class Model(NamedTuple):
-    """What scoring needs: the online network's parameters and the rows' scaling."""
+    """What scoring needs.
+
+    Attributes:
+        params: Parameters of the online network.
+        encoder: The frozen autoencoder, or nothing.
+        low: `[F]`, what is 0 to the network.
+        spread: `[F]`, how far above it 1 is.
+    """
 
     params: PyTree
+    encoder: PyTree
     low: Array
     spread: Array
 
@@ -216,9 +238,17 @@ def build(config: Config) -> Detector:
 
     def init(key: Key, source: Any) -> State:
         start_key, stand_in_key = jax.random.split(key)
+        kept: PyTree = ()
+        if config.encoder is not None:
+            encoder_key, stand_in_key = jax.random.split(stand_in_key)
+            kept = _encoder.trained(
+                encoder_key, config.encoder, source, config.encoder_steps
+            )
         index = jnp.arange(source.size, dtype=jnp.int32)
         batched = {"batch_size": min(READ_AT_ONCE, source.size)}
-        raw = jax.lax.map(lambda one: _read(config, source, one), index, **batched)
+        raw = jax.lax.map(
+            lambda one: _read(config, kept, source, one), index, **batched
+        )
         real = (source.weight > 0)[:, None]
         low = jnp.where(real, raw, jnp.inf).min(axis=0)
         high = jnp.where(real, raw, -jnp.inf).max(axis=0)
@@ -246,7 +276,7 @@ def build(config: Config) -> Detector:
             rows,
             jnp.zeros(len(rows)),
         )
-        return State(Model(params, low, spread), rest)
+        return State(Model(params, kept, low, spread), rest)
 
     def refresh(key: Key, state: State, source: Any) -> State:
         rest: Rest = state.train
@@ -373,7 +403,7 @@ def build(config: Config) -> Detector:
         return State(state.model._replace(params=params), rest), sums
 
     def values(model: Model, batch: Batch) -> Values:
-        raw = features(config, batch.values)
+        raw = features(config, model.encoder, batch.values)
         return look(model.params, _scaled(config, raw, model.low, model.spread))
 
     def score(keys: Array, model: Model, batch: Batch) -> Array:
@@ -394,15 +424,23 @@ def build(config: Config) -> Detector:
     )
 
 
-def features(config: Config, values: Array) -> Array:
-    """Rows `[B, F]` of windows `[B, L, C]`, not scaled."""
+def features(config: Config, kept: PyTree, values: Array) -> Array:
+    """Rows `[B, F]` of windows `[B, L, C]`, not scaled.
+
+    Args:
+        config: The options.
+        kept: The frozen autoencoder, if any.
+        values: The windows.
+    """
+    if config.encoder is not None:
+        return _encoder.codes(config.encoder, kept, values)
     if config.representation == "flat" or config.window == 1:
         return window_features.flat(values)
     return window_features.statistics(values)
 
 
-def _read(config: Config, source: Any, index: Array) -> Array:
-    return features(config, source.take(index[None]).values)[0]
+def _read(config: Config, kept: PyTree, source: Any, index: Array) -> Array:
+    return features(config, kept, source.take(index[None]).values)[0]
 
 
 def _scaled(config: Config, raw: Array, low: Array, spread: Array) -> Array:

@@ -1,8 +1,8 @@
 """What stands beside DPLAN: small networks that learn from the same labels.
 
 Pang, Shen and van den Hengel, "Deep Anomaly Detection with Deviation Networks", KDD
-2019; Ruff et al., "Deep Semi-Supervised Anomaly Detection", ICLR 2020, without the
-autoencoder that it may start from.
+2019; Ruff et al., "Deep Semi-Supervised Anomaly Detection", ICLR 2020, which starts
+from the encoder of an autoencoder.
 """
 
 from __future__ import annotations
@@ -92,13 +92,24 @@ def _deviation(key: Key, rows: Array, known: Array, test: Array) -> Array:
 
 
 def _deep_sad(key: Key, rows: Array, known: Array, test: Array) -> Array:
-    start_key, step_key = jax.random.split(key)
+    start_key, made_key, first_key, step_key = jax.random.split(key, 4)
     # Without biases: with them the network could map everything to the centre.
-    params = _layers(start_key, (rows.shape[1], 32, 16), bias=False)
+    sizes = (rows.shape[1], 32, 16)
+    start = _layers(start_key, sizes, bias=False)
+    decoder = _layers(made_key, sizes[::-1], bias=False)
+    optimiser = optimizers.adam(1e-3, weight_decay=1e-6)
+
+    def error(both: PyTree, x: Array, marks: Array) -> Array:
+        del marks
+        made = _forward(both[1], _forward(both[0], x))
+        return jnp.square(made - x).mean()
+
+    params, _ = _trained(
+        first_key, (start, decoder), optimiser, error, rows, known, 128, False
+    )
     middle = _forward(params, rows).mean(axis=0)
     small = jnp.abs(middle) < 0.1
     centre = jnp.where(small, jnp.where(middle < 0, -0.1, 0.1), middle)
-    optimiser = optimizers.adam(1e-3, weight_decay=1e-6)
 
     def apart(params: PyTree, x: Array) -> Array:
         return jnp.square(_forward(params, x) - centre[None]).sum(axis=-1)

@@ -14,7 +14,7 @@ import pytest
 from sklearn.ensemble import IsolationForest
 
 from jaxtsad import types
-from jaxtsad.detectors import _dplan, dplan
+from jaxtsad.detectors import _dplan, _encoder, dplan
 from jaxtsad.evaluation.metrics import point
 from jaxtsad.models import network
 from jaxtsad.models.network import Network
@@ -23,6 +23,7 @@ from jaxtsad.ops import window_features
 from jaxtsad.pipeline import samples
 from jaxtsad.training.plan import Plan
 from jaxtsad.types import Clock, State
+from tests.detectors import views
 
 PRESET = {
     "block": 400,
@@ -238,13 +239,40 @@ def test_statistics_of_a_window_by_hand() -> None:
     np.testing.assert_allclose(named["peak_2"][0], 0, atol=1e-6)
 
 
+@pytest.mark.slow
+def test_codes_of_a_frozen_autoencoder_are_rows() -> None:
+    time = np.arange(300)[:, None]
+    values = np.sin(time / np.array([[3.0, 5.0]])).astype(np.float32)
+    windows = views.fit_view(values, 8, 4)
+    config = dataclasses.replace(
+        SMALL, window=8, channels=2, representation="encoder", latent=3, stand_ins=0
+    )
+
+    def start(steps: int) -> State:
+        own = dataclasses.replace(config, encoder_steps=steps)
+        return jax.jit(dplan.build(own).init)(jax.random.key(0), windows)
+
+    state = start(60)
+    assert state.train.rows.shape == (windows.size, 3)
+    batch = windows.take(jnp.arange(4, dtype=jnp.int32))
+    found = _encoder.codes(config.encoder, state.model.encoder, batch.values)
+    unit = (found - state.model.low[None]) / state.model.spread[None]
+    np.testing.assert_allclose(unit, state.train.rows[:4], atol=1e-4)
+
+    def error(state: State) -> float:
+        made = network.run(config.encoder, state.model.encoder, batch.values)
+        return float(jnp.square(made.reconstruction - batch.values).mean())
+
+    assert error(state) < 0.8 * error(start(0))
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"p": 1.5}, "p=1.5 must be in"),
         ({"discount": 1.0}, "discount=1.0 must be in"),
         ({"intrinsic": "often"}, "always, a1_unlabelled, none"),
-        ({"representation": "encoder"}, "stats, flat"),
+        ({"representation": "fourier"}, "stats, flat, encoder"),
         ({"target_start": "random"}, "zero, online"),
         ({"subset": 0}, "subset=0"),
     ],
