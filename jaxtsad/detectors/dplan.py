@@ -82,7 +82,8 @@ class Config:
         loss: `huber` or `squared`.
         target_every: Steps between copies to the target network.
         target_start: What it holds before the first: `zero`, by which targets are the
-            rewards, or the `online` network.
+            rewards, or the `online` network. Where learning starts no earlier than the
+            first copy, as by default, it does not matter.
 
     Raises:
         ValueError: If a value is out of range or a choice unknown.
