@@ -75,10 +75,11 @@ def backward(
     series = rows.softmax(query, key, precision)
     distance = rows.squared_distance(sigma, first, key.shape[2])
     prior = rows.prior(sigma, distance)
+    ratio = rows.log_ratio(series, prior, epsilon)
     to_sigma, to_value = None, None
     if to_prior is not None:
         swapped = rows.SWAPPED[prior_direction]
-        slope = rows.slope(prior, series, epsilon, swapped)
+        slope = rows.slope(prior, series, -ratio, epsilon, swapped)
         to_sigma = to_prior * rows.pull(prior, slope, sigma, distance)
     falls, totals = [], []
     if to_mixed is not None:
@@ -86,7 +87,7 @@ def backward(
         falls.append(products.einsum("bhik,bhjk->bhij", to_mixed, value, precision))
         totals.append((to_mixed * mixed).sum(-1))
     if to_series is not None:
-        slope = rows.slope(series, prior, epsilon, series_direction)
+        slope = rows.slope(series, prior, ratio, epsilon, series_direction)
         falls.append(to_series[..., None] * slope)
         totals.append(to_series * (series * slope).sum(-1))
     if not falls:

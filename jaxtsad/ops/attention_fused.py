@@ -58,7 +58,9 @@ def _forward(
         rows.divergence(series, prior, epsilon, series_direction),
         rows.divergence(series, prior, epsilon, prior_direction),
     )
-    slope = rows.slope(prior, series, epsilon, rows.SWAPPED[prior_direction])
+    ratio = rows.log_ratio(prior, series, epsilon)
+    swapped = rows.SWAPPED[prior_direction]
+    slope = rows.slope(prior, series, ratio, epsilon, swapped)
     pull = rows.pull(prior, slope, sigma, distance)
     return out, (query, key, value, series, mixed, sigma, pull)
 
@@ -82,7 +84,8 @@ def _backward(
         totals.append((to_mixed * mixed).sum(-1))
     if not isinstance(to_series, SymbolicZero):
         prior = rows.prior(sigma, rows.squared_distance(sigma, 0, sigma.shape[-1]))
-        slope = rows.slope(series, prior, epsilon, series_direction)
+        ratio = rows.log_ratio(series, prior, epsilon)
+        slope = rows.slope(series, prior, ratio, epsilon, series_direction)
         falls.append(to_series[..., None] * slope)
         totals.append(to_series * (series * slope).sum(-1))
     if not falls:

@@ -22,6 +22,8 @@ from jaxtsad.ops.products import Precision
 from jaxtsad.types import Array
 
 Device: TypeAlias = Literal["gpu", "tpu"]
+# Compute capability of the GPUs whose instructions the kernels use.
+HOPPER = "9."
 # Summands of an operand, where the hardware multiplies bfloat16.
 PIECES: dict[Precision, int] = {"float32": 3, "default": 2, "bfloat16": 1}
 
@@ -49,11 +51,20 @@ def here(backend: str, precision: Precision) -> Run:
         precision: Of products.
 
     Raises:
-        ValueError: If this JAX cannot interpret GPU kernels and there is no device.
+        ValueError: If there is no device that the kernels are written for, and this JAX
+            cannot interpret them.
     """
     pieces = PIECES[precision]
-    if backend in ("gpu", "tpu"):
-        return Run("gpu" if backend == "gpu" else "tpu", False, pieces)
+    if backend == "tpu":
+        return Run("tpu", False, pieces)
+    if backend == "gpu":
+        capability = str(getattr(jax.devices()[0], "compute_capability", HOPPER))
+        if not capability.startswith(HOPPER):
+            raise ValueError(
+                f"implementation='mosaic' is written for GPUs of compute capability "
+                f"9.0 (Hopper); this one has {capability}"
+            )
+        return Run("gpu", False, pieces)
     if interpreter() is None:
         raise ValueError(
             f"implementation='mosaic' needs a GPU or TPU, or JAX 0.12 or newer to "

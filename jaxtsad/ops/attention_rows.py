@@ -93,13 +93,33 @@ def divergence(
     series: Array, prior: Array, epsilon: Epsilon, direction: Direction
 ) -> Array:
     """`association.divergence` with one logarithm, of the ratio."""
-    return terms(series, prior, epsilon, direction).sum(-1)
+    ratio = log_ratio(series, prior, epsilon)
+    return terms(series, prior, ratio, epsilon, direction).sum(-1)
 
 
-def terms(series: Array, prior: Array, epsilon: Epsilon, direction: Direction) -> Array:
-    """What `divergence` sums over keys, entry by entry."""
-    own, other, lifted, other_lifted = _lift(series, prior, epsilon)
-    log_ratio = jnp.log(lifted / other_lifted)
+def log_ratio(own: Array, other: Array, epsilon: Epsilon) -> Array:
+    """Logarithm of the ratio of both associations, kept finite by `epsilon`."""
+    _, _, lifted, other_lifted = _lift(own, other, epsilon)
+    return jnp.log(lifted / other_lifted)
+
+
+def terms(
+    series: Array,
+    prior: Array,
+    log_ratio: Array,
+    epsilon: Epsilon,
+    direction: Direction,
+) -> Array:
+    """What `divergence` sums over keys, entry by entry.
+
+    Args:
+        series: `[..., T, L]`.
+        prior: The same shape.
+        log_ratio: Of series and prior.
+        epsilon: See `association.kl`.
+        direction: See `association.divergence`.
+    """
+    own, other, _, _ = _lift(series, prior, epsilon)
     if direction == "forward":
         return own * log_ratio
     if direction == "reverse":
@@ -107,19 +127,30 @@ def terms(series: Array, prior: Array, epsilon: Epsilon, direction: Direction) -
     return (own - other) * log_ratio
 
 
-def slope(own: Array, other: Array, epsilon: Epsilon, direction: Direction) -> Array:
+def slope(
+    own: Array,
+    other: Array,
+    log_ratio: Array,
+    epsilon: Epsilon,
+    direction: Direction,
+) -> Array:
     """Derivative of the divergence with respect to `own`, entry by entry.
 
-    `direction` is `forward` where `own` is the first argument of the divergence.
+    Args:
+        own: `[..., T, L]`.
+        other: The same shape.
+        log_ratio: Of own and other.
+        epsilon: See `association.kl`.
+        direction: `forward` where `own` is the first argument of the divergence.
     """
     gate = own > association.FLOORS.get(epsilon, 0.0)
-    own, other, lifted, other_lifted = _lift(own, other, epsilon)
+    own, other, lifted, _ = _lift(own, other, epsilon)
     if direction == "reverse":
         slope = -other / lifted
     else:
-        ratio = other_lifted / lifted
-        first = 1 - ratio if direction == "symmetric" else own / lifted
-        slope = first - jnp.log(ratio)
+        # What is added to both cancels in their difference.
+        first = own - other if direction == "symmetric" else own
+        slope = first / lifted + log_ratio
     return slope if epsilon == "additive" else jnp.where(gate, slope, 0.0)
 
 

@@ -117,10 +117,11 @@ def divergences(
 ) -> Sums:
     """Second pass: adds the tile's part of both divergences; start from 0, 0."""
     epsilon, series_direction, prior_direction, _ = kind
-    one = plane.total(rows.terms(series, prior, epsilon, series_direction))
+    ratio = rows.log_ratio(series, prior, epsilon)
+    one = plane.total(rows.terms(series, prior, ratio, epsilon, series_direction))
     other = one
     if prior_direction != series_direction:
-        other = plane.total(rows.terms(series, prior, epsilon, prior_direction))
+        other = plane.total(rows.terms(series, prior, ratio, epsilon, prior_direction))
     return sums[0] + one, sums[1] + other
 
 
@@ -133,9 +134,10 @@ def slopes(
     the distance; and of prior times distance (see `pull`).
     """
     epsilon, series_direction, prior_direction, _ = kind
-    slope = series * rows.slope(series, prior, epsilon, series_direction)
+    ratio = rows.log_ratio(series, prior, epsilon)
     swapped = rows.SWAPPED[prior_direction]
-    moved = prior * rows.slope(prior, series, epsilon, swapped)
+    slope = series * rows.slope(series, prior, ratio, epsilon, series_direction)
+    moved = prior * rows.slope(prior, series, -ratio, epsilon, swapped)
     parts = (slope, moved, moved * at.distance, prior * at.distance)
     added = [plane.total(part) for part in parts]
     return tuple(a + b for a, b in zip(sums, added, strict=True))
@@ -167,6 +169,7 @@ def falling(
         to_series: Gradient of the divergence that moves the series, per query.
         total: What the softmax subtracts, per query.
     """
-    slope = rows.slope(series, prior, kind.epsilon, kind.series_direction)
+    ratio = rows.log_ratio(series, prior, kind.epsilon)
+    slope = rows.slope(series, prior, ratio, kind.epsilon, kind.series_direction)
     level = fall + plane.spread(to_series) * slope - plane.spread(total)
     return series * level

@@ -7,6 +7,7 @@ devices that are not there, and run compiled where one is (`-m gpu`).
 from __future__ import annotations
 
 import functools
+import types
 import zlib
 
 import jax
@@ -158,6 +159,13 @@ def test_kernels_where_they_cannot_run_are_refused(monkeypatch):
     monkeypatch.setattr(attention_kernels, "interpreter", lambda: None)
     with pytest.raises(ValueError, match="'mosaic' needs a GPU or TPU"):
         by_name("mosaic")(*inputs(3, 4)[0], kind=PLAIN)
+
+
+def test_gpus_of_another_kind_are_refused(monkeypatch):
+    device = types.SimpleNamespace(compute_capability="8.0")
+    monkeypatch.setattr(jax, "devices", lambda: [device])
+    with pytest.raises(ValueError, match=r"9.0 \(Hopper\); this one has 8.0"):
+        attention_kernels.here("gpu", "float32")
 
 
 def test_the_kernels_are_not_chosen_by_themselves(monkeypatch):
