@@ -4,7 +4,8 @@ python -m jaxtsad.experiments.dplan_tabular --data-root DIR
 
 The CPU preset takes at most 10,000 unlabelled rows of each table. Tables with one
 anomaly class have no unknown class; the synthetic task has two. `--ablations dplan_p05
-dplan_external` adds p of 0.05 and the agent without intrinsic rewards.
+dplan_external` adds p of 0.05 and the agent without intrinsic rewards; `VARIANTS` has
+all of them.
 """
 
 from __future__ import annotations
@@ -82,6 +83,12 @@ SIZES = {
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "dplan_p05": {"p": 0.05},
     "dplan_external": {"intrinsic": "none"},
+    "dplan_a1_unlabelled": {"intrinsic": "a1_unlabelled"},
+    "dplan_online": {"target_start": "online"},
+    "dplan_copies": {"target_every": 2000},
+    "dplan_myopic": {"discount": 0.0},
+    "dplan_decay_0": {"weight_decay": 0.0},
+    "dplan_decay_001": {"weight_decay": 1e-3},
 }
 
 
