@@ -17,6 +17,7 @@ from jax.custom_derivatives import CustomVJPPrimal, SymbolicZero
 
 from jaxtsad.ops import attention_blocks as blocks
 from jaxtsad.ops import attention_rows as rows
+from jaxtsad.ops.attention_fused import fused
 from jaxtsad.ops.attention_rows import Kind
 from jaxtsad.types import Array, PyTree
 
@@ -39,7 +40,17 @@ def group_of(batch: int, heads: int, length: int) -> int:
 def grouped(
     query: Array, key: Array, value: Array, sigma: Array, kind: Kind
 ) -> tuple[Array, Array, Array]:
-    """Values `[B, L, H, K]` and both divergences `[B, H, L]`."""
+    """Values `[B, L, H, K]` and both divergences `[B, H, L]`.
+
+    Without a gradient there is nothing to make again, and all windows go at once.
+    """
+    return fused(query, key, value, sigma, kind)
+
+
+def _mixed(
+    query: Array, key: Array, value: Array, sigma: Array, kind: Kind
+) -> tuple[Array, Array, Array]:
+    """What `grouped` gives, group by group."""
 
     def group(args: tuple[Array, ...]) -> tuple[Array, Array, Array]:
         *heads, sigma = args
@@ -58,7 +69,7 @@ def _forward(
     kind: Kind,
 ) -> tuple[tuple[Array, Array, Array], tuple[Array, ...]]:
     args = (query.value, key.value, value.value, sigma.value)
-    out = grouped(*args, kind)
+    out = _mixed(*args, kind)
     return out, (*args, out[0])
 
 
