@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxtsad.training import fleet, plan
+from jaxtsad.training import compiling, fleet, plan
 from jaxtsad.training.checkpoints import Checkpoints
 from jaxtsad.training.watch import Interrupted, Status, Watch
 from jaxtsad.types import Array, Clock, Detector, Key, Metrics, PyTree, State
@@ -67,7 +67,8 @@ def programs(detector: Detector, members: int, choice: str, devices: int) -> Pro
         return jax.tree.map(functools.partial(jnp.where, improved), new, old)
 
     def lift(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
-        return jax.jit(fleet.each(function, members, choice, devices), **options)
+        whole = fleet.each(function, members, choice, devices)
+        return jax.jit(whole, compiler_options=compiling.options(members), **options)
 
     validate = None if detector.validate is None else lift(detector.validate)
     return Programs(

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxtsad.training import epochs, fleet, sharding
+from jaxtsad.training import compiling, epochs, fleet, sharding
 from jaxtsad.types import Array, Batch, Detector, Key, PyTree
 
 OUTPUTS = ("score", "explain", "inspect")
@@ -99,4 +99,5 @@ def _program(
 
         return jax.lax.fori_loop(0, chunks, put, out)
 
-    return jax.jit(fleet.each(scored, number, members, devices))
+    whole = fleet.each(scored, number, members, devices)
+    return jax.jit(whole, compiler_options=compiling.options(number))
