@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from jaxtsad import detectors, types
+from jaxtsad.evaluation.metrics import point
 from jaxtsad.experiments.at_ablation import (
     __main__,
     beside,
@@ -213,3 +214,19 @@ def test_bad_input_is_one_line(capsys: pytest.CaptureFixture, tmp_path: Any) -> 
     words = ["--out", str(tmp_path), "--datasets", "msl", "--seeds", "0"]
     assert __main__.main(words) == 2
     assert capsys.readouterr().err == "error: --seeds 0 must be at least 1\n"
+
+
+def test_intervals_end_to_end_hold_the_areas() -> None:
+    rng = np.random.default_rng(0)
+    labels = [np.repeat([0, 1, 0], [60, 20, 40]) for _ in range(8)]
+    values = [np.round(rng.random(120) + 0.5 * one, 1) for one in labels]
+    found = measures.redrawn(values, labels)
+    whole = np.concatenate(labels), np.concatenate(values)
+    for name, area in zip(found, (point.auc_roc, point.auc_pr), strict=True):
+        low, high = found[name]
+        assert low < area(*whole) < high < 1
+    one = measures.redrawn(values[:1], labels[:1])
+    for name, area in zip(one, (point.auc_roc, point.auc_pr), strict=True):
+        np.testing.assert_allclose(one[name], area(labels[0], values[0]), rtol=1e-12)
+    nothing = measures.redrawn(values[:1], [np.zeros(120, int)])
+    assert np.isnan(list(nothing.values())).all()

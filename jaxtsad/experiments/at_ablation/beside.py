@@ -62,6 +62,7 @@ def run(name: str, task: Task, preset: Preset, seeds: Sequence[int]) -> Beside:
             task.labels,
             fitted.calibration[index],
             [one.name for one in task.series],
+            intervals=True,
             score="own",
             fold="mean",
             seed=seed,

@@ -16,6 +16,8 @@ AREAS = ("auc_roc", "auc_pr", "vus_pr", "oracle_f1")
 RULES = ("quantile", "pot", "dynamic")
 FLAGGED = ("f1", "pa_f1", "affiliation_f1", "flagged")
 GLUED = "glued"
+REDRAWN = ("auc_roc", "auc_pr")
+DRAWS = 200
 
 
 def rows(
@@ -23,6 +25,8 @@ def rows(
     labels: Sequence[np.ndarray],
     calibration: types.Scores,
     names: Sequence[str],
+    *,
+    intervals: bool = False,
     **about: Any,
 ) -> list[dict[str, Any]]:
     """Measures one model's score on every entity, and on all of them end to end.
@@ -32,6 +36,7 @@ def rows(
         labels: `[T]` 0/1 of each entity.
         calibration: What quantile and POT thresholds are fitted on.
         names: Of the entities.
+        intervals: Adds to the row of `GLUED` the intervals that `redrawn` gives.
         **about: What else each row says.
 
     Returns:
@@ -47,7 +52,44 @@ def rows(
         found.append({**about, "entity": name, "metrics": measure(score, label, own)})
     together = {rule: np.concatenate([own[rule] for own in flags]) for rule in RULES}
     whole = measure(np.concatenate(scores), np.concatenate(labels), together)
-    return [*found, {**about, "entity": GLUED, "metrics": whole}]
+    last = {**about, "entity": GLUED, "metrics": whole}
+    if intervals:
+        last["intervals"] = redrawn(scores, labels)
+    return [*found, last]
+
+
+def redrawn(
+    scores: Sequence[np.ndarray], labels: Sequence[np.ndarray], *, draws: int = DRAWS
+) -> dict[str, tuple[float, float]]:
+    """95 % intervals of the areas end to end, entities redrawn with replacement.
+
+    Draws in which nothing or everything is labelled are left out.
+
+    Example:
+        >>> label = np.repeat([0, 1, 0], [40, 10, 50])
+        >>> redrawn([label * 1.0] * 3, [label] * 3)
+        {'auc_roc': (1.0, 1.0), 'auc_pr': (1.0, 1.0)}
+    """
+    values = np.concatenate(scores).astype(np.float64)
+    order = np.argsort(-values, kind="stable")
+    known = np.concatenate(labels)[order].astype(bool)
+    owner = np.repeat(np.arange(len(labels)), [len(one) for one in labels])[order]
+    last = np.flatnonzero(np.diff(values[order], append=-np.inf))
+    generator = np.random.default_rng(0)
+    areas = []
+    for _ in range(draws):
+        drawn = generator.integers(len(labels), size=len(labels))
+        weight = np.bincount(drawn, minlength=len(labels))[owner]
+        hits, alarms = (np.cumsum(weight * own)[last] for own in (known, ~known))
+        if hits[-1] and alarms[-1]:
+            recall, false = hits / hits[-1], alarms / alarms[-1]
+            roc = np.trapezoid(np.r_[0, recall], np.r_[0, false])
+            precision = hits / np.maximum(hits + alarms, 1)
+            areas.append((roc, np.sum(np.diff(recall, prepend=0) * precision)))
+    if not areas:
+        return dict.fromkeys(REDRAWN, (float("nan"), float("nan")))
+    ends = np.quantile(areas, [0.025, 0.975], axis=0).T.tolist()
+    return {name: (low, high) for name, (low, high) in zip(REDRAWN, ends, strict=True)}
 
 
 def measure(

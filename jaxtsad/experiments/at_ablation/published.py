@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from jaxtsad.experiments.at_ablation import beside, claims
-from jaxtsad.experiments.at_ablation.summary import glued, number
+from jaxtsad.experiments.at_ablation import beside, claims, measures
+from jaxtsad.experiments.at_ablation.summary import glued, number, ranged
 from jaxtsad.experiments.at_ablation.text import Found, Text
 from jaxtsad.experiments.published import PUBLISHED
 
@@ -39,12 +37,12 @@ def areas(name: str, found: Found) -> Text:
         if variant in found["variants"]:
             rows = found["variants"][variant]["rows"]
             for score in ("assdis", "assdis_3", "sp_rows", "reconstruction"):
-                pair = [glued(rows, key, score=score) for key in ("auc_roc", "auc_pr")]
-                lines.append((f"{variant}, {score}", *map(_spread, pair)))
+                pair = [glued(rows, key, score=score) for key in measures.REDRAWN]
+                lines.append((f"{variant}, {score}", *map(ranged, pair)))
     for other in beside.NAMES:
         rows = found["beside"][other]["rows"]
-        pair = [glued(rows, key, score="own") for key in ("auc_roc", "auc_pr")]
-        lines.append((other, *map(_spread, pair)))
+        pair = [glued(rows, key, score="own") for key in measures.REDRAWN]
+        lines.append((other, *map(ranged, pair)))
     for claim in claims.REPAIRS.get(name, ()):
         lines.append((claim.source, number(claim.auc_roc), number(claim.auc_pr)))
     tuned = claims.TSB_AD.get(name)
@@ -57,15 +55,9 @@ def areas(name: str, found: Found) -> Text:
         )
     return Text(
         "End to end, beside published areas",
-        "All entities' scores as one series, mean over seeds and their standard "
-        f"deviation. Chance AUC-PR is {number(rate)} here; published figures are of "
-        f"the whole data set.{note}",
+        "All entities' scores as one series, mean over seeds; 95 % intervals are over "
+        f"entities, redrawn with replacement. Chance AUC-PR is {number(rate)} here; "
+        f"published figures are of the whole data set.{note}",
         ("row", "AUC-ROC", "AUC-PR"),
         lines,
     )
-
-
-def _spread(one: Any) -> str:
-    if not number(one.sd):
-        return number(one.mean)
-    return f"{number(one.mean)} ± {number(one.sd)}"

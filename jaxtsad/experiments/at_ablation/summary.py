@@ -38,9 +38,18 @@ def macro(
 
 
 def glued(rows: Iterable[Row], metric: str, **wanted: Any) -> Estimate:
-    """Mean over seeds, with its spread, of all entities end to end."""
+    """Mean over seeds of all entities end to end, and the mean interval, if known."""
+    rows = list(rows)
     values = table(rows, metric, [measures.GLUED], **wanted)
-    return uncertainty.over_seeds(values[:, 0])
+    one = uncertainty.over_seeds(values[:, 0])
+    wanted = {"fold": "mean", "entity": measures.GLUED, **wanted}
+    ends = [
+        row["intervals"][metric]
+        for row in rows
+        if all(row.get(k) == v for k, v in wanted.items()) and "intervals" in row
+    ]
+    low, high = np.asarray(ends or [(np.nan, np.nan)], np.float64).mean(axis=0)
+    return one._replace(low=float(low), high=float(high))
 
 
 def against(

@@ -102,7 +102,11 @@ def run(variant: Variant, task: Task, preset: Preset, seeds: Sequence[int]) -> O
     for how in folds:
         pair = calibration[how], test[how]
         for index, seed in enumerate(seeds):
-            rows += _rows(*pair, calibrated, task, index, seed=seed, fold=how)
+            about: dict[str, Any] = {"seed": seed, "fold": how}
+            about["intervals"] = how == "mean" and (
+                variant.followed or variant.untrained
+            )
+            rows += _rows(*pair, calibrated, task, index, **about)
     along = np.concatenate([one[0] for one in test["mean"]])
     return Outcome(
         rows,

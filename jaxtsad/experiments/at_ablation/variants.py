@@ -146,11 +146,11 @@ PRESETS = {
         # The published scores differ most at steps 38,000 to 40,000 of the glued MSL
         # series, which are in M-6 and M-7.
         also={"msl": ("M-6", "M-7")},
-        windows=1000,
+        windows=700,
         sizes={"width": 32, "heads": 2, "hidden": 32, "learning_rate": 1e-3},
         hidden=32,
         batch_size=32,
-        epochs=4,
+        epochs=3,
         seeds=2,
     ),
     "full": Preset(
