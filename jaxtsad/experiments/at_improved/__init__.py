@@ -1,0 +1,1 @@
+"""A variant of the Anomaly Transformer chosen on some channels, judged on others."""
