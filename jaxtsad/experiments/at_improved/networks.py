@@ -127,12 +127,15 @@ def errors(
     keys = keys_of([Member(None, seed)])
     held_out = [part.validation for part in parts if part.validation]
     alone = [part.fit for part in parts if not part.validation]
-    checks = view(setup, held_out, size.score_stride)
+    checks = None
+    if held_out:
+        watched = view(setup, held_out, size.score_stride)
+        checks = fleet.stack([watched], bucketed=True)
     result = training.fit(
         keys,
         anomaly_transformer.build(config),
         fleet.stack([view(setup, [part.fit for part in parts])], bucketed=True),
-        validations=fleet.stack([checks], bucketed=True),
+        validations=checks,
         plan=Plan(epochs=size.epochs if network.trained else 0, **PLAN),
     )
     model = scores.sliced(result.model, 1)
