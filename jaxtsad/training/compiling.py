@@ -15,10 +15,9 @@ faster without, an LSTM-VAE as fast; fleets of LSTM-VAEs are slower by as much.
 """
 
 
-def options(members: int) -> dict[str, str] | None:
-    """Options for `jax.jit(compiler_options=...)`; None for what XLA does by itself."""
-    alone = members == 1 and jax.default_backend() == "cpu" and _known()
-    return dict(ALONE) if alone else None
+def options() -> dict[str, str] | None:
+    """Options for `jax.jit` of one member's programs; None for XLA's own choice."""
+    return dict(ALONE) if jax.default_backend() == "cpu" and _known() else None
 
 
 @functools.cache

@@ -68,7 +68,8 @@ def programs(detector: Detector, members: int, choice: str, devices: int) -> Pro
 
     def lift(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
         whole = fleet.each(function, members, choice, devices)
-        return jax.jit(whole, compiler_options=compiling.options(members), **options)
+        alone = compiling.options() if members == 1 else None
+        return jax.jit(whole, compiler_options=alone, **options)
 
     validate = None if detector.validate is None else lift(detector.validate)
     return Programs(

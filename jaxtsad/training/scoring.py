@@ -59,7 +59,11 @@ def run(
     chunks = np.zeros(padded, np.int32)
     chunks[:number] = -(-np.asarray(counts) // batch_size)
     placed = sharding.place((keys, model, views), devices)
-    program = _program(detector, output, batch_size, len(chunks), members, devices)
+    # Closed forms gain nothing by being compiled otherwise alone than with others.
+    alone = number == 1 and detector.steps(fleet.member(views, 0)) > 0
+    program = _program(
+        detector, output, batch_size, len(chunks), members, devices, alone
+    )
     out = program(*placed, jnp.asarray(chunks))
     return jax.tree.map(lambda leaf: leaf[:number, : views.size], out)
 
@@ -72,6 +76,7 @@ def _program(
     number: int,
     members: str,
     devices: int,
+    alone: bool,
 ) -> Callable[..., Any]:
     function = getattr(detector, output)
 
@@ -100,4 +105,4 @@ def _program(
         return jax.lax.fori_loop(0, chunks, put, out)
 
     whole = fleet.each(scored, number, members, devices)
-    return jax.jit(whole, compiler_options=compiling.options(number))
+    return jax.jit(whole, compiler_options=compiling.options() if alone else None)
