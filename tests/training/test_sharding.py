@@ -60,12 +60,13 @@ for detector, members, lengths in (
 print("same")
 """
 ROWS = """
+import dataclasses
+import tempfile
 import jax
 import numpy as np
 from jaxtsad.detectors import lstm_vae
-from jaxtsad.training import fit, fleet, plan, scoring, sharding
-from tests.training.test_fit import views
-import dataclasses
+from jaxtsad.training import checkpoints, fit, fleet, plan, scoring, sharding
+from tests.training.test_fit import Stopper, views
 
 keys = jax.random.split(jax.random.key(3), 1)
 pair = views(350, 0)
@@ -85,6 +86,30 @@ for detector in (shared, shared._replace(rows=0)):
     results.append((result.model, scores, explained))
 for ours, theirs in zip(*map(jax.tree.leaves, results), strict=True):
     np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+
+# Interrupted after the second stretch and resumed, it ends the same, bit for bit.
+plan_ = plan.Plan(epochs=3, checkpoint_seconds=0.0)
+with tempfile.TemporaryDirectory() as folder:
+    for stop in (Stopper(2), Stopper(1000)):
+        kept = checkpoints.Checkpoints(folder, {"name": "rows"})
+        watch = fit.Watch(stop=stop)
+        try:
+            resumed = fit.fit(
+                keys,
+                shared,
+                source,
+                validations=held_out,
+                plan=plan_,
+                checkpoints=kept,
+                watch=watch,
+            )
+        except fit.Interrupted:
+            assert stop.left < 0
+        finally:
+            kept.close()
+pairs = zip(*map(jax.tree.leaves, (results[0][0], resumed.model)), strict=True)
+for ours, theirs in pairs:
+    np.testing.assert_array_equal(ours, theirs)
 print("same")
 """
 
@@ -93,7 +118,7 @@ def test_members_over_four_devices_equal_members_alone() -> None:
     same(SCRIPT, devices=4)
 
 
-def test_a_batch_shared_by_two_devices_trains_and_scores_as_on_one() -> None:
+def test_a_batch_shared_by_two_devices_trains_scores_and_resumes_as_on_one() -> None:
     same(ROWS, devices=2)
 
 
