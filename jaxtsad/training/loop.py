@@ -225,9 +225,9 @@ class Loop:
         self.best = self.programs.keep(
             jnp.asarray(improved), self.state.model, self.best
         )
-        if (lost >= 0).any():
+        if diverged.any():
             sound = self.programs.keep(
-                jnp.asarray(lost < 0), self.state.model, self.best
+                jnp.asarray(~diverged), self.state.model, self.best
             )
             self.state = self.state._replace(model=sound)
         self.watch.model(self.epoch, self.state.model)

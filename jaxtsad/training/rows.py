@@ -75,9 +75,9 @@ def shared(network: Network) -> Network:
     split.defvjp(forward, backward)
 
     def run(params: PyTree, *arrays: Any) -> PyTree:
-        if len(arrays[0]) % _sharers():
-            return network(params, *arrays)
-        return (split if _sharers() > 1 else network)(params, *arrays)
+        sharers = _sharers()
+        shares = sharers > 1 and len(arrays[0]) % sharers == 0
+        return (split if shares else network)(params, *arrays)
 
     return run
 

@@ -55,10 +55,9 @@ def run(
         counts = np.full(number, views.size)
     shared = batch_size if detector.rows else 0
     devices = sharding.devices_for(number, shared)
-    padded = 1 if number == 1 else -(-number // devices) * devices
-    chunks = np.zeros(padded, np.int32)
-    chunks[:number] = -(-np.asarray(counts) // batch_size)
     placed = sharding.place((keys, model, views), devices)
+    chunks = np.zeros(fleet.members_of(placed), np.int32)
+    chunks[:number] = -(-np.asarray(counts) // batch_size)
     # Closed forms gain nothing by being compiled otherwise alone than with others.
     alone = number == 1 and detector.steps(fleet.member(views, 0)) > 0
     program = _program(

@@ -10,6 +10,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from jaxtsad.evaluation import uncertainty
 from jaxtsad.experiments.at_ablation import (
     beside,
     claims,
@@ -68,7 +69,11 @@ def verdict(name: str, found: Made) -> str:
     word = "less than" if one.mean < 0 else "more than"
     told = one.low > 0 or one.high < 0
     said = "" if told else ", which the interval does not tell from none"
-    said = said if one.n >= 6 else f", over {one.n} entities, too few for a claim"
+    said = (
+        said
+        if one.n >= uncertainty.FEWEST_PAIRS
+        else f", over {one.n} entities, too few for a claim"
+    )
     return (
         f"{name}: weighting the error by the discrepancy gives a VUS-PR "
         f"{abs(one.mean):.3f} {word} the error alone{said} "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from jaxtsad.evaluation import uncertainty
 from jaxtsad.experiments.at_ablation.summary import number, ranged
 from jaxtsad.experiments.at_improved import judging
 from jaxtsad.experiments.at_improved.networks import NETWORKS
@@ -110,7 +111,7 @@ def verdict(made: Made) -> str:
             apart = judging.difference(
                 rows["improved"]["vus_pr"], rows[other]["vus_pr"]
             )
-            enough = apart.n >= 6 and apart.low > 0
+            enough = apart.n >= uncertainty.FEWEST_PAIRS and apart.low > 0
             (better if enough else not_told).append(other)
         line = f"{name.upper()}: better than {', '.join(better) or 'none'}"
         if not_told:
