@@ -162,10 +162,10 @@ class AnomalyAttention(nn.Module):
             if prior_param == "head":
                 sigma = sigma[:, None] + LEAST_SIGMA
             sigma = jnp.broadcast_to(sigma, (x.shape[0], heads, length))
-            projected = joined(x, *maps)
         else:
-            *projected, raw = joined(x, *maps, self.sigma)
-            raw = raw.swapaxes(1, 2)
+            # The few columns of sigma would leave the joined product's width odd,
+            # which costs it more than a product of their own.
+            raw = self.sigma(x).swapaxes(1, 2)
             if prior_param == "dynamic":
                 sigma = association.dynamic_sigma(raw)
             elif prior_param == "dynamic_bounded":
@@ -173,5 +173,5 @@ class AnomalyAttention(nn.Module):
             else:
                 sigma = association.wide_sigma(raw, self.settings.sigma_cap or None)
         by_head = (*x.shape[:-1], heads, width // heads)
-        query, key, value = (one.reshape(by_head) for one in projected)
+        query, key, value = (one.reshape(by_head) for one in joined(x, *maps))
         return query, key, value, sigma

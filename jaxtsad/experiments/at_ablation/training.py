@@ -23,6 +23,8 @@ from jaxtsad.types import PyTree, Scores, Split
 
 FOLDED = ("assdis", "reconstruction")
 """Scores that are folded in all ways."""
+REDRAWN = ("mean", "spread")
+"""Folds whose areas end to end are given intervals: ours and the published repair's."""
 
 
 class Outcome(NamedTuple):
@@ -103,7 +105,7 @@ def run(variant: Variant, task: Task, preset: Preset, seeds: Sequence[int]) -> O
         pair = calibration[how], test[how]
         for index, seed in enumerate(seeds):
             about: dict[str, Any] = {"seed": seed, "fold": how}
-            about["intervals"] = how == "mean" and (
+            about["intervals"] = how in REDRAWN and (
                 variant.followed or variant.untrained
             )
             rows += _rows(*pair, calibrated, task, index, **about)
