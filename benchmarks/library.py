@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 import time
 from typing import Any
 
 import jax
 import numpy as np
 
-from benchmarks.timing import Contender, Work
+from benchmarks.timing import Contender, Work, until
 from jaxtsad.training import fit, fleet, plan, scoring
 from jaxtsad.types import Detector, Key, PyTree
 
@@ -75,14 +74,13 @@ class Case:
 
     def _solve(self, seconds: float) -> Work:
         """Fits a closed form, again until the time is up."""
-        began = time.perf_counter()
-        for times in itertools.count(1):
+
+        def once() -> int:
             result = fit.fit(self.keys, self.detector, self.sources, plan=self.plan(0))
             jax.block_until_ready(result.model)
-            spent = time.perf_counter() - began
-            if spent >= seconds:
-                return Work(times * self.sources.size * self.count, spent)
-        raise AssertionError("unreachable: the count above has no end")
+            return self.sources.size * self.count
+
+        return until(seconds, once)
 
 
 class _Watched:
@@ -135,26 +133,16 @@ class _Scoring:
         epochs = int(case.detector.refresh is not None and case.steps > 0)
         result = fit.fit(case.keys, case.detector, case.sources, plan=case.plan(epochs))
         self.model = jax.block_until_ready(result.model)
-        began = time.perf_counter()
-        self._call()
-        compile_s = time.perf_counter() - began
-        began = time.perf_counter()
-        self._call()
-        spent = time.perf_counter() - began
+        compile_s = until(0.0, self._call).seconds
+        spent = until(0.0, self._call).seconds
         wanted = int(case.seconds / max(spent, 1e-6)) * self.windows
         self.windows = min(max(wanted, self.windows), case.sources.size)
         return compile_s
 
     def run(self) -> Work:
-        began = time.perf_counter()
-        for times in itertools.count(1):
-            self._call()
-            spent = time.perf_counter() - began
-            if spent >= self.case.seconds:
-                return Work(times * self.windows * self.case.count, spent)
-        raise AssertionError("unreachable: the count above has no end")
+        return until(self.case.seconds, self._call)
 
-    def _call(self) -> None:
+    def _call(self) -> int:
         case = self.case
         scores = scoring.run(
             case.keys,
@@ -166,3 +154,4 @@ class _Scoring:
             counts=np.full(case.count, self.windows),
         )
         jax.block_until_ready(scores)
+        return self.windows * case.count

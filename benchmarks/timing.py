@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -103,6 +104,25 @@ def alternate(
         )
         for contender, seconds, kept in zip(contenders, warm, found, strict=True)
     ]
+
+
+def until(seconds: float, call: Callable[[], float]) -> Work:
+    """Calls until the time is up, once at least.
+
+    Args:
+        seconds: Least duration.
+        call: Returns the windows it got done, when the results are there.
+
+    Example:
+        >>> until(0.0, lambda: 32).windows
+        32.0
+    """
+    windows, began = 0.0, time.perf_counter()
+    while True:
+        windows += call()
+        spent = time.perf_counter() - began
+        if spent >= seconds:
+            return Work(windows, spent)
 
 
 def rate(value: float) -> str:

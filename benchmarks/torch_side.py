@@ -8,12 +8,11 @@ import inspect
 import itertools
 import os
 import pathlib
-import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from benchmarks import sources
-from benchmarks.timing import Contender, Work
+from benchmarks.timing import Contender, Work, until
 
 
 class Baseline(NamedTuple):
@@ -162,14 +161,16 @@ class Case:
         return Contender(name, warm, run)
 
     def _rounds(self, step: Callable[[int, Any], None], seconds: float) -> Work:
-        """Steps over members and batches until the time is up, a member at least."""
-        windows, began = 0, time.perf_counter()
-        for number in itertools.count():
-            for member, batches in enumerate(self.batches):
-                x = batches[number % len(batches)]
-                step(member, x)
-                windows += len(x)
-                spent = time.perf_counter() - began
-                if spent >= seconds:
-                    return Work(windows, spent)
-        raise AssertionError("unreachable: the count above has no end")
+        """Steps over members and batches until the time is up, one batch at least."""
+        rounds = (
+            (member, batches[number % len(batches)])
+            for number in itertools.count()
+            for member, batches in enumerate(self.batches)
+        )
+
+        def once() -> int:
+            member, x = next(rounds)
+            step(member, x)
+            return len(x)
+
+        return until(seconds, once)

@@ -20,7 +20,7 @@ import numpy as np
 from benchmarks import ceilings
 from benchmarks.ceilings import Ceilings
 from benchmarks.options import Options, Row
-from benchmarks.timing import Contender, Work, alternate
+from benchmarks.timing import Contender, alternate, until
 from jaxtsad.detectors import anomaly_transformer
 from jaxtsad.ops import attention, products
 from jaxtsad.ops.attention import Implementation
@@ -226,16 +226,11 @@ def contender(
 ) -> Contender:
     """Calls until the time is up."""
 
-    def run() -> Work:
-        began = time.perf_counter()
-        for times in itertools.count(1):
-            jax.block_until_ready(call())
-            spent = time.perf_counter() - began
-            if spent >= options.seconds:
-                return Work(times * batch, spent)
-        raise AssertionError("unreachable: the count above has no end")
+    def once() -> int:
+        jax.block_until_ready(call())
+        return batch
 
-    return Contender("JAX", lambda: compile_s, run)
+    return Contender("JAX", lambda: compile_s, lambda: until(options.seconds, once))
 
 
 def numbers(

@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmarks import compare, torch_side
 from benchmarks.options import Options, Row
-from benchmarks.timing import Contender, Work, alternate
+from benchmarks.timing import Contender, Work, alternate, until
 from jaxtsad import types
 from jaxtsad.detectors import dplan
 from jaxtsad.pipeline import shapes
@@ -157,12 +157,7 @@ class Case:
 
         def timed(least: float) -> Work:
             torch.set_num_threads(threads)
-            done, began = 0, time.perf_counter()
-            while True:
-                done += train()
-                spent = time.perf_counter() - began
-                if spent >= least:
-                    return Work(done, spent)
+            return until(least, train)
 
         name = f"PyTorch, {threads} thread" + "s" * (threads > 1)
         return Contender(name, lambda: timed(0.0).seconds, lambda: timed(seconds))

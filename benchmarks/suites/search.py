@@ -18,7 +18,7 @@ import numpy as np
 
 from benchmarks import compare, torch_side
 from benchmarks.options import Options, Row
-from benchmarks.timing import Contender, Work, alternate
+from benchmarks.timing import Contender, alternate, until
 from jaxtsad.models import dcgan, network
 from jaxtsad.training import latent_search
 from jaxtsad.training.latent_search import Search
@@ -105,7 +105,7 @@ class Case:
         def once() -> None:
             jax.block_until_ready(self.search(self.params, x, codes))
 
-        return Contender("JAX", self._warmed(once), self._timed(once))
+        return self._contender("JAX", once)
 
     def torch(self, kind: str) -> list[Contender]:
         """PyTorch's sides, one per number of threads; `kind` is `loop` or `batched`."""
@@ -126,30 +126,19 @@ class Case:
                 run(model, x, codes, sizes.steps, self.how.code_rate)
 
             name = f"PyTorch {kind}, {count} thread" + "s" * (count > 1)
-            found.append(Contender(name, self._warmed(once), self._timed(once)))
+            found.append(self._contender(name, once))
         return found
 
-    def _warmed(self, once: Callable[[], None]) -> Callable[[], float]:
-        def warm() -> float:
-            began = time.perf_counter()
-            once()
-            return time.perf_counter() - began
+    def _contender(self, name: str, search: Callable[[], None]) -> Contender:
+        def once() -> int:
+            search()
+            return self.codes.shape[0] * self.codes.shape[1]
 
-        return warm
-
-    def _timed(self, once: Callable[[], None]) -> Callable[[], Work]:
-        searches = self.codes.shape[0] * self.codes.shape[1]
-
-        def run() -> Work:
-            began = time.perf_counter()
-            for times in itertools.count(1):
-                once()
-                spent = time.perf_counter() - began
-                if spent >= self.seconds:
-                    return Work(times * searches, spent)
-            raise AssertionError("unreachable: the count above has no end")
-
-        return run
+        return Contender(
+            name,
+            lambda: until(0.0, once).seconds,
+            lambda: until(self.seconds, once),
+        )
 
 
 def compared(sizes: Sizes, options: Options) -> Iterator[Row]:

@@ -52,6 +52,13 @@ def test_every_run_is_told_with_what_others_used(monkeypatch):
     assert all(line.endswith("others used 0.50 of a core") for line in lines)
 
 
+def test_calls_go_on_until_the_time_is_up_and_their_windows_add_up(monkeypatch):
+    ticks = iter([10.0, 11.0, 12.0, 13.5])
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: next(ticks))
+    windows = iter([32, 32, 7])
+    assert timing.until(3.0, lambda: next(windows)) == Work(71, 3.5)
+
+
 def test_what_others_used_is_weighted_by_the_length_of_runs():
     timed = Timed("a", 0.0, (1.0, 1.0), (0.0, 1.0), (3.0, 1.0))
     assert timed.foreign == pytest.approx(0.25)
