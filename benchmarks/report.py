@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from benchmarks import results, tables
 from benchmarks.options import Row
+from jaxtsad.reporting.tables import piped
 
 OPERATION = re.compile(r"operation (\w+), window (\d+), batch \d+, width 512\b")
 
@@ -41,16 +42,11 @@ def markdown(suite: str, rows: Sequence[Row]) -> str:
     chosen = [row for row in rows if row["suite"] == suite]
     columns = [name for name in tables.columns_of(chosen) if name != "revision"]
     heads = ["case", *(tables.title(name) for name in columns)]
-    lines = [f"## {suite}", "", bar(heads), bar(["---", *["---:"] * len(columns)])]
-    for row in chosen:
-        cells = [tables.written(name, row.get(name)) for name in columns]
-        lines.append(bar([row["case"], *cells]))
-    return "\n".join([*lines, ""])
-
-
-def bar(cells: Sequence[str]) -> str:
-    """One line of a Markdown table."""
-    return "| " + " | ".join(cells) + " |"
+    lines = [
+        [row["case"], *(tables.written(name, row.get(name)) for name in columns)]
+        for row in chosen
+    ]
+    return f"## {suite}\n\n{piped(heads, lines, len(columns))}\n"
 
 
 def draw(rows: Sequence[Row], path: pathlib.Path) -> bool:

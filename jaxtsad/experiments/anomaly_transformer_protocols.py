@@ -33,6 +33,7 @@ from jaxtsad.experiments import (
 )
 from jaxtsad.experiments.config import Config
 from jaxtsad.experiments.published import PUBLISHED, SOURCES
+from jaxtsad.reporting import tables
 from jaxtsad.training import sharding
 
 NAME = "anomaly_transformer_protocols"
@@ -119,8 +120,7 @@ def markdown(made: Mapping[str, Any]) -> str:
     ]
     for name, found in made["sets"].items():
         pieces.append(f"## {name.upper()}")
-        lines = [("protocol", "row", *KEYS.values())]
-        lines.append(tuple("---" for _ in lines[0]))
+        lines: list[tuple[str, ...]] = []
         for protocol, own in found["rows"].items():
             lines += [
                 (protocol, row, *(_number(values.get(key)) for key in KEYS))
@@ -130,7 +130,7 @@ def markdown(made: Mapping[str, Any]) -> str:
         for claim in published.claims if published else ():
             row = (claim.source, _number(claim.pa_f1), _number(claim.f1))
             lines.append(("paper", *row, *[""] * (len(KEYS) - 2)))
-        pieces.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
+        pieces.append(tables.piped(("protocol", "row", *KEYS.values()), lines))
     return "\n\n".join([*pieces, SOURCES]) + "\n"
 
 

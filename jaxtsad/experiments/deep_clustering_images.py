@@ -27,6 +27,7 @@ from jaxtsad.evaluation import clustering
 from jaxtsad.experiments import console, records
 from jaxtsad.pipeline import samples
 from jaxtsad.pipeline.samples import Fitted, Setup
+from jaxtsad.reporting import tables
 from jaxtsad.training.fit import Watch
 from jaxtsad.training.plan import Plan
 from jaxtsad.types import PyTree
@@ -203,8 +204,7 @@ def write(
     Raises:
         ValueError: If the folder cannot be written.
     """
-    table = [HEADING, ["---"] * len(HEADING), *lines(rows)]
-    text = "\n".join(f"| {' | '.join(line)} |" for line in table)
+    text = tables.piped(HEADING, lines(rows))
     said = "".join(f"\n- {note}" for note in notes)
     records.write_text(folder / f"{NAME}.md", f"# {TITLE}\n\n{text}\n{said}\n")
     stream = io.StringIO()

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from jaxtsad.experiments import records
+from jaxtsad.reporting import tables
 
 
 class Row(NamedTuple):
@@ -70,9 +71,7 @@ def lines(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
 
 def markdown(title: str, rows: Sequence[Row], notes: Sequence[str] = ()) -> str:
     """The table in Markdown."""
-    heading, body = lines(rows)
-    table = [heading, ["---"] * len(heading), *body]
-    text = "\n".join(f"| {' | '.join(line)} |" for line in table)
+    text = tables.piped(*lines(rows))
     said = "".join(f"\n- {note}" for note in notes)
     return f"# {title}\n\n{text}\n{said}\n"
 

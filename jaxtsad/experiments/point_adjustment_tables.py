@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from jaxtsad.experiments.published import SOURCES
-from jaxtsad.reporting import markup
+from jaxtsad.reporting import markup, tables
 from jaxtsad.reporting import page as pages
 from jaxtsad.reporting.markup import Safe
 
@@ -111,9 +111,9 @@ def markdown(studies: Sequence[Study], notes: Sequence[str]) -> str:
     parts = [f"# {TITLE}", _legend(studies), *map(verdict, studies)]
     for study in studies:
         parts += [f"## {study.name}", facts(study)]
-        rows = [("flags of", *METRICS.values()), ("---", *("---:" for _ in METRICS))]
-        rows += [(line.name, *line.cells) for line in lines(study)]
-        parts.append("\n".join(f"| {' | '.join(row)} |" for row in rows))
+        rows = [(line.name, *line.cells) for line in lines(study)]
+        heads = ("flags of", *METRICS.values())
+        parts.append(tables.piped(heads, rows, len(METRICS)))
     return "\n\n".join([*parts, *notes]) + "\n"
 
 

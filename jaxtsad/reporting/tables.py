@@ -6,7 +6,7 @@ import csv as csv_
 import html as html_
 import io
 import json as json_
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from jaxtsad.reporting import layout, records
@@ -29,8 +29,7 @@ def markdown(rows: Iterable[rows_.Row]) -> str:
     """
     table = layout.build(rows)
     heads = ["entity", "detector", "notes", *(column.title for column in table.columns)]
-    rule = ["---"] * 3 + ["---:"] * len(table.columns)
-    lines = [heads, rule]
+    lines = []
     for entity, group in table.groups:
         for line in group:
             names = [
@@ -40,8 +39,28 @@ def markdown(rows: Iterable[rows_.Row]) -> str:
             ]
             texts = [_escape_markdown(name) for name in names]
             lines.append(texts + [_markdown_cell(cell) for cell in line.cells])
-    text = "".join(f"| {' | '.join(line)} |\n" for line in lines)
-    return text + "".join(f"\n{note}.\n" for note in table.notes)
+    text = piped(heads, lines, len(table.columns))
+    return text + "\n" + "".join(f"\n{note}.\n" for note in table.notes)
+
+
+def piped(
+    heads: Sequence[str], lines: Iterable[Sequence[str]], numbers: int = 0
+) -> str:
+    """A Markdown table of texts as they are.
+
+    Args:
+        heads: What stands above the columns.
+        lines: A text per column each.
+        numbers: How many columns, the last ones, stand to the right.
+
+    Example:
+        >>> print(piped(["detector", "F1"], [["pca", "0.250"]], 1))
+        | detector | F1 |
+        | --- | ---: |
+        | pca | 0.250 |
+    """
+    rule = ["---"] * (len(heads) - numbers) + ["---:"] * numbers
+    return "\n".join(f"| {' | '.join(line)} |" for line in (heads, rule, *lines))
 
 
 def _markdown_cell(cell: layout.Cell) -> str:

@@ -25,6 +25,7 @@ from jaxtsad.experiments.published import SOURCES
 from jaxtsad.reporting import markup, svg
 from jaxtsad.reporting import page as frame
 from jaxtsad.reporting.markup import Safe
+from jaxtsad.reporting.tables import piped
 
 TITLE = "The Anomaly Transformer, one change at a time"
 Made = Mapping[str, Any]
@@ -87,8 +88,7 @@ def markdown(made: Made) -> str:
     for name, found in made["sets"].items():
         pieces += [f"## {name.upper()}", facts(found), verdict(name.upper(), found)]
         for one in tables.everything(name, found):
-            rows = [one.heads, tuple("---" for _ in one.heads), *one.lines]
-            body = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+            body = piped(one.heads, one.lines)
             pieces += [f"### {one.title}", one.lead, body.replace("||", "\\|\\|")]
     return "\n\n".join(piece for piece in pieces if piece) + "\n"
 

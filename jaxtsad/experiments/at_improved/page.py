@@ -10,6 +10,7 @@ from jaxtsad.experiments.at_ablation.summary import number, ranged
 from jaxtsad.experiments.at_improved import judging
 from jaxtsad.experiments.at_improved.networks import NETWORKS
 from jaxtsad.experiments.at_improved.recipes import INPUT, Recipe
+from jaxtsad.reporting import tables
 
 Made = Mapping[str, Any]
 WORDS = {
@@ -163,5 +164,4 @@ def _networks() -> str:
 
 
 def _table(lines: list[tuple[str, ...]]) -> str:
-    rows = [lines[0], tuple("---" for _ in lines[0]), *lines[1:]]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return tables.piped(lines[0], lines[1:])
