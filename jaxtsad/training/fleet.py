@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxtsad.training import rows, sharding
+from jaxtsad.training import sharding
 from jaxtsad.types import PyTree, View
 
 
@@ -96,10 +96,10 @@ def each(
         def alone(*stacked: Any) -> Any:
             return jax.tree.map(lambda leaf: leaf[None], function(*member(stacked, 0)))
 
-        return rows.alike(alone, devices) if devices > 1 else alone
+        return sharding.spread(alone, 1, devices) if devices > 1 else alone
     if devices > 1:
         own = each(function, members // devices, choice)
-        return sharding.spread(own, devices)
+        return sharding.spread(own, members, devices)
     if how(choice) == "vmap":
         return jax.vmap(function)
     return lambda *stacked: jax.lax.map(lambda args: function(*args), stacked)

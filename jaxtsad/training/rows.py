@@ -12,39 +12,11 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import jax
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from jaxtsad.training.sharding import ROWS
 from jaxtsad.types import PyTree
 
-AXIS = "rows"
-LEAST = 16
-"""Rows of a batch below which another core does not pay."""
-
 Network: TypeAlias = Callable[..., PyTree]
-
-
-def devices_for(rows: int) -> int:
-    """How many CPU devices share batches of `rows`: a divisor, each with enough.
-
-    Other backends share none: a batch that small is faster on one of their devices.
-    """
-    if jax.default_backend() != "cpu":
-        return 1
-    most = max(1, min(jax.device_count(), rows // LEAST))
-    return next(count for count in range(most, 0, -1) if rows % count == 0)
-
-
-def place(tree: PyTree, devices: int) -> PyTree:
-    """Puts a copy of everything on each device."""
-    return jax.device_put(tree, NamedSharding(_mesh(devices), PartitionSpec()))
-
-
-def alike(function: Callable[..., Any], devices: int) -> Callable[..., Any]:
-    """Runs a function on every device with the same arguments."""
-    spec = PartitionSpec()
-    return jax.shard_map(
-        function, mesh=_mesh(devices), in_specs=spec, out_specs=spec, check_vma=False
-    )
 
 
 def shared(network: Network) -> Network:
@@ -70,7 +42,7 @@ def shared(network: Network) -> Network:
 
     def backward(pull: Any, cotangents: PyTree) -> tuple:
         d_params, *d_arrays = pull(_mine(cotangents))
-        return jax.lax.psum(d_params, AXIS), *_whole(tuple(d_arrays))
+        return jax.lax.psum(d_params, ROWS), *_whole(tuple(d_arrays))
 
     split.defvjp(forward, backward)
 
@@ -82,21 +54,17 @@ def shared(network: Network) -> Network:
     return run
 
 
-def _mesh(devices: int) -> Mesh:
-    return Mesh(jax.devices()[:devices], (AXIS,))
-
-
 def _sharers() -> int:
     """Devices that run the surrounding program alike."""
     try:
-        return int(jax.lax.psum(1, AXIS))
+        return int(jax.lax.psum(1, ROWS))
     except NameError:  # no such axis around
         return 1
 
 
 def _mine(arrays: PyTree) -> PyTree:
     """This device's rows."""
-    index, devices = jax.lax.axis_index(AXIS), _sharers()
+    index, devices = jax.lax.axis_index(ROWS), _sharers()
 
     def own(array: Any) -> Any:
         rows = len(array) // devices
@@ -108,5 +76,5 @@ def _mine(arrays: PyTree) -> PyTree:
 def _whole(arrays: PyTree) -> PyTree:
     """The rows of all devices."""
     return jax.tree.map(
-        lambda array: jax.lax.all_gather(array, AXIS, tiled=True), arrays
+        lambda array: jax.lax.all_gather(array, ROWS, tiled=True), arrays
     )

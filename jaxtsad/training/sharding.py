@@ -1,8 +1,8 @@
-"""Members laid over all devices: an embarrassingly parallel axis.
+"""What lies on which device: members apart, or one member on all alike.
 
 Members are padded to a multiple of the devices by repeating the first; the copies are
-inactive, and cut off again at the end. One member alone may share its batches' rows
-among them instead (`training.rows`).
+inactive, and cut off again at the end. One member alone is on every device, and these
+may share the rows of its batches (`training.rows`).
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from jaxtsad.training import rows
 from jaxtsad.types import PyTree
 
-AXIS = "members"
+MEMBERS, ROWS = "members", "rows"
+LEAST = 16
+"""Rows of a batch below which another core does not pay."""
 
 
 def devices_for(members: int, shared: int = 0) -> int:
@@ -30,8 +31,19 @@ def devices_for(members: int, shared: int = 0) -> int:
         shared: Rows of a batch that devices may share where there is one member.
     """
     if members == 1:
-        return rows.devices_for(shared)
+        return _sharers(shared)
     return min(members, jax.device_count())
+
+
+def _sharers(rows: int) -> int:
+    """How many CPU devices share batches of `rows`: a divisor, each with enough.
+
+    Other backends share none: a batch that small is faster on one of their devices.
+    """
+    if jax.default_backend() != "cpu":
+        return 1
+    most = max(1, min(jax.device_count(), rows // LEAST))
+    return next(count for count in range(most, 0, -1) if rows % count == 0)
 
 
 def use_cores() -> None:
@@ -50,9 +62,12 @@ def use_cores() -> None:
         jax.config.update("jax_num_cpu_devices", cores)
 
 
-def mesh(devices: int) -> Mesh:
-    """The first `devices` devices along one axis."""
-    return Mesh(jax.devices()[:devices], (AXIS,))
+def layout(members: int, devices: int) -> NamedSharding:
+    """Stacked members over the first `devices` devices; one member on each of them."""
+    axis, spec = (
+        (ROWS, PartitionSpec()) if members == 1 else (MEMBERS, PartitionSpec(MEMBERS))
+    )
+    return NamedSharding(Mesh(jax.devices()[:devices], (axis,)), spec)
 
 
 def place(tree: PyTree, devices: int) -> PyTree:
@@ -68,24 +83,32 @@ def place(tree: PyTree, devices: int) -> PyTree:
     """
     if devices == 1:
         return tree
-    if jax.tree.leaves(tree)[0].shape[0] == 1:
-        return rows.place(tree, devices)
-    sharding = NamedSharding(mesh(devices), PartitionSpec(AXIS))
+    members = jax.tree.leaves(tree)[0].shape[0]
+    missing = 0 if members == 1 else -members % devices
 
     def padded(leaf: Any) -> Any:
-        leaf = jnp.asarray(leaf)
-        missing = -leaf.shape[0] % devices
-        if missing:
-            copies = jnp.repeat(leaf[:1], missing, axis=0)
-            leaf = jnp.concatenate([leaf, copies])
-        return jax.device_put(leaf, sharding)
+        copies = jnp.repeat(leaf[:1], missing, axis=0)
+        return jnp.concatenate([leaf, copies])
 
-    return jax.tree.map(padded, tree)
+    tree = jax.tree.map(padded, tree) if missing else tree
+    return jax.device_put(tree, layout(members, devices))
 
 
-def spread(function: Callable[..., Any], devices: int) -> Callable[..., Any]:
-    """Runs a function of stacked members on each device's own members."""
-    spec = PartitionSpec(AXIS)
+def spread(
+    function: Callable[..., Any], members: int, devices: int
+) -> Callable[..., Any]:
+    """Runs a function of stacked members on each device's own members.
+
+    Args:
+        function: Of what a device holds, arrays with a leading axis of members.
+        members: Number of members M on all devices, a multiple of these, or 1.
+        devices: Number of devices.
+    """
+    laid = layout(members, devices)
     return jax.shard_map(
-        function, mesh=mesh(devices), in_specs=spec, out_specs=spec, check_vma=False
+        function,
+        mesh=laid.mesh,
+        in_specs=laid.spec,
+        out_specs=laid.spec,
+        check_vma=False,
     )
