@@ -51,14 +51,8 @@ def _mixed(
     query: Array, key: Array, value: Array, sigma: Array, kind: Kind
 ) -> tuple[Array, Array, Array]:
     """What `grouped` gives, group by group."""
-
-    def group(args: tuple[Array, ...]) -> tuple[Array, Array, Array]:
-        *heads, sigma = args
-        query, key, value = (rows.heads_first(x) for x in heads)
-        mixed, series, prior = blocks.forward(query, key, value, sigma, 0, kind)
-        return rows.heads_first(mixed).astype(value.dtype), series, prior
-
-    return _mapped(group, (query, key, value, sigma), sigma.shape)
+    args = (query, key, value, sigma)
+    return _mapped(lambda args: fused(*args, kind), args, sigma.shape)
 
 
 def _forward(
@@ -89,11 +83,7 @@ def _backward(
         *grads, to_sigma = blocks.backward(
             query, key, value, sigma, mixed, falling, 0, kind
         )
-        laid = [
-            None if grad is None else rows.heads_first(grad).astype(x.dtype)
-            for grad, x in zip(grads, (query, key, value), strict=True)
-        ]
-        return *laid, to_sigma
+        return *rows.laid(grads, (query, key, value)), to_sigma
 
     grads: tuple[Array | None, ...] = _mapped(group, (saved, wanted), sigma.shape)
     return grads

@@ -63,7 +63,7 @@ def forward(
     batch, count = query.shape[0] // pieces, 7 if gradients else 2
 
     def body(query, key, value, sigma, mixed, stats, *scratch):  # type: ignore[no-untyped-def]
-        query_s, key_s, value_s, sigma_s, mixing_s, mixed_s, stats_s, barrier = scratch
+        query_s, key_s, value_s, sigma_s, mixing_s, mixed_s, barrier, stats_s = scratch
         b, h, first = parts.where()
         bring = parts.bringer(barrier, b, h, batch, pieces)
         block = pl.ds(first, BLOCK)
@@ -111,21 +111,14 @@ def forward(
         gpu.copy_smem_to_gmem(stats_s, stats.at[b, h, :, block])
         parts.store(found, mixed_s, mixed, (b, block, h), width)
 
-    operand = parts.operand_scratch(pieces, width)
+    scratch = parts.scratch(pieces, width, operands=3, numbers=1)
     return gpu.kernel(
         body,
         out_type=(
             jax.ShapeDtypeStruct((batch, padded, heads, width), jnp.float32),
             jax.ShapeDtypeStruct((batch, heads, count, padded), jnp.float32),
         ),
-        scratch_types=[
-            *(operand,) * 3,
-            gpu.SMEM((1, BLOCK), jnp.float32),
-            gpu.SMEM((BLOCK, BLOCK), parts.OPERAND, transforms=parts.TILING),
-            gpu.SMEM((BLOCK, BLOCK), jnp.float32, transforms=parts.OUT_TILING),
-            gpu.SMEM((count, BLOCK), jnp.float32),
-            gpu.Barrier(),
-        ],
+        scratch_types=[*scratch, gpu.SMEM((count, BLOCK), jnp.float32)],
         **parts.launch(heads, padded, batch, interpret),
     )(query, key, value, sigma)
 
@@ -149,8 +142,8 @@ def to_query(
         key: The same shape.
         value: The same shape.
         to_mixed: Gradient of the mixed values, in pieces like the operands.
-        per_query: `[B, H, 6, L]`: sigma, top, share, norm, the gradient of the series'
-            divergence and what the softmax subtracts.
+        per_query: `[B, H, 6, L]`: `tiles.TOLD`, the last two the gradient of the
+            series' divergence and what the softmax subtracts.
         pieces: N.
         length: Steps of the window before padding.
         kind: Which divergences.
@@ -168,10 +161,7 @@ def to_query(
         bring(to_mixed, to_mixed_s, block)
         parts.fetch(barrier, per_query.at[b, h, :, block], rows_s)
         plane = parts.plane(1)
-        sigma, top, share, norm, to_series, total = (
-            parts.read(rows_s.at[number], 1) for number in range(6)
-        )
-        row = Row(tiles.narrowness(sigma), top, share, norm)
+        row, to_series, total = tiles.told(lambda n: parts.read(rows_s.at[n], 1))
 
         def step_of(step: Array, found: Array) -> Array:
             across = pl.ds(step * BLOCK, BLOCK)
@@ -187,17 +177,10 @@ def to_query(
         found = jax.lax.fori_loop(0, padded // BLOCK, step_of, parts.tile(0.0, width))
         parts.store(found, out_s, out, (b, block, h), width)
 
-    operand = parts.operand_scratch(pieces, width)
     return gpu.kernel(
         body,
         out_type=jax.ShapeDtypeStruct((batch, padded, heads, width), jnp.float32),
-        scratch_types=[
-            *(operand,) * 4,
-            gpu.SMEM((6, BLOCK), jnp.float32),
-            gpu.SMEM((BLOCK, BLOCK), parts.OPERAND, transforms=parts.TILING),
-            gpu.SMEM((BLOCK, BLOCK), jnp.float32, transforms=parts.OUT_TILING),
-            gpu.Barrier(),
-        ],
+        scratch_types=parts.scratch(pieces, width, operands=4, numbers=len(tiles.TOLD)),
         **parts.launch(heads, padded, batch, interpret),
     )(query, key, value, to_mixed, per_query)
 
@@ -245,10 +228,7 @@ def to_key_and_value(
             bring(query, query_s, along)
             bring(to_mixed, to_mixed_s, along)
             parts.fetch(barrier, per_query.at[b, h, :, along], rows_s)
-            sigma, top, share, norm, to_series, total = (
-                parts.read(rows_s.at[number], 0) for number in range(6)
-            )
-            row = Row(tiles.narrowness(sigma), top, share, norm)
+            row, to_series, total = tiles.told(lambda n: parts.read(rows_s.at[n], 0))
             scores = parts.product(key_s, parts.turned(query_s), pieces)
             at = tiles.place(*parts.steps(step * BLOCK, first, 1), length)
             series, prior = tiles.associations(plane, row, scores, at)
@@ -262,17 +242,10 @@ def to_key_and_value(
         parts.store(found_key, out_s, to_key, (b, block, h), width)
         parts.store(found_value, out_s, to_value, (b, block, h), width)
 
-    operand = parts.operand_scratch(pieces, width)
     out = jax.ShapeDtypeStruct((batch, padded, heads, width), jnp.float32)
     return gpu.kernel(
         body,
         out_type=(out, out),
-        scratch_types=[
-            *(operand,) * 4,
-            gpu.SMEM((6, BLOCK), jnp.float32),
-            gpu.SMEM((BLOCK, BLOCK), parts.OPERAND, transforms=parts.TILING),
-            gpu.SMEM((BLOCK, BLOCK), jnp.float32, transforms=parts.OUT_TILING),
-            gpu.Barrier(),
-        ],
+        scratch_types=parts.scratch(pieces, width, operands=4, numbers=len(tiles.TOLD)),
         **parts.launch(heads, padded, batch, interpret),
     )(query, key, value, to_mixed, per_query)

@@ -33,9 +33,26 @@ def launch(heads: int, padded: int, batch: int, interpret: Any) -> dict[str, Any
     }
 
 
-def operand_scratch(pieces: int, width: int) -> Any:
-    """Shared memory of a block of an operand, laid out for the tensor cores."""
-    return gpu.SMEM((pieces, BLOCK, width), OPERAND, transforms=TILING)
+def scratch(pieces: int, width: int, *, operands: int, numbers: int) -> list[Any]:
+    """What a program holds beside its registers, laid out for the tensor cores.
+
+    Args:
+        pieces: Of an operand.
+        width: Of an operand.
+        operands: How many.
+        numbers: Per query.
+
+    Returns:
+        Shared memory of the operands, of the numbers, of a tile that becomes an operand
+        and of one that is written, then a barrier.
+    """
+    return [
+        *(gpu.SMEM((pieces, BLOCK, width), OPERAND, transforms=TILING),) * operands,
+        gpu.SMEM((numbers, BLOCK), jnp.float32),
+        gpu.SMEM((BLOCK, BLOCK), OPERAND, transforms=TILING),
+        gpu.SMEM((BLOCK, BLOCK), jnp.float32, transforms=OUT_TILING),
+        gpu.Barrier(),
+    ]
 
 
 def where() -> tuple[Array, Array, Array]:

@@ -116,10 +116,7 @@ def to_query(
 
     def body(query, key, value, to_mixed, per_query, out):  # type: ignore[no-untyped-def]
         first, plane = pl.program_id(1) * BLOCK, _plane(1)
-        sigma, top, share, norm, to_series, total = (
-            per_query[0, :, number : number + 1] for number in range(6)
-        )
-        row = Row(tiles.narrowness(sigma), top, share, norm)
+        row, to_series, total = tiles.told(lambda n: per_query[0, :, n : n + 1])
 
         def step_of(step: Array, found: Array) -> Array:
             keys = key[0, pl.ds(step * BLOCK, BLOCK)]
@@ -138,7 +135,7 @@ def to_query(
     found = pl.pallas_call(
         body,
         grid=(batch * heads, padded // BLOCK),
-        in_specs=[_block(width), whole, whole, _block(width), _block(6)],
+        in_specs=[_block(width), whole, whole, _block(width), _block(len(tiles.TOLD))],
         out_specs=_block(width),
         out_shape=jax.ShapeDtypeStruct((batch * heads, padded, width), jnp.float32),
         interpret=interpret,
@@ -167,10 +164,7 @@ def to_key_and_value(
             found_key, found_value = carry
             along = pl.ds(step * BLOCK, BLOCK)
             queries, falls = query[0, along], to_mixed[0, along]
-            sigma, top, share, norm, to_series, total = (
-                per_query[0, number : number + 1, along] for number in range(6)
-            )
-            row = Row(tiles.narrowness(sigma), top, share, norm)
+            row, to_series, total = tiles.told(lambda n: per_query[0, n : n + 1, along])
             at = tiles.place(*_steps(step * BLOCK, first, 1), length)
             scores = product(key[0], queries, ACROSS)
             series, prior = tiles.associations(plane, row, scores, at)
@@ -186,7 +180,7 @@ def to_key_and_value(
         to_key[0], to_value[0] = found
 
     whole = _all(padded, width)
-    rows = pl.BlockSpec((1, 6, padded), lambda n, block: (n, 0, 0))
+    rows = pl.BlockSpec((1, len(tiles.TOLD), padded), lambda n, block: (n, 0, 0))
     shape = jax.ShapeDtypeStruct((batch * heads, padded, width), jnp.float32)
     found = pl.pallas_call(
         body,
@@ -197,7 +191,7 @@ def to_key_and_value(
         interpret=interpret,
     )(
         *(_by_head(x) for x in (query, key, value, to_mixed)),
-        per_query.reshape(batch * heads, 6, padded),
+        per_query.reshape(batch * heads, -1, padded),
     )
     return _by_batch(found[0], batch), _by_batch(found[1], batch)
 

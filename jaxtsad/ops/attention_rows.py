@@ -9,6 +9,7 @@ width.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -45,6 +46,16 @@ class Kind(NamedTuple):
 def heads_first(x: Array) -> Array:
     """Swaps `[B, L, H, K]` and `[B, H, L, K]`."""
     return x.transpose(0, 2, 1, 3)
+
+
+def laid(
+    grads: Sequence[Array | None], likes: Sequence[Array]
+) -> tuple[Array | None, ...]:
+    """Gradients as the operands came in: `[B, L, H, K]` in their precision."""
+    return tuple(
+        None if grad is None else heads_first(grad).astype(like.dtype)
+        for grad, like in zip(grads, likes, strict=True)
+    )
 
 
 def softmax(query: Array, key: Array, precision: Precision) -> Array:

@@ -23,6 +23,8 @@ from jaxtsad.types import Array
 LOWEST = -1e30
 # Per query, in the order in which kernels pass them on.
 KEPT = ("top", "share", "norm", "turn", "pull")
+# Per query, in the order in which the backward kernels are told them.
+TOLD = ("sigma", "top", "share", "norm", "to_series", "total")
 Sums: TypeAlias = tuple[Array, ...]
 
 
@@ -80,6 +82,16 @@ def place(query: Array, key: Array, length: int) -> Place:
 def narrowness(sigma: Array) -> Array:
     """Factor of the squared distance in the exponent of a prior of width `sigma`."""
     return -0.5 / jnp.square(sigma)
+
+
+def told(read: Callable[[int], Array]) -> tuple[Row, Array, Array]:
+    """The row of the queries of a tile and the last two of `TOLD`.
+
+    Args:
+        read: Gives one of `TOLD`, by its place there, one number per query.
+    """
+    sigma, top, share, norm, to_series, total = map(read, range(len(TOLD)))
+    return Row(narrowness(sigma), top, share, norm), to_series, total
 
 
 def normaliser(
