@@ -13,7 +13,7 @@ import sklearn.base
 
 import jaxtsad
 from jaxtsad import SampleDetector
-from jaxtsad.pipeline import samples, shapes
+from jaxtsad.pipeline import sample_parts, samples, shapes
 
 OPTIONS = {"latent": 4, "width": 4, "batch_size": 16, "learning_rate": 2e-3}
 
@@ -98,7 +98,7 @@ def test_known_anomalies_reach_a_detector_that_learns_from_them(
     monkeypatch.setattr(shapes, "uses_labels", lambda name: True)
     values, y = rows(50), np.zeros(50)
     values[:4], y[:4] = 9.0, 1
-    part = samples.prepare(samples.Setup("zscore"), "rows", values, y, seed=0)
+    part = sample_parts.prepare(samples.Setup("zscore"), "rows", values, y, seed=0)
     assert part.validation is not None and len(part.validation) == 10
     assert part.known.sum() == 4 and len(part.fit) == 40
     view = shapes.view("zscore", part.fit, part.known)

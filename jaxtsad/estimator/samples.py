@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 
 from jaxtsad.pipeline import samples, saving, shapes
-from jaxtsad.pipeline.samples import Setup
+from jaxtsad.pipeline.sample_setup import Setup
 from jaxtsad.training.fit import Watch
 from jaxtsad.training.plan import Plan
 from jaxtsad.types import Split
@@ -29,7 +29,7 @@ class SampleDetector(BaseEstimator):
         detector: Name of the detector (`jaxtsad.detectors.available()`).
         options: Options of the detector (`jaxtsad.detectors.options(name)`).
         scaler: `auto`, `pixels`, `symmetric`, `zscore`, `minmax` or `none`; see
-            `pipeline.samples.Setup`.
+            `pipeline.sample_setup.Setup`.
         clip: Standard deviations at which values are clipped, or None.
         validation: Share of the unlabelled samples kept, at random, for early stopping
             and for the threshold.

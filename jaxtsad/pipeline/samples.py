@@ -10,66 +10,16 @@ import jax
 import numpy as np
 
 from jaxtsad import types
-from jaxtsad.datasets import preprocessing
 from jaxtsad.datasets.preprocessing import Scaler
 from jaxtsad.evaluation import events, thresholds
 from jaxtsad.pipeline import shapes
 from jaxtsad.pipeline.members import Member, keys_of
+from jaxtsad.pipeline.sample_parts import prepare
+from jaxtsad.pipeline.sample_setup import Setup
 from jaxtsad.training import fit as training
 from jaxtsad.training import fleet, scoring
 from jaxtsad.training.checkpoints import Checkpoints
-from jaxtsad.training.plan import Plan
 from jaxtsad.types import PyTree, Scores, Split
-
-SCALERS = ("auto", "pixels", "symmetric", "zscore", "minmax", "none")
-
-
-@dataclasses.dataclass(frozen=True)
-class Setup:
-    """Everything that decides a result but the data.
-
-    Attributes:
-        detector: Name of the detector.
-        options: Its options; sizes and layout are filled in.
-        scaler: `pixels`, 0..255 to [-1, 1]; `symmetric`, the fit part's range to
-            [-1, 1]; `zscore`, `minmax` or `none`, all per last axis; `auto`: pixels for
-            images of bytes, symmetric for other images, else zscore.
-        clip: Standard deviations at which values are clipped, or None.
-        validation: Share of the unlabelled samples kept for validation.
-        batch_size: Samples per scoring call.
-        plan: How long to train.
-        threshold: Kind of threshold.
-        threshold_options: Its options.
-        untrained: Scores the detector at `init`, without any training.
-
-    Raises:
-        ValueError: If a choice is unknown or a number out of range.
-    """
-
-    detector: str
-    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    scaler: str = "auto"
-    clip: float | None = None
-    validation: float = 0.2
-    batch_size: int = 256
-    plan: Plan = dataclasses.field(default_factory=Plan)
-    threshold: str = "quantile"
-    threshold_options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    untrained: bool = False
-
-    def __post_init__(self) -> None:
-        if self.scaler not in SCALERS:
-            raise ValueError(
-                f"scaler={self.scaler!r}; the choices are {', '.join(SCALERS)}"
-            )
-        if self.batch_size < 1:
-            raise ValueError(f"batch_size={self.batch_size} must be at least 1")
-        unknown = set(self.threshold_options) - set(thresholds.choices(self.threshold))
-        if unknown:
-            raise ValueError(
-                f"threshold {self.threshold!r} has no option {sorted(unknown)[0]!r}; "
-                f"the choices are {', '.join(thresholds.choices(self.threshold))}"
-            )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -81,7 +31,7 @@ class Fitted:
         shape: Shape of one sample.
         members: The models in order.
         model: Their parameters, stacked `[M, ...]`.
-        scalers: One scaler per set of samples, by name.
+        scalers: One scaler per member, by its set's name and seed (see `_key`).
         thresholds: One threshold per member.
         spreads: Per member, the unit of severity.
         calibration: Calibration scores per member; empty after loading.
@@ -104,51 +54,6 @@ class Fitted:
     def detector(self) -> types.Detector:
         """The detector the members are of."""
         return shapes.build(self.setup.detector, self.setup.options, self.shape)
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Part:
-    """One set's training samples, cut and scaled; `known` marks rows of `fit`."""
-
-    name: str
-    fit: Split
-    known: np.ndarray
-    validation: Split | None
-    scaler: Scaler
-
-
-def prepare(
-    setup: Setup, name: str, values: np.ndarray, known: np.ndarray | None, seed: int
-) -> Part:
-    """Cuts at random and scales the training samples of one set.
-
-    Known anomalies are never validated or calibrated on. They join the fit part of a
-    detector that learns from labels, and are left out for any other.
-
-    Args:
-        setup: Scaling and validation share.
-        name: Name of the set.
-        values: `[N, ...]`.
-        known: `[N]` 1 for a known anomaly, 0 for unlabelled, or None.
-        seed: Of the cut.
-
-    Raises:
-        ValueError: If nothing is unlabelled or an option is out of range.
-    """
-    marks = np.zeros(len(values), bool) if known is None else known.astype(bool)
-    if marks.all():
-        raise ValueError(f"{name!r}: all {len(values)} samples are known anomalies")
-    order = np.random.default_rng([seed, 0]).permutation(np.flatnonzero(~marks))
-    fit, held_out = types.cut_train(
-        values[order], window=1, validation=setup.validation, entity=name
-    )
-    scaler = _scaler(setup, fit)
-    count = int(marks.sum()) if shapes.uses_labels(setup.detector) else 0
-    flags = np.repeat([0.0, 1.0], [len(fit), count]).astype(np.float32)
-    if count:
-        fit = fit.map(lambda normal: np.concatenate([normal, values[marks]]))
-    scaled = None if held_out is None else scaler.apply(held_out)
-    return Part(name, scaler.apply(fit), flags, scaled, scaler)
 
 
 def fit(
@@ -219,7 +124,7 @@ def fit_each(
         _key(m): part.scaler for m, part in zip(members, parts, strict=True)
     }
     fitted = Fitted(setup, shape, members, result.model, scalers)
-    calibrated = [_calibrated(part) for part in parts]
+    calibrated = [part.calibration for part in parts]
     calibration = tuple(
         part.scored(values)
         for part, values in zip(calibrated, run(fitted, calibrated), strict=True)
@@ -306,28 +211,3 @@ def _seen(setup: Setup, part: Split) -> Any:
 def _key(member: Member) -> str:
     """Under what name a member's scaler is kept: seeds cut the data differently."""
     return f"{member.entity}/{member.seed}"
-
-
-def _calibrated(part: Part) -> Split:
-    """What thresholds are fitted on: validation, else the unlabelled fit samples."""
-    unlabelled = len(part.known) - int(part.known.sum())
-    return part.validation or part.fit.map(lambda values: values[:unlabelled])
-
-
-def _scaler(setup: Setup, fit: Split) -> Scaler:
-    kind, channels = setup.scaler, fit.values.shape[-1]
-    if kind == "auto":
-        image = fit.values.ndim == 4
-        bytes_ = fit.values.dtype == np.uint8
-        kind = ("pixels" if bytes_ else "symmetric") if image else "zscore"
-    if kind == "pixels":
-        half, infinite = np.full(channels, 127.5), np.full(channels, np.inf)
-        return Scaler(kind, half, half, -infinite, infinite)
-    rows = fit.map(lambda values: values.reshape(-1, channels))
-    if kind == "symmetric":
-        found = preprocessing.fit_scaler("minmax", rows, setup.clip)
-        half = found.scale / 2
-        return dataclasses.replace(
-            found, kind=kind, shift=found.shift + half, scale=half
-        )
-    return preprocessing.fit_scaler(kind, rows, setup.clip)

@@ -21,6 +21,7 @@ from jaxtsad.datasets.preprocessing import Scaler
 from jaxtsad.evaluation.thresholds import Threshold
 from jaxtsad.pipeline import samples, shapes
 from jaxtsad.pipeline.members import Fitted, Member
+from jaxtsad.pipeline.sample_setup import Setup as SampleSetup
 from jaxtsad.pipeline.setup import Setup, build, view
 from jaxtsad.training.plan import Plan
 from jaxtsad.types import PyTree
@@ -112,8 +113,8 @@ def _read(
         raise ValueError(f"its schema is {record['schema']}, expected {SCHEMA}")
     plan = Plan(**record["setup"].pop("plan"))
     channels = list(record["channels"])
-    kind: type[Setup] | type[samples.Setup]
-    kind = samples.Setup if "shape" in record else Setup
+    kind: type[Setup] | type[SampleSetup]
+    kind = SampleSetup if "shape" in record else Setup
     setup = kind(**record["setup"], plan=plan)
     members = tuple(Member(entity, seed) for entity, seed in record["members"])
     scalers = {}
@@ -122,7 +123,7 @@ def _read(
         own = {k[len(prefix) :]: v for k, v in arrays.items() if k.startswith(prefix)}
         scalers[entity] = Scaler.from_arrays(own)
     shape = tuple(record.get("shape", ()))
-    if isinstance(setup, samples.Setup):
+    if isinstance(setup, SampleSetup):
         template = _sample_template(setup, shape, len(members))
     else:
         template = _template(setup, len(channels), len(members))
@@ -148,7 +149,7 @@ def _read(
         "validation": tuple(record["validation"]),
     }
     fitted: Fitted | samples.Fitted
-    if isinstance(setup, samples.Setup):
+    if isinstance(setup, SampleSetup):
         fitted = samples.Fitted(setup, shape, **rest)
     else:
         fitted = Fitted(setup, len(channels), **rest)
@@ -163,7 +164,7 @@ def _template(setup: Setup, channels: int, members: int) -> PyTree:
 
 
 def _sample_template(
-    setup: samples.Setup, shape: tuple[int, ...], members: int
+    setup: SampleSetup, shape: tuple[int, ...], members: int
 ) -> PyTree:
     """The same for models of samples."""
     blank = types.cut_test(np.zeros((1, *shape), np.float32))

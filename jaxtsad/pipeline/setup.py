@@ -77,12 +77,7 @@ class Setup:
                 f"score_stride={self.score_stride} must be between 1 and "
                 f"window={self.window}, or some steps would have no score"
             )
-        unknown = set(self.threshold_options) - set(thresholds.choices(self.threshold))
-        if unknown:
-            raise ValueError(
-                f"threshold {self.threshold!r} has no option {sorted(unknown)[0]!r}; "
-                f"the choices are {', '.join(thresholds.choices(self.threshold))}"
-            )
+        thresholds.check(self.threshold, self.threshold_options)
 
     @property
     def scoring_stride(self) -> int:

@@ -62,9 +62,9 @@ def test_role_cannot_be_changed():
 def test_unknown_kind_and_option_list_the_choices():
     with pytest.raises(ValueError, match=r"kind='percentile'.*'quantile'.*'pot'"):
         thresholds.fit("percentile", calibration(NORMAL))
-    with pytest.raises(ValueError, match=r"'z'.*'quantile'.*\['q'\]"):
+    with pytest.raises(ValueError, match=r"'quantile' has no option 'z'; .* are q$"):
         thresholds.fit("quantile", calibration(NORMAL), z=3)
-    with pytest.raises(ValueError, match=r"'q'.*'mad'.*\['k'\]"):
+    with pytest.raises(ValueError, match=r"'mad' has no option 'q'; .* are k$"):
         thresholds.fit("mad", calibration(NORMAL), q=0.9)
 
 

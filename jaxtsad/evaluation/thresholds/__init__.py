@@ -8,14 +8,14 @@ and carries the word in its name; `spot` and `dspot` update themselves along a s
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from jaxtsad import types
 from jaxtsad.evaluation.thresholds import gaussian, iqr, mad, pot, quantile
 from jaxtsad.evaluation.thresholds.threshold import Threshold, calibration_values
 
-__all__ = ["KINDS", "Threshold", "choices", "fit"]
+__all__ = ["KINDS", "Threshold", "check", "choices", "fit"]
 
 KINDS: dict[str, Callable[..., float]] = {
     "quantile": quantile.value,
@@ -45,6 +45,25 @@ def choices(kind: str) -> dict[str, float]:
     return {p.name: p.default for p in parameters[1:]}
 
 
+def check(kind: str, options: Iterable[str]) -> None:
+    """Raises unless a kind is there and has every option.
+
+    Args:
+        kind: A key of `KINDS`.
+        options: Names of options.
+
+    Raises:
+        ValueError: Naming the kind or the option, and the choices.
+    """
+    known = choices(kind)
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        raise ValueError(
+            f"threshold {kind!r} has no option {unknown[0]!r}; the choices are "
+            + ", ".join(known)
+        )
+
+
 def fit(kind: str, calibration: types.Scores, **options: Any) -> Threshold:
     """Fits a threshold on calibration scores, never on test scores.
 
@@ -71,15 +90,9 @@ def fit(kind: str, calibration: types.Scores, **options: Any) -> Threshold:
         >>> fit("quantile", part.scored(np.arange(101.0)), q=0.9)
         Threshold(kind='quantile', value=90.0, fitted_on='fit', options={'q': 0.9})
     """
-    known = choices(kind)
-    unknown = sorted(set(options) - set(known))
-    if unknown:
-        raise ValueError(
-            f"unknown option {unknown[0]!r} of threshold {kind=}, expected some of "
-            f"{list(known)}"
-        )
+    check(kind, options)
     values = calibration_values(calibration)
-    used = {name: float(option) for name, option in (known | options).items()}
+    used = {k: float(option) for k, option in (choices(kind) | options).items()}
     found = KINDS[kind](values, **used)
     if values.min() == values.max():
         found = float(values[0])
