@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator
-from sklearn.exceptions import NotFittedError
 
-from jaxtsad.pipeline import samples, saving, shapes
+from jaxtsad.estimator.face import Face
+from jaxtsad.pipeline import samples, shapes
 from jaxtsad.pipeline.sample_setup import Setup
 from jaxtsad.training.fit import Watch
-from jaxtsad.training.plan import Plan
 from jaxtsad.types import Split
 
 
-class SampleDetector(BaseEstimator):
+class SampleDetector(Face):
     """Detects anomalies among independent samples with any detector by name.
 
     Samples are images `[N, H, W, C]`, table rows `[N, D]` or windows `[N, L, C]`. A
@@ -58,6 +55,8 @@ class SampleDetector(BaseEstimator):
         >>> detector.predict(test).tolist()
         [0, 0, 1, 0, 0]
     """
+
+    fitted_: samples.Fitted
 
     def __init__(
         self,
@@ -105,7 +104,7 @@ class SampleDetector(BaseEstimator):
         given = shapes.read(X)
         known = None if y is None else _labels(y, len(given.values))
         self.fitted_ = samples.fit(
-            self._setup(),
+            Setup(**self._chosen()),
             [("samples", given.values, known)],
             seeds=(self.seed,),
             watch=watch,
@@ -149,17 +148,6 @@ class SampleDetector(BaseEstimator):
         found = samples.outputs(self.fitted_, [self._part(X)], "inspect")[0]
         return found
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Saves to a folder: `model.safetensors` and `estimator.json`, no pickle.
-
-        Raises:
-            ValueError: If the detector is not fitted or the folder cannot be written;
-                what was there stays as it was.
-        """
-        self._check_fitted()
-        names = list(getattr(self, "feature_names_in_", ()))
-        saving.save(path, self.fitted_, self.get_params(), names)
-
     def _learned(self, names: Sequence[str]) -> None:
         """Sets the attributes that scikit-learn's users look for."""
         self.n_features_in_ = int(np.prod(self.fitted_.shape))
@@ -168,12 +156,6 @@ class SampleDetector(BaseEstimator):
         elif hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
         self.threshold_ = self.fitted_.thresholds[0].value
-
-    def _check_fitted(self) -> None:
-        if not hasattr(self, "fitted_"):
-            raise NotFittedError(
-                "this SampleDetector is not fitted yet; call fit first"
-            )
 
     def _part(self, X: Any) -> Split:
         self._check_fitted()
@@ -185,26 +167,6 @@ class SampleDetector(BaseEstimator):
                 f"{', '.join(expected[:8])}"
             )
         return samples.test_part(self.fitted_, 0, "samples", given.values)
-
-    def _setup(self) -> Setup:
-        options = dict(self.options or {})
-        if self.batch_size is not None:
-            options["batch_size"] = self.batch_size
-        return Setup(
-            detector=self.detector,
-            options=options,
-            scaler=self.scaler,
-            clip=self.clip,
-            validation=self.validation,
-            plan=Plan(
-                epochs=self.epochs,
-                stop=self.stop,
-                patience=self.patience,
-                schedule=self.schedule,
-            ),
-            threshold=self.threshold,
-            threshold_options=dict(self.threshold_options or {}),
-        )
 
 
 def _labels(y: Any, count: int) -> np.ndarray:

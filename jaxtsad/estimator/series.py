@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator
-from sklearn.exceptions import NotFittedError
 
+from jaxtsad.estimator.face import Face
 from jaxtsad.evaluation import events
-from jaxtsad.pipeline import fitting, inputs, inspection, marks, members, saving
+from jaxtsad.pipeline import fitting, inputs, inspection, marks, members
 from jaxtsad.pipeline.setup import Setup
 from jaxtsad.training.fit import Watch
-from jaxtsad.training.plan import Plan
 from jaxtsad.types import Split
 
 Recordings: TypeAlias = Any
 """An array `[T, C]`, a data frame, a list of them, or a mapping from names to them."""
 
 
-class TimeSeriesDetector(BaseEstimator):
+class TimeSeriesDetector(Face):
     """Detects anomalies in multivariate time series with any detector by name.
 
     Parameters are stored unmodified and checked in `fit`; what is learned ends in `_`.
@@ -68,6 +65,8 @@ class TimeSeriesDetector(BaseEstimator):
         >>> int(detector.predict(test)[120])
         1
     """
+
+    fitted_: members.Fitted
 
     def __init__(
         self,
@@ -223,16 +222,6 @@ class TimeSeriesDetector(BaseEstimator):
         names = ["entity", *(field.name for field in dataclasses.fields(events.Event))]
         return pd.DataFrame(rows, columns=names)
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Saves to a folder: `model.safetensors` and `estimator.json`, no pickle.
-
-        Raises:
-            ValueError: If the detector is not fitted or the folder cannot be written;
-                what was there stays as it was.
-        """
-        self._check_fitted()
-        saving.save(path, self.fitted_, self.get_params(), list(self.feature_names_in_))
-
     def _learned(self, channels: Sequence[str]) -> None:
         """Sets the attributes that scikit-learn's users look for."""
         self.n_features_in_ = self.fitted_.channels
@@ -241,12 +230,6 @@ class TimeSeriesDetector(BaseEstimator):
         values = [threshold.value for threshold in self.fitted_.thresholds]
         by_name = dict(zip(self.entities_, values, strict=True))
         self.threshold_ = values[0] if len(values) == 1 else by_name
-
-    def _check_fitted(self) -> None:
-        if not hasattr(self, "fitted_"):
-            raise NotFittedError(
-                "this TimeSeriesDetector is not fitted yet; call fit first"
-            )
 
     def _parts(self, X: Recordings) -> tuple[inputs.Recordings, list[int], list[Split]]:
         """Reads series, finds the member of each and scales them for it."""
@@ -293,28 +276,13 @@ class TimeSeriesDetector(BaseEstimator):
         return members.folded(chosen, parts, output)
 
     def _setup(self) -> Setup:
-        options = dict(self.options or {})
-        if self.batch_size is not None:
-            options["batch_size"] = self.batch_size
         return Setup(
-            detector=self.detector,
-            options=options,
             window=self.window,
             stride=self.stride,
             score_stride=self.score_stride,
             fold=self.fold,
-            scaler=self.scaler,
-            clip=self.clip,
-            validation=self.validation,
             fit=self.entities,
-            plan=Plan(
-                epochs=self.epochs,
-                stop=self.stop,
-                patience=self.patience,
-                schedule=self.schedule,
-            ),
-            threshold=self.threshold,
-            threshold_options=dict(self.threshold_options or {}),
+            **self._chosen(),
         )
 
 
