@@ -1,0 +1,100 @@
+"""Commands on one's own recordings: draw, fit, score, list events."""
+
+from __future__ import annotations
+
+import argparse
+import pathlib
+from typing import Any
+
+
+def explore(options: argparse.Namespace) -> None:
+    """Draws a recording as a page."""
+    from jaxtsad.datasets import catalog, frames
+    from jaxtsad.experiments import records
+    from jaxtsad.reporting import exploration
+
+    wanted = {
+        "time_column": options.time_column,
+        "label_column": options.label_column,
+        "test_path": options.test,
+    }
+    given = {name: value for name, value in wanted.items() if value is not None}
+    entities = None if options.entity is None else [options.entity]
+    found = catalog.load(options.data, options.data_root, entities, **given)
+    if len(found) > 1:
+        names = frames.listed(one.name for one in found)
+        raise ValueError(f"{options.data} has {len(found)} entities, name one: {names}")
+    page = exploration.page(found[0], pathlib.Path(options.data).name)
+    path = pathlib.Path(options.out or f"{found[0].name}.html")
+    records.write_text(path, page)
+    print(f"The page is {path}")
+
+
+def fit(options: argparse.Namespace) -> None:
+    """Fits a detector and saves it."""
+    from rich.console import Console
+
+    import jaxtsad
+    from jaxtsad.experiments import console, toml
+    from jaxtsad.training.fit import Watch
+
+    frame = _frame(options.train, options)
+    detector = jaxtsad.TimeSeriesDetector(
+        options.detector,
+        window=options.window,
+        options=toml.assignments(options.option),
+        epochs=options.epochs,
+        batch_size=options.batch_size,
+        threshold=options.threshold,
+        seed=options.seed,
+    )
+    with (
+        console.interruptible() as stop,
+        console.progress(Console(), options.detector) as status,
+    ):
+        detector.fit(frame, watch=Watch(status=status, stop=stop))
+    detector.save(options.out)
+    print(f"threshold {detector.threshold_:.6g}; saved in {options.out}")
+
+
+def score(options: argparse.Namespace) -> None:
+    """Writes scores and flags as CSV."""
+    import pandas as pd
+
+    import jaxtsad
+
+    detector = jaxtsad.load(options.model)
+    frame = _frame(options.data, options)
+    table = pd.DataFrame(
+        {"score": detector.decision_function(frame), "flag": detector.predict(frame)}
+    )
+    table.insert(0, "step", range(len(table)))
+    _write_csv(table, options.out)
+    print(f"{int(table['flag'].sum())} of {len(table)} steps flagged; {options.out}")
+
+
+def events(options: argparse.Namespace) -> None:
+    """Writes events as CSV."""
+    import jaxtsad
+
+    detector = jaxtsad.load(options.model)
+    table = detector.events(_frame(options.data, options)).drop(columns="entity")
+    _write_csv(table, options.out)
+    print(f"{len(table)} events; {options.out}")
+
+
+def _frame(path: str, options: argparse.Namespace) -> Any:
+    import pandas as pd
+
+    from jaxtsad.datasets import tabular
+
+    read = tabular.read(
+        path, time_column=options.time_column, label_column=options.label_column
+    )
+    return pd.DataFrame(read.values, columns=list(read.channels))
+
+
+def _write_csv(table: Any, path: str) -> None:
+    from jaxtsad.experiments import records
+
+    records.write_text(pathlib.Path(path), table.to_csv(index=False))

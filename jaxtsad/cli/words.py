@@ -1,0 +1,90 @@
+"""The words of the command line: commands, their arguments and what runs them."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+from jaxtsad.cli import listings, recordings, runs
+
+
+def parser() -> argparse.ArgumentParser:
+    """Makes the parser; `command` of what it parses is the function to call."""
+    made = argparse.ArgumentParser(
+        prog="jaxtsad", description="Deep anomaly detection in JAX and Flax."
+    )
+    commands = made.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, command: Callable[[Any], None], text: str) -> Any:
+        sub = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+        sub.set_defaults(command=command)
+        return sub
+
+    demo = add("demo", runs.demo, "detect the anomalies of the bundled recording")
+    demo.add_argument("--out", default="runs/demo", help="run directory")
+
+    run = add("run", runs.run, "run an experiment from a config")
+    run.add_argument(
+        "config", nargs="?", help="a TOML file, or a bundled config's name"
+    )
+    run.add_argument("--out", help="run directory (default: runs/NAME)")
+    run.add_argument("--resume", metavar="DIR", help="go on with an interrupted run")
+    run.add_argument("--data-root", help="folder of the data sets")
+    run.set_defaults(overridable=True)
+    run.epilog = "Any config value can be overridden: --training.epochs 3"
+
+    judge = add(
+        "evaluate", runs.evaluate, "judge a run's scores again, without training"
+    )
+    judge.add_argument("run", help="run directory")
+    judge.add_argument("--threshold", help="another kind of threshold")
+
+    explore = add(
+        "explore", recordings.explore, "draw a recording and its labels as one page"
+    )
+    explore.add_argument("data", help="a data set's name, or the path of a recording")
+    explore.add_argument("entity", nargs="?", help="which of the data set's entities")
+    explore.add_argument("--out", help="HTML file to write (default: ENTITY.html)")
+    explore.add_argument("--data-root", help="folder of the data sets")
+    explore.add_argument("--test", help="a second file, the test part of the first")
+
+    look = add("inspect", runs.inspect, "look inside a run's detector around one step")
+    look.add_argument("run", help="run directory")
+    look.add_argument("--entity", help="default: that of the most severe event")
+    look.add_argument("--step", type=int, help="default: the most severe event's peak")
+
+    fit = add("fit", recordings.fit, "fit a detector on your own recording")
+    fit.add_argument("train", help="CSV, Parquet, npy or npz file")
+    fit.add_argument("--detector", required=True)
+    fit.add_argument("--out", required=True, help="folder of the fitted detector")
+    fit.add_argument("--window", type=int, default=100)
+    fit.add_argument("--epochs", type=int, default=10)
+    fit.add_argument("--batch-size", type=int)
+    fit.add_argument("--threshold", default="quantile")
+    fit.add_argument("--seed", type=int, default=0)
+    fit.add_argument(
+        "--option", action="append", default=[], metavar="NAME=VALUE", help="repeatable"
+    )
+    score = add("score", recordings.score, "score a recording with a fitted detector")
+    events = add("events", recordings.events, "list the events a fitted detector finds")
+    for sub in (score, events):
+        sub.add_argument("model", help="folder of the fitted detector")
+        sub.add_argument("data", help="CSV, Parquet, npy or npz file")
+        sub.add_argument("--out", required=True, help="CSV file to write")
+    for sub in (explore, fit, score, events):
+        sub.add_argument("--time-column", help="column of time stamps, not a channel")
+        sub.add_argument("--label-column", help="column of labels, not a channel")
+
+    data = add("data", lambda options: None, "list, fetch and verify public data sets")
+    verbs = data.add_subparsers(required=True, metavar="VERB")
+    listing = verbs.add_parser("list", help="what can be fetched")
+    listing.set_defaults(command=listings.data_sets)
+    for name, command in (("fetch", listings.fetch), ("verify", listings.verify)):
+        verb = verbs.add_parser(name)
+        verb.add_argument("name")
+        verb.add_argument("--data-root", help="folder of the data sets")
+        verb.set_defaults(command=command)
+
+    add("detectors", listings.detectors, "list the detectors and their options")
+    return made
