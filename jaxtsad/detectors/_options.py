@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from typing import Any
 
 
@@ -13,7 +14,7 @@ def check_sizes(config: Any, *names: str) -> None:
     """
     for name in names:
         value = getattr(config, name)
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        if not _whole(value) or value < 1:
             raise ValueError(f"{name}={value!r} must be a whole number of at least 1")
 
 
@@ -25,7 +26,7 @@ def check_counts(config: Any, *names: str) -> None:
     """
     for name in names:
         value = getattr(config, name)
-        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        if not _whole(value) or value < 0:
             raise ValueError(f"{name}={value!r} must be a whole number of at least 0")
 
 
@@ -37,7 +38,7 @@ def check_not_negative(config: Any, *names: str) -> None:
     """
     for name in names:
         value = getattr(config, name)
-        if not isinstance(value, int | float) or not value >= 0:
+        if not isinstance(value, numbers.Real) or not float(value) >= 0:
             raise ValueError(f"{name}={value!r} must be a number of at least 0")
 
 
@@ -49,7 +50,7 @@ def check_positive(config: Any, *names: str) -> None:
     """
     for name in names:
         value = getattr(config, name)
-        if not isinstance(value, int | float) or not value > 0:
+        if not isinstance(value, numbers.Real) or not float(value) > 0:
             raise ValueError(f"{name}={value!r} must be a number above 0")
 
 
@@ -63,3 +64,7 @@ def check_choice(config: Any, name: str, choices: tuple[Any, ...]) -> None:
     if value not in choices:
         listed = ", ".join(map(str, choices))
         raise ValueError(f"{name}={value!r} is unknown; the choices are {listed}")
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)

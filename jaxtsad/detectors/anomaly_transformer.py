@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias
 
 import jax.numpy as jnp
 
-from jaxtsad.detectors import _minimax
+from jaxtsad.detectors import _minimax, _options
 from jaxtsad.models.anomaly_attention import PRIOR_PARAMS, PriorParam
 from jaxtsad.models.anomaly_transformer import Associations, Output, forward
 from jaxtsad.objectives import anomaly_transformer as objectives
@@ -124,25 +124,12 @@ class Config:
             ("precision", PRECISIONS),
             ("implementation", IMPLEMENTATIONS),
         ):
-            value = getattr(self, name)
-            if value not in choices:
-                listed = ", ".join(choices)
-                raise ValueError(f"{name}={value!r}; the choices are {listed}")
-        for name in (
-            *("window", "channels", "width", "heads", "layers", "hidden"),
-            "batch_size",
-        ):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)} must be at least 1")
-        for name in (
-            *("k", "temperature", "sigma_cap", "warmup_epochs", "clip"),
-            *("series_updates", "prior_updates"),
-        ):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name}={getattr(self, name)} must not be negative")
-        for name in ("learning_rate", "prior_multiplier"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"{name}={getattr(self, name)} must be above 0")
+            _options.check_choice(self, name, choices)
+        _options.check_sizes(self, "window", "channels", "width", "heads", "layers")
+        _options.check_sizes(self, "hidden", "batch_size")
+        _options.check_counts(self, "series_updates", "prior_updates", "warmup_epochs")
+        _options.check_not_negative(self, "k", "temperature", "sigma_cap", "clip")
+        _options.check_positive(self, "learning_rate", "prior_multiplier")
         if self.series_updates + self.prior_updates < 1:
             raise ValueError("series_updates and prior_updates must not both be 0")
         if not 0 <= self.dropout < 1:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from jaxtsad.detectors.zscore import closed_form
+from jaxtsad.detectors import _closed_form, _options
 from jaxtsad.ops.windows import WindowView
 from jaxtsad.types import Array, Batch, Detector, Key, PyTree, State
 
@@ -42,11 +42,8 @@ class Config:
     batch_size: int = 256
 
     def __post_init__(self) -> None:
-        for name in ("window", "channels", "order", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)} must be at least 1")
-        if not self.ridge > 0:
-            raise ValueError(f"ridge={self.ridge} must be above 0")
+        _options.check_sizes(self, "window", "channels", "order", "batch_size")
+        _options.check_positive(self, "ridge")
 
 
 TINY = Config(window=8, channels=3, order=3, batch_size=64)
@@ -103,16 +100,7 @@ def build(config: Config) -> Detector:
         first = jnp.broadcast_to(mean, (len(values), order, config.channels))
         return jnp.concatenate([first, squared], axis=1)
 
-    def score(keys: Array, model: PyTree, batch: Batch) -> Array:
-        return explain(keys, model, batch).sum(axis=-1)
-
-    return Detector(
-        steps=lambda source: 0,
-        init=init,
-        advance=closed_form,
-        score=score,
-        explain=explain,
-    )
+    return _closed_form.solved(init, explain)
 
 
 def _sum(steps: int, batch_size: int, part: Callable[[Array, Array], PyTree]) -> PyTree:

@@ -16,8 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from sklearn import ensemble
 
-from jaxtsad.detectors import _forest
-from jaxtsad.detectors.zscore import closed_form
+from jaxtsad.detectors import _closed_form, _forest, _options
 from jaxtsad.ops.windows import WindowView
 from jaxtsad.types import Array, Batch, Detector, Key, PyTree, State
 
@@ -48,11 +47,8 @@ class Config:
     max_samples: int = 256
 
     def __post_init__(self) -> None:
-        for name in ("window", "channels", "trees", "max_samples"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)} must be at least 1")
-        if self.on not in SOURCES:
-            raise ValueError(f"on={self.on!r}; the choices are {', '.join(SOURCES)}")
+        _options.check_sizes(self, "window", "channels", "trees", "max_samples")
+        _options.check_choice(self, "on", SOURCES)
 
 
 TINY = Config(window=8, channels=3, max_samples=128)
@@ -91,7 +87,7 @@ def build(config: Config) -> Detector:
     return Detector(
         steps=lambda source: 0,
         init=init,
-        advance=closed_form,
+        advance=_closed_form.advance,
         score=score,
         refresh=refresh,
     )

@@ -13,7 +13,7 @@ import functools
 import jax
 import jax.numpy as jnp
 
-from jaxtsad.detectors.zscore import closed_form
+from jaxtsad.detectors import _closed_form, _options
 from jaxtsad.ops.windows import WindowView
 from jaxtsad.training import epochs
 from jaxtsad.types import Array, Batch, Detector, Key, PyTree, State
@@ -39,9 +39,7 @@ class Config:
     memory: int = 1000
 
     def __post_init__(self) -> None:
-        for name in ("window", "channels", "neighbour", "memory"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)} must be at least 1")
+        _options.check_sizes(self, "window", "channels", "neighbour", "memory")
         if self.neighbour > self.memory:
             raise ValueError(
                 f"neighbour={self.neighbour} must be at most memory={self.memory}, the "
@@ -94,13 +92,4 @@ def build(config: Config) -> Detector:
         shared = by_channel / jnp.maximum(distance, 1e-30)
         return jnp.broadcast_to(shared, squared.shape)
 
-    def score(keys: Array, model: PyTree, batch: Batch) -> Array:
-        return explain(keys, model, batch).sum(axis=-1)
-
-    return Detector(
-        steps=lambda source: 0,
-        init=init,
-        advance=closed_form,
-        score=score,
-        explain=explain,
-    )
+    return _closed_form.solved(init, explain)

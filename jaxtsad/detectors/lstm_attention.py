@@ -14,7 +14,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jaxtsad.detectors import _descent, _options
+from jaxtsad.detectors import _options, _reconstructing
 from jaxtsad.models.lstm_attention import (
     BOTTLENECKS,
     Bottleneck,
@@ -23,9 +23,7 @@ from jaxtsad.models.lstm_attention import (
 )
 from jaxtsad.objectives import reconstruction as errors
 from jaxtsad.ops.recurrent import IMPLEMENTATIONS, Implementation
-from jaxtsad.ops.windows import WindowView
-from jaxtsad.training import epochs
-from jaxtsad.types import Array, Batch, Detector, Key, Metrics, PyTree, State
+from jaxtsad.types import Array, Batch, Detector, Key, Metrics, PyTree
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,40 +130,7 @@ def build(config: Config) -> Detector:
         )
         return loss, {"loss": loss}
 
-    way = _descent.descent(objective, config)
-
-    def init(key: Key, source: WindowView) -> State:
-        del source
-        windows = jnp.zeros((1, config.window, config.channels))
-        return way.start(network.init(key, windows)["params"])
-
-    def measure(key: Key, model: PyTree, batch: Batch) -> Metrics:
-        del key
-        made = run(model, batch.values).reconstruction
-        loss = errors.mean_squared_error(made, batch.values, batch.weight)
-        return {"loss": loss}
-
-    def explain(keys: Array, model: PyTree, batch: Batch) -> Array:
-        del keys
-        made = run(model, batch.values).reconstruction
-        return errors.squared_error(made, batch.values)
-
-    def score(keys: Array, model: PyTree, batch: Batch) -> Array:
-        return explain(keys, model, batch).sum(axis=-1)
-
-    def inspect(keys: Array, model: PyTree, batch: Batch) -> dict[str, Array]:
-        del keys
-        return run(model, batch.values)._asdict()
-
-    return Detector(
-        steps=functools.partial(epochs.steps, batch_size=config.batch_size),
-        init=init,
-        advance=way.advance,
-        validate=epochs.evaluate(measure, config.batch_size),
-        score=score,
-        explain=explain,
-        inspect=inspect,
-    )
+    return _reconstructing.detector(config, network, run, objective)
 
 
 def forcing(teaching_epochs: int, epoch: Array) -> Array | float:

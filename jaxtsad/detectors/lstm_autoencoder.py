@@ -11,9 +11,7 @@ import dataclasses
 import functools
 from typing import Any
 
-import jax.numpy as jnp
-
-from jaxtsad.detectors import _descent, _options
+from jaxtsad.detectors import _options, _reconstructing
 from jaxtsad.models.lstm_autoencoder import (
     DECODER_INITS,
     DecoderInit,
@@ -22,9 +20,8 @@ from jaxtsad.models.lstm_autoencoder import (
 )
 from jaxtsad.objectives import reconstruction as errors
 from jaxtsad.ops.recurrent import IMPLEMENTATIONS, Implementation
-from jaxtsad.ops.windows import WindowView
-from jaxtsad.training import epochs, rows
-from jaxtsad.types import Array, Batch, Detector, Key, Metrics, PyTree, State
+from jaxtsad.training import rows
+from jaxtsad.types import Array, Batch, Detector, Key, Metrics, PyTree
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,35 +105,5 @@ def build(config: Config) -> Detector:
         loss = errors.mean_squared_error(made, batch.values, batch.weight)
         return loss, {"loss": loss}
 
-    way = _descent.descent(objective, config)
-
-    def init(key: Key, source: WindowView) -> State:
-        del source
-        windows = jnp.zeros((1, config.window, config.channels))
-        return way.start(network.init(key, windows)["params"])
-
-    def measure(key: Key, model: PyTree, batch: Batch) -> Metrics:
-        return objective(model, key, batch, jnp.int32(0))[1]
-
-    def explain(keys: Array, model: PyTree, batch: Batch) -> Array:
-        del keys
-        made = run(model, batch.values).reconstruction
-        return errors.squared_error(made, batch.values)
-
-    def score(keys: Array, model: PyTree, batch: Batch) -> Array:
-        return explain(keys, model, batch).sum(axis=-1)
-
-    def inspect(keys: Array, model: PyTree, batch: Batch) -> dict[str, Array]:
-        del keys
-        return run(model, batch.values)._asdict()
-
-    return Detector(
-        steps=functools.partial(epochs.steps, batch_size=config.batch_size),
-        init=init,
-        advance=way.advance,
-        validate=epochs.evaluate(measure, config.batch_size),
-        score=score,
-        explain=explain,
-        inspect=inspect,
-        rows=config.batch_size,
-    )
+    made = _reconstructing.detector(config, network, run, objective)
+    return made._replace(rows=config.batch_size)

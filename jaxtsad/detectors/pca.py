@@ -9,7 +9,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from jaxtsad.detectors.zscore import closed_form
+from jaxtsad.detectors import _closed_form, _options
 from jaxtsad.ops.windows import WindowView
 from jaxtsad.types import Array, Batch, Detector, Key, PyTree, State
 
@@ -39,9 +39,7 @@ class Config:
     batch_size: int = 128
 
     def __post_init__(self) -> None:
-        for name in ("window", "channels", "rank", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)} must be at least 1")
+        _options.check_sizes(self, "window", "channels", "rank", "batch_size")
         if not 0 < self.variance <= 1:
             raise ValueError(f"variance={self.variance} must be in (0, 1]")
 
@@ -90,16 +88,7 @@ def build(config: Config) -> Detector:
         residual = rows - (rows @ model["components"]) @ model["components"].T
         return residual.reshape(batch.values.shape) ** 2 / config.channels
 
-    def score(keys: Array, model: PyTree, batch: Batch) -> Array:
-        return explain(keys, model, batch).sum(axis=-1)
-
-    return Detector(
-        steps=lambda source: 0,
-        init=init,
-        advance=closed_form,
-        score=score,
-        explain=explain,
-    )
+    return _closed_form.solved(init, explain)
 
 
 def _sum(

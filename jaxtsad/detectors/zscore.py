@@ -7,8 +7,9 @@ import functools
 
 import jax.numpy as jnp
 
+from jaxtsad.detectors import _closed_form, _options
 from jaxtsad.ops.windows import WindowView
-from jaxtsad.types import Array, Batch, Clock, Detector, Key, Metrics, PyTree, State
+from jaxtsad.types import Array, Batch, Detector, Key, PyTree, State
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,9 +30,7 @@ class Config:
     average: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("window", "channels"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)} must be at least 1")
+        _options.check_sizes(self, "window", "channels")
 
 
 TINY = Config(window=8, channels=3)
@@ -62,21 +61,4 @@ def build(config: Config) -> Detector:
             )
         return squared
 
-    def score(keys: Array, model: PyTree, batch: Batch) -> Array:
-        return explain(keys, model, batch).sum(axis=-1)
-
-    return Detector(
-        steps=lambda source: 0,
-        init=init,
-        advance=closed_form,
-        score=score,
-        explain=explain,
-    )
-
-
-def closed_form(
-    key: Key, state: State, source: WindowView, clock: Clock
-) -> tuple[State, Metrics]:
-    """`advance` of a detector that is solved in `init`: nothing is left to do."""
-    del key, source, clock
-    return state, {}
+    return _closed_form.solved(init, explain)

@@ -273,22 +273,22 @@ def test_inspect_shapes():
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
-        ("score", "best", "score='best'; the choices are assdis, reconstruction"),
-        ("minimax", "both", "minimax='both'; the choices are joint, alternating"),
-        ("kl_direction", "up", "kl_direction='up'; the choices are symmetric, sp_ps"),
-        ("epsilon", "tiny", "epsilon='tiny'; the choices are additive, clip, none"),
-        ("prior_param", "flat", "prior_param='flat'; the choices are dynamic"),
-        ("implementation", "fast", "implementation='fast'; the choices are auto"),
-        ("precision", "half", "precision='half'; the choices are float32, default"),
-        ("width", 9, "width=9 must be a multiple of heads=2"),
-        ("layers", 0, "layers=0 must be at least 1"),
-        ("dropout", 1.0, "dropout=1.0 must be in"),
-        ("k", -1.0, "k=-1.0 must not be negative"),
-        ("learning_rate", 0.0, "learning_rate=0.0 must be above 0"),
+        ("score", "best", "is unknown; the choices are assdis, reconstruction"),
+        ("minimax", "both", "is unknown; the choices are joint, alternating"),
+        ("kl_direction", "up", "is unknown; the choices are symmetric, sp_ps"),
+        ("epsilon", "tiny", "is unknown; the choices are additive, clip, none"),
+        ("prior_param", "flat", "is unknown; the choices are dynamic"),
+        ("implementation", "fast", "is unknown; the choices are auto"),
+        ("precision", "half", "is unknown; the choices are float32, default"),
+        ("width", 9, "must be a multiple of heads=2"),
+        ("layers", 0, "must be a whole number of at least 1"),
+        ("dropout", 1.0, "must be in"),
+        ("k", -1.0, "must be a number of at least 0"),
+        ("learning_rate", 0.0, "must be a number above 0"),
     ],
 )
 def test_bad_options_are_named(option, value, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=f"^{option}={value!r} {message}"):
         dataclasses.replace(TINY, **{option: value})
 
 

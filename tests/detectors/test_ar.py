@@ -138,9 +138,9 @@ def test_the_order_gives_way_to_short_windows() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"order": 0}, "order=0 must be at least 1"),
-        ({"batch_size": 0}, "batch_size=0 must be at least 1"),
-        ({"ridge": 0.0}, "ridge=0.0 must be above 0"),
+        ({"order": 0}, "order=0 must be a whole number of at least 1"),
+        ({"batch_size": 0}, "batch_size=0 must be a whole number of at least 1"),
+        ({"ridge": 0.0}, "ridge=0.0 must be a number above 0"),
     ],
 )
 def test_bad_options_are_named(options: dict, message: str) -> None:

@@ -123,9 +123,9 @@ def test_of_very_many_windows_some_are_drawn(monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"on": "day"}, "on='day'; the choices are step, window"),
-        ({"trees": 0}, "trees=0 must be at least 1"),
-        ({"max_samples": 0}, "max_samples=0 must be at least 1"),
+        ({"on": "day"}, "on='day' is unknown; the choices are step, window"),
+        ({"trees": 0}, "trees=0 must be a whole number of at least 1"),
+        ({"max_samples": 0}, "max_samples=0 must be a whole number of at least 1"),
     ],
 )
 def test_bad_options_are_named(options: dict, message: str) -> None:

@@ -89,8 +89,8 @@ def test_of_fewer_than_k_windows_the_farthest_counts() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"neighbour": 0}, "neighbour=0 must be at least 1"),
-        ({"memory": 0}, "memory=0 must be at least 1"),
+        ({"neighbour": 0}, "neighbour=0 must be a whole number of at least 1"),
+        ({"memory": 0}, "memory=0 must be a whole number of at least 1"),
         ({"neighbour": 9, "memory": 8}, "neighbour=9 must be at most memory=8"),
     ],
 )
