@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -58,6 +58,34 @@ class Part:
     dimension_labels: np.ndarray
     codes: np.ndarray
     events: tuple[Event, ...] = ()
+
+
+Options = TypeVar("Options")
+
+
+def chosen(
+    presets: Mapping[str, Options], preset: str, changes: Mapping[str, Any]
+) -> Options:
+    """The options of a preset with changes, lists as tuples.
+
+    Args:
+        presets: Dataclasses by name.
+        preset: Which of them.
+        changes: Fields by name.
+
+    Raises:
+        ValueError: If the preset or an option is unknown.
+    """
+    if preset not in presets:
+        raise ValueError(f"{preset=} is not one of {', '.join(presets)}")
+    options: Any = presets[preset]
+    known = [field.name for field in dataclasses.fields(options)]
+    for name in changes:
+        if name not in known:
+            raise ValueError(f"unknown option {name!r}; choose from {', '.join(known)}")
+    lists = {name: tuple(v) for name, v in changes.items() if isinstance(v, list)}
+    changed: Options = dataclasses.replace(options, **{**changes, **lists})
+    return changed
 
 
 def part_of(

@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from jaxtsad.datasets import _generated
+
 TYPES = ("global", "contextual", "shapelet", "seasonal", "trend")
 
 
@@ -123,14 +125,7 @@ def options_of(preset: str, changes: Mapping[str, Any]) -> Options:
     Raises:
         ValueError: If the preset or an option is unknown or a value is out of range.
     """
-    if preset not in PRESETS:
-        raise ValueError(f"{preset=} is not one of {', '.join(PRESETS)}")
-    known = [field.name for field in dataclasses.fields(Options)]
-    for name in changes:
-        if name not in known:
-            raise ValueError(f"unknown option {name!r}; choose from {', '.join(known)}")
-    lists = {name: tuple(v) for name, v in changes.items() if isinstance(v, list)}
-    options = dataclasses.replace(PRESETS[preset], **{**changes, **lists})
+    options = _generated.chosen(PRESETS, preset, changes)
     _check(options)
     return options
 

@@ -23,7 +23,6 @@ SIZES = {
     "ball": ((0.3, 0.6), (0.0, 0.0), (0.0, 0.0)),
     "cone": ((0.25, 0.55), (0.3, 0.6), (0.0, 0.0)),
 }
-CAMERAS = ("perspective", "orthographic")
 POSES = ("upright", "any")
 AWAY = 3.0
 NEAR, FAR = 2.0, 4.0

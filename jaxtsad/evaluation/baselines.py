@@ -70,10 +70,7 @@ def random_measures(
     for seed in range(first_seed, first_seed + seeds):
         scores = random_scores(len(known), seed)
         flags = scores > 1 - share
-        if samples:
-            rows.append(measure.measure_samples(known, scores, flags))
-        else:
-            rows.append(measure.measure(known, scores, flags, vus_length=vus_length))
+        rows.append(_measured(known, scores, flags, vus_length, samples))
     return rows
 
 
@@ -141,6 +138,16 @@ def all_positive(
     """
     known = inputs.binary(labels, "labels")
     scores, flags = np.zeros(len(known)), np.ones(len(known), bool)
+    return _measured(known, scores, flags, vus_length, samples)
+
+
+def _measured(
+    labels: np.ndarray,
+    scores: np.ndarray,
+    flags: np.ndarray,
+    vus_length: int,
+    samples: bool,
+) -> dict[str, float]:
     if samples:
-        return measure.measure_samples(known, scores, flags)
-    return measure.measure(known, scores, flags, vus_length=vus_length)
+        return measure.measure_samples(labels, scores, flags)
+    return measure.measure(labels, scores, flags, vus_length=vus_length)

@@ -90,7 +90,9 @@ def _finite(values: np.ndarray) -> np.ndarray:
 
 def _tiles(parts: Sequence[Part]) -> list[Safe]:
     tiles = [
-        _tile(f"{part.name}, steps", f"{len(part.values):,}", _missing_words(part))
+        markup.tile(
+            f"{part.name}, steps", f"{len(part.values):,}", _missing_words(part)
+        )
         for part in parts
     ]
     for part in parts:
@@ -98,23 +100,13 @@ def _tiles(parts: Sequence[Part]) -> list[Safe]:
             continue
         lengths = [stop - start for start, stop, _ in part.events]
         below = f"{min(lengths):,} to {max(lengths):,} steps long" if lengths else ""
-        tiles.append(_tile(f"events, {part.name}", f"{len(lengths):,}", below))
+        tiles.append(markup.tile(f"events, {part.name}", f"{len(lengths):,}", below))
         share = f"{100 * float(part.labels.mean()):.2f} %"
         steps = f"{int(part.labels.sum()):,} of {len(part.labels):,} steps"
-        tiles.append(_tile("labelled anomalous", share, steps))
+        tiles.append(markup.tile("labelled anomalous", share, steps))
     if all(part.labels is None for part in parts):
-        tiles.append(_tile("labels", "none", ""))
+        tiles.append(markup.tile("labels", "none", ""))
     return tiles
-
-
-def _tile(title: str, value: str, below: str) -> Safe:
-    return markup.element(
-        "div",
-        markup.element("span", title, class_="name"),
-        markup.element("span", value, class_="value"),
-        markup.element("span", below, class_="below"),
-        class_="tile",
-    )
 
 
 def _missing_words(part: Part) -> str:

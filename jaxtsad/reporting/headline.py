@@ -89,7 +89,7 @@ def _tiles(run: Run, views: Sequence[View]) -> list[Safe]:
         below = "" if math.isnan(chance) else f"random {chance:.3f}"
         place = str(row["entity"])
         scope = f" ({place})" if place in rows.SUMMARIES else ""
-        tiles.append(_tile(column.title + scope, f"{value:.3f}", below))
+        tiles.append(markup.tile(column.title + scope, f"{value:.3f}", below))
     return tiles + _event_tiles(views, run) + _time_tiles(run)
 
 
@@ -113,8 +113,8 @@ def _event_tiles(views: Sequence[View], run: Run) -> list[Safe]:
     rate = 1000 * alarms / normal if normal else 0.0
     seed = f", seed {known[0].seed}" if known[0].seeds > 1 else ""
     return [
-        _tile(f"Events found{seed}", f"{len(hits):,} of {len(events):,}", late),
-        _tile(f"False alarms{seed}", f"{alarms:,}", f"{rate:.2f} per 1000 steps"),
+        markup.tile(f"Events found{seed}", f"{len(hits):,} of {len(events):,}", late),
+        markup.tile(f"False alarms{seed}", f"{alarms:,}", f"{rate:.2f} per 1000 steps"),
     ]
 
 
@@ -127,7 +127,7 @@ def _time_tiles(run: Run) -> list[Safe]:
             continue
         speed = timings.get(f"{name}_windows_per_s")
         below = f"{speed:,.0f} windows/s" if speed else ""
-        tiles.append(_tile(title, duration(float(seconds)), below))
+        tiles.append(markup.tile(title, duration(float(seconds)), below))
     return tiles
 
 
@@ -142,13 +142,3 @@ def duration(seconds: float) -> str:
         return f"{seconds:.3g} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
-
-
-def _tile(title: str, value: str, below: str) -> Safe:
-    return markup.element(
-        "div",
-        markup.element("span", title, class_="name"),
-        markup.element("span", value, class_="value"),
-        markup.element("span", below, class_="below"),
-        class_="tile",
-    )

@@ -73,6 +73,17 @@ def _kind(value: object) -> str | None:
     return "number" if isinstance(value, int | float | Number) else None
 
 
+def tile(title: object, value: object, below: object) -> Safe:
+    """A number that is read at a glance, between its name and a remark."""
+    return element(
+        "div",
+        element("span", title, class_="name"),
+        element("span", value, class_="value"),
+        element("span", below, class_="below"),
+        class_="tile",
+    )
+
+
 def facts(title: str, values: Mapping[str, object]) -> Safe:
     """A titled list of names and values; nested mappings become dotted names."""
     lines = [

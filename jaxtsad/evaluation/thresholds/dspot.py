@@ -12,7 +12,7 @@ import numpy as np
 
 from jaxtsad import types
 from jaxtsad.evaluation.thresholds import spot
-from jaxtsad.evaluation.thresholds.threshold import calibration_values, stream
+from jaxtsad.evaluation.thresholds.threshold import calibration_values
 
 
 class State(NamedTuple):
@@ -97,9 +97,4 @@ def run(state: State, scores: types.Scores | np.ndarray) -> spot.Run:
     Raises:
         ValueError: If the scores are not `[T]` and finite.
     """
-    values = stream(scores)
-    thresholds = np.empty(len(values))
-    flags = np.empty(len(values), np.int8)
-    for i, score in enumerate(values):
-        state, flags[i], thresholds[i] = step(state, float(score))
-    return spot.Run(flags, thresholds, state)
+    return spot.along(step, state, scores)

@@ -8,7 +8,8 @@ where results are compared with thresholds fitted on calibration scores only.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -124,6 +125,15 @@ def run(state: State, scores: types.Scores | np.ndarray) -> Run:
     Raises:
         ValueError: If the scores are not `[T]` and finite.
     """
+    return along(step, state, scores)
+
+
+def along(
+    step: Callable[[Any, float], tuple[Any, bool, float]],
+    state: NamedTuple,
+    scores: types.Scores | np.ndarray,
+) -> Run:
+    """Runs a step of SPOT or DSPOT along a stream; see `run`."""
     values = stream(scores)
     thresholds = np.empty(len(values))
     flags = np.empty(len(values), np.int8)
