@@ -7,7 +7,6 @@ a set of independent samples. A path to a file is a recording of one's own.
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import importlib.util
 import inspect
@@ -16,8 +15,6 @@ import pathlib
 import pkgutil
 from collections.abc import Callable, Sequence
 from typing import Any
-
-import numpy as np
 
 from jaxtsad import datasets
 from jaxtsad.datasets import places, tabular
@@ -88,21 +85,6 @@ def load_samples(
     _check(options, loader, name, given=1)
     found: Samples = loader(_root(loader, root), **options)
     return found
-
-
-def fingerprint(series: Series) -> str:
-    """SHA-256 of a series as it was loaded: its parts and labels, not its metadata.
-
-    Example:
-        >>> fingerprint(Series("a", np.zeros((3, 1), np.float32)))[:15]
-        'sha256:25c69361'
-    """
-    digest = hashlib.sha256()
-    for array in (series.train, series.test, series.labels):
-        if array is not None:
-            digest.update(f"{array.dtype.str}{array.shape}".encode())
-            digest.update(np.ascontiguousarray(array).data)
-    return f"sha256:{digest.hexdigest()}"
 
 
 def _find(name: str, kind: str, more: str) -> Callable[..., Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import os
 import pathlib
 import platform
 import resource
@@ -17,6 +16,7 @@ import numpy as np
 
 from jaxtsad.experiments.recordings import channel_names
 from jaxtsad.pipeline.members import Fitted
+from jaxtsad.training import sharding
 from jaxtsad.types import PyTree, Series
 
 PLOTTED = 4
@@ -37,8 +37,7 @@ def versions() -> dict[str, str]:
 def device() -> str:
     """The device in words, such as `cpu x 1, 2 cores`."""
     devices = jax.devices()
-    cores = len(os.sched_getaffinity(0))
-    return f"{devices[0].device_kind} x {len(devices)}, {cores} cores"
+    return f"{devices[0].device_kind} x {len(devices)}, {sharding.cores()} cores"
 
 
 def revision() -> str | None:

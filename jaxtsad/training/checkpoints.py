@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import orbax.checkpoint as ocp
 
+from jaxtsad.training import sharding
 from jaxtsad.types import PyTree
 
 
@@ -18,7 +19,7 @@ def here() -> dict[str, Any]:
     return {
         "jax": jax.__version__,
         "backend": jax.default_backend(),
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": sharding.cores(),
     }
 
 

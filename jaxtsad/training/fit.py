@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxtsad.training import fleet, loop, plan, sharding
+from jaxtsad.training import fleet, loop, plan, programs, sharding
 from jaxtsad.training.checkpoints import Checkpoints
 from jaxtsad.training.loop import Result
 from jaxtsad.training.watch import Interrupted, Status, Watch
@@ -51,9 +51,9 @@ def fit(
     devices = sharding.devices_for(real, detector.rows)
     keys, sources = sharding.place((keys, sources), devices)
     members = fleet.members_of(sources)
-    programs = loop.programs(detector, members, plan.members, devices)
+    compiled = programs.compiled(detector, members, plan.members, devices)
     going = loop.Loop(
-        detector, programs, sources, plan, keys, members, watch, checkpoints
+        detector, compiled, sources, plan, keys, members, watch, checkpoints
     )
     going.progress.active[real:] = False
     if validations is not None and detector.validate is not None:

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from jaxtsad.datasets import catalog, places
-from jaxtsad.types import Series
 
 
 def test_the_file_name_is_the_registry() -> None:
@@ -88,20 +87,3 @@ def test_the_data_root(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) 
 def test_what_does_not_travel_is_one_line() -> None:
     with pytest.raises(FileNotFoundError, match="data/absent does not travel"):
         places.bundled("data", "absent")
-
-
-def test_fingerprints_tell_series_apart() -> None:
-    zeros, ones = np.zeros((3, 1), np.float32), np.ones((3, 1), np.float32)
-    labels = np.zeros(3, np.int8)
-    series = [
-        Series("a", zeros),
-        Series("a", ones),
-        Series("a", zeros, zeros),
-        Series("a", zeros, zeros, labels),
-        Series("a", zeros, zeros, 1 - labels),
-        Series("a", zeros[:2], zeros),
-        Series("a", zeros.reshape(1, 3)),
-    ]
-    prints = [catalog.fingerprint(one) for one in series]
-    assert len(set(prints)) == len(series)
-    assert catalog.fingerprint(Series("b", zeros.copy())) == prints[0]

@@ -13,7 +13,15 @@ import pytest
 
 from jaxtsad import types
 from jaxtsad.ops import windows
-from jaxtsad.training import checkpoints, epochs, fit, fleet, loop, optimizers, plan
+from jaxtsad.training import (
+    checkpoints,
+    epochs,
+    fit,
+    fleet,
+    optimizers,
+    plan,
+    programs,
+)
 from jaxtsad.types import Array, Batch, Detector, Key, Metrics, State
 
 ADAM = optimizers.adam(1e-2)
@@ -196,19 +204,19 @@ def test_all_epochs_are_one_program_whose_state_is_given_away(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     made = []
-    build = loop.programs.__wrapped__
+    build = programs.compiled.__wrapped__
 
-    def watched(*arguments: Any) -> loop.Programs:
+    def watched(*arguments: Any) -> programs.Programs:
         made.append(build(*arguments))
         return made[-1]
 
-    monkeypatch.setattr(loop, "programs", watched)
+    monkeypatch.setattr(programs, "compiled", watched)
     run([300], plan.Plan(epochs=3, stop="none"))
-    (programs,) = made
-    assert programs.advance._cache_size() == programs.validate._cache_size() == 1
+    (own,) = made
+    assert own.advance._cache_size() == own.validate._cache_size() == 1
     source = fleet.stack([views(300)[0]])
     keys = jax.random.split(jax.random.key(0), 1)
-    state = programs.init(keys, source)
+    state = own.init(keys, source)
     clock = types.Clock(*(jnp.zeros(1, jnp.int32),) * 3, jnp.ones(1))
-    programs.advance(jnp.ones(1, bool), keys, state, source, clock)
+    own.advance(jnp.ones(1, bool), keys, state, source, clock)
     assert all(leaf.is_deleted() for leaf in jax.tree.leaves(state))
