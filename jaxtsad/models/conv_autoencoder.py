@@ -9,7 +9,6 @@ Shape letters: B batch, S side, L window length, C channels, Z latent width.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
 import flax.linen as nn
@@ -56,22 +55,6 @@ def stages(side: int, width: int) -> tuple[Stage, ...]:
     if side <= 40:
         return (Stage(5, width), Stage(5, width))
     return (Stage(9, width), Stage(5, width), Stage(5, width), Stage(5, 2 * width))
-
-
-def sides(side: int, layers: Sequence[Stage]) -> list[int]:
-    """Sides before and after each convolution and pool.
-
-    Example:
-        >>> sides(28, stages(28, 50)), sides(32, stages(32, 50))
-        ([28, 24, 12, 8, 4], [32, 28, 14, 10, 5])
-        >>> sides(128, stages(128, 20))
-        [128, 120, 60, 56, 28, 24, 12, 8, 4]
-    """
-    found = [side]
-    for layer in layers:
-        convolved = found[-1] - layer.size + 1
-        found += [convolved, convolved // 2]
-    return found
 
 
 class Layer(nn.Module):

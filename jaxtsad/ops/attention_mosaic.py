@@ -56,7 +56,7 @@ def forward(
         interpret: Parameters of Pallas' interpreter, or None to compile.
 
     Returns:
-        `[B, L, H, K]` and `[B, H, 2, L]`, or `[B, H, 7, L]` with `tiles.KEPT` behind
+        `[B, L, H, K]` and `[B, H, 2, L]`, or `[B, H, 7, L]` with `tiles.kept` behind
         the divergences; float32.
     """
     _, padded, heads, width = query.shape
@@ -104,7 +104,7 @@ def forward(
         found, both, sums = jax.lax.fori_loop(0, padded // BLOCK, second_pass, begin)
         told = list(both)
         if gradients:
-            told += [row.top, row.share, row.norm, sums[0], tiles.pull(sums, width_of)]
+            told += tiles.kept(row, sums, width_of)
         for number, one in enumerate(told):
             stats_s[number] = one
         gpu.commit_smem()

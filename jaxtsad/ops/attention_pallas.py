@@ -80,7 +80,7 @@ def forward(
         found, both, sums = jax.lax.fori_loop(0, padded // BLOCK, second_pass, begin)
         told = list(both)
         if gradients:
-            told += [row.top, row.share, row.norm, sums[0], tiles.pull(sums, sigma[0])]
+            told += tiles.kept(row, sums, sigma[0])
         mixed[0] = found
         for number, one in enumerate(told):
             stats[0, :, number : number + 1] = one

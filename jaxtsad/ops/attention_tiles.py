@@ -21,8 +21,6 @@ from jaxtsad.ops.attention_rows import Kind
 from jaxtsad.types import Array
 
 LOWEST = -1e30
-# Per query, in the order in which kernels pass them on.
-KEPT = ("top", "share", "norm", "turn", "pull")
 # Per query, in the order in which the backward kernels are told them.
 TOLD = ("sigma", "top", "share", "norm", "to_series", "total")
 Sums: TypeAlias = tuple[Array, ...]
@@ -159,6 +157,17 @@ def pull(sums: Sums, sigma: Array) -> Array:
     """Derivative of the prior's divergence with respect to sigma, of `slopes`' sums."""
     _, moved, far, spread = sums
     return (far - moved * spread) / (sigma * sigma * sigma)
+
+
+def kept(row: Row, sums: Sums, sigma: Array) -> list[Array]:
+    """What the backward pass needs per query: top, share, norm, turn and pull.
+
+    Args:
+        row: Of the queries.
+        sums: Of `slopes`.
+        sigma: Width of the prior in steps.
+    """
+    return [row.top, row.share, row.norm, sums[0], pull(sums, sigma)]
 
 
 def falling(

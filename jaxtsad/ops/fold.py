@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import functools
-from typing import Literal, TypeAlias
 
 import jax
 import jax.numpy as jnp
 
 from jaxtsad.types import Array
 
-Fold: TypeAlias = Literal["mean", "max", "last", "center", "spread"]
 FOLDS: tuple[str, ...] = ("mean", "max", "last", "center", "spread")
 
 
