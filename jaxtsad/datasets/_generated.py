@@ -77,12 +77,14 @@ def chosen(
         ValueError: If the preset or an option is unknown.
     """
     if preset not in presets:
-        raise ValueError(f"{preset=} is not one of {', '.join(presets)}")
+        raise ValueError(f"{preset=} is unknown; the choices are {', '.join(presets)}")
     options: Any = presets[preset]
     known = [field.name for field in dataclasses.fields(options)]
     for name in changes:
         if name not in known:
-            raise ValueError(f"unknown option {name!r}; choose from {', '.join(known)}")
+            raise ValueError(
+                f"unknown option {name!r}; the choices are {', '.join(known)}"
+            )
     lists = {name: tuple(v) for name, v in changes.items() if isinstance(v, list)}
     changed: Options = dataclasses.replace(options, **{**changes, **lists})
     return changed

@@ -134,10 +134,14 @@ def _check(options: Options) -> None:
     for name, choices in CHOICES.items():
         value = getattr(options, name)
         if value not in choices:
-            raise ValueError(f"{name}={value!r} is not one of {', '.join(choices)}")
+            raise ValueError(
+                f"{name}={value!r} is unknown; the choices are {', '.join(choices)}"
+            )
     for kind in options.kinds:
         if kind not in TYPES:
-            raise ValueError(f"type {kind!r} is not one of {', '.join(TYPES)}")
+            raise ValueError(
+                f"type {kind!r} is unknown; the choices are {', '.join(TYPES)}"
+            )
     for name in ("ratio", "contamination", "coupling"):
         if not 0 <= getattr(options, name) < 1:
             value = getattr(options, name)

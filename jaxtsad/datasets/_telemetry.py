@@ -157,13 +157,19 @@ def options_of(preset: str, changes: Mapping[str, Any]) -> Options:
     """
     options = _generated.chosen(PRESETS, preset, changes)
     if options.kind not in LAYOUTS:
-        raise ValueError(f"kind={options.kind!r} is not one of {', '.join(LAYOUTS)}")
+        raise ValueError(
+            f"kind={options.kind!r} is unknown; the choices are {', '.join(LAYOUTS)}"
+        )
     for archetype in options.archetypes:
         if archetype not in ARCHETYPES:
-            raise ValueError(f"{archetype=} is not one of {', '.join(ARCHETYPES)}")
+            raise ValueError(
+                f"{archetype=} is unknown; the choices are {', '.join(ARCHETYPES)}"
+            )
     for kind in (kind for channel in options.events for kind, _, _ in channel):
         if kind not in KINDS:
-            raise ValueError(f"event {kind=} is not one of {', '.join(KINDS)}")
+            raise ValueError(
+                f"event {kind=} is unknown; the choices are {', '.join(KINDS)}"
+            )
     if options.n_channels < 1:
         raise ValueError(f"n_channels={options.n_channels} must be at least 1")
     for name, value in zip(("T_train", "T_test"), options.steps, strict=True):

@@ -33,7 +33,7 @@ def load_samples(root: str | os.PathLike[str], *, table: str = "annthyroid") -> 
     named = {stem.split("_", 1)[1]: path for stem, path in paths.items()} | paths
     if table not in named:
         choices = ", ".join(stem.split("_", 1)[1] for stem in paths)
-        raise ValueError(f"{table=} is not there, choose from {choices}")
+        raise ValueError(f"{table=} is not there; the choices are {choices}")
     arrays = reading.arrays(named[table], "X", "y")
     values, labels = arrays["X"].astype(np.float32), arrays["y"].astype(np.int64)
     if values.ndim != 2 or labels.shape != (len(values),):

@@ -91,7 +91,9 @@ def _find(name: str, kind: str, more: str) -> Callable[..., Any]:
     loader = _loader(name, kind)
     if loader is None:
         choices = ", ".join(available(kind))
-        raise ValueError(f"data set {name!r} is unknown, choose from {choices}{more}")
+        raise ValueError(
+            f"data set {name!r} is unknown; the choices are {choices}{more}"
+        )
     return loader
 
 

@@ -46,7 +46,7 @@ def load_samples(root: str | os.PathLike[str], *, part: str = "all") -> Samples:
         ValueError: If the part is unknown or the archive is corrupt.
     """
     if part not in (*PARTS, "all"):
-        raise ValueError(f"{part=} is unknown, choose from train, test, all")
+        raise ValueError(f"{part=} is unknown; the choices are train, test, all")
     path = pathlib.Path(root) / "cifar10" / "cifar-10-binary.tar.gz"
     wanted = [file for name in PARTS if part in (name, "all") for file in PARTS[name]]
     with reading(path), tarfile.open(path) as archive:

@@ -47,6 +47,6 @@ def load_samples(root: str | os.PathLike[str], *, size: int = 32) -> Samples:
         objects = np.array([int(match[1]) for match, _ in found])
         poses = np.array([int(match[2]) for match, _ in found])
     else:
-        raise ValueError(f"{size=} is not published, choose from 32, 128")
+        raise ValueError(f"{size=} is not published; the choices are 32, 128")
     labels = objects.astype(np.int64) - 1
     return Samples("coil20", values[..., None], labels, {"pose": poses})

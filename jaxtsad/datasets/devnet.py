@@ -39,7 +39,7 @@ def load_samples(root: str | os.PathLike[str], *, table: str = "annthyroid") -> 
         ValueError: If the table is unknown or the file is corrupt.
     """
     if table not in TABLES:
-        raise ValueError(f"{table=} is unknown, choose from {', '.join(TABLES)}")
+        raise ValueError(f"{table=} is unknown; the choices are {', '.join(TABLES)}")
     path = f"devnet/{TABLES[table]}"
     content = checksums.content(pathlib.Path(root), path)
     if content is None:

@@ -131,7 +131,7 @@ def _arrays(path: pathlib.Path, key: str | None, beside: list[str]) -> pd.DataFr
     if key is None and len(rest) != 1:
         raise ValueError(f"it holds the arrays {listed(rest)}, choose one with key=")
     if key is not None and key not in found:
-        raise ValueError(f"it has no array {key=}, choose from {listed(found)}")
+        raise ValueError(f"it has no array {key=}; the choices are {listed(found)}")
     values = found[key or rest[0]]
     if values.ndim not in (1, 2):
         raise ValueError(f"{values.shape=}, expected [steps] or [steps, channels]")

@@ -42,7 +42,7 @@ def window_labels(
     if labels.ndim != 1:
         raise ValueError(f"{labels.shape=} must be [T], one label per step")
     if rule not in RULES:
-        raise ValueError(f"{rule=} is not one of {', '.join(RULES)}")
+        raise ValueError(f"{rule=} is unknown; the choices are {', '.join(RULES)}")
     if length < 1:
         raise ValueError(f"{length=} must be at least 1 step")
     if len(starts) and (starts.min() < 0 or starts.max() + length > len(labels)):

@@ -30,7 +30,7 @@ def load_samples(root: str | os.PathLike[str], *, part: str = "all") -> Samples:
         ValueError: If the part is unknown or a file is corrupt.
     """
     if part not in (*PARTS, "all"):
-        raise ValueError(f"{part=} is unknown, choose from train, test, all")
+        raise ValueError(f"{part=} is unknown; the choices are train, test, all")
     stems = [stem for name, stem in PARTS.items() if part in (name, "all")]
     folder = pathlib.Path(root)
     images = [_idx(folder, f"{stem}-images-idx3-ubyte", 3) for stem in stems]

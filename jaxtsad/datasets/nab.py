@@ -65,11 +65,11 @@ def load(
     groups = sorted({path.parent.name for path in paths.values()})
     if group is not None:
         if group not in groups:
-            raise ValueError(f"{group=} is unknown, choose from {groups}")
+            raise ValueError(f"{group=} is unknown; the choices are {groups}")
         paths = {name: p for name, p in paths.items() if p.parent.name == group}
     unknown = sorted(set(entities or ()) - set(paths))
     if unknown:
-        raise ValueError(f"no series {unknown}, choose from {frames.listed(paths)}")
+        raise ValueError(f"no series {unknown}; the choices are {frames.listed(paths)}")
     windows = _windows(folder / "labels" / "combined_windows.json")
     wanted = paths if entities is None else entities
     return [_series(paths[name], windows) for name in wanted]

@@ -119,7 +119,7 @@ def fit_scaler(
     """
     parts = [fit] if isinstance(fit, Split) else list(fit)
     if kind not in KINDS:
-        raise ValueError(f"{kind=} is not a scaling, choose from {', '.join(KINDS)}")
+        raise ValueError(f"{kind=} is unknown; the choices are {', '.join(KINDS)}")
     if clip is not None and not clip > 0:
         raise ValueError(f"{clip=} must be a positive number of deviations or None")
     if not parts:

@@ -56,7 +56,7 @@ def load(
     if entities is not None and list(entities) != ["psm"]:
         raise ValueError(f"{entities=}: the set has the single entity 'psm'")
     if part not in (None, "full", "excerpt"):
-        raise ValueError(f"{part=} is unknown, choose from full, excerpt or None")
+        raise ValueError(f"{part=} is unknown; the choices are full, excerpt or None")
     folder = _folder(root)
     full = any(path.name.startswith("train.csv") for path in folder.iterdir())
     if part == "excerpt" or (part is None and not full):

@@ -165,7 +165,7 @@ def _find(name: str) -> DataSet:
     known = {each.name: each for each in listing()}
     if name not in known:
         raise ValueError(
-            f"download {name!r} is unknown, choose from {', '.join(known)}"
+            f"download {name!r} is unknown; the choices are {', '.join(known)}"
         )
     return known[name]
 

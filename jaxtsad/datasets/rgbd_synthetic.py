@@ -70,7 +70,9 @@ def draw(
         ("pose", pose, POSES),
     ):
         if value not in choices:
-            raise ValueError(f"{name}={value!r}; the choices are {', '.join(choices)}")
+            raise ValueError(
+                f"{name}={value!r} is unknown; the choices are {', '.join(choices)}"
+            )
     scenes = [_scene(kind, _rng(seed, part, kind, i), pose) for i in range(count)]
     return Scene(*(np.stack(parts) for parts in zip(*scenes, strict=True)))
 

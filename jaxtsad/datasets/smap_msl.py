@@ -129,13 +129,15 @@ def load(
     if spacecraft is not None:
         if spacecraft not in crafts.values():
             choices = sorted(set(crafts.values()))
-            raise ValueError(f"{spacecraft=} is not there, choose from {choices}")
+            raise ValueError(f"{spacecraft=} is not there; the choices are {choices}")
         crafts = {name: craft for name, craft in crafts.items() if craft == spacecraft}
     if channels is None:
         channels = [name for name in crafts if unlabelled or name in table]
     unknown = sorted(set(channels) - set(crafts))
     if unknown:
-        raise ValueError(f"no channel {unknown}, choose from {frames.listed(crafts)}")
+        raise ValueError(
+            f"no channel {unknown}; the choices are {frames.listed(crafts)}"
+        )
     return [_series(archive, name, crafts[name], table.get(name)) for name in channels]
 
 

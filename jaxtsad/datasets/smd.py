@@ -56,7 +56,9 @@ def load(
     known = _names(folder, "train")
     unknown = sorted(set(machines or ()) - set(known))
     if unknown:
-        raise ValueError(f"no machine {unknown}, choose from {frames.listed(known)}")
+        raise ValueError(
+            f"no machine {unknown}; the choices are {frames.listed(known)}"
+        )
     wanted = known if machines is None else machines
     return [_series(folder, name) for name in wanted]
 

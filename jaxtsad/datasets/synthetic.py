@@ -179,11 +179,13 @@ def load(
     elif kind == "telemetry":
         made = make_telemetry(seed, preset or "smap", **options).series()
     else:
-        raise ValueError(f"{kind=} is not one of taxonomy, telemetry")
+        raise ValueError(f"{kind=} is unknown; the choices are taxonomy, telemetry")
     known = {series.name: series for series in made}
     for entity in entities or ():
         if entity not in known:
-            raise ValueError(f"{entity=} is not one of {', '.join(known)}")
+            raise ValueError(
+                f"{entity=} is unknown; the choices are {', '.join(known)}"
+            )
     return made if entities is None else [known[entity] for entity in entities]
 
 

@@ -44,7 +44,7 @@ def load(
     files = _files(pathlib.Path(root))
     unknown = sorted(set(entities or ()) - set(files))
     if unknown:
-        raise ValueError(f"no series {unknown}, choose from {frames.listed(files)}")
+        raise ValueError(f"no series {unknown}; the choices are {frames.listed(files)}")
     wanted = files if entities is None else entities
     return [_series(name, *files[name]) for name in wanted]
 

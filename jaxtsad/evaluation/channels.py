@@ -59,7 +59,9 @@ def combine(
         Scores(series, test, (2,))
     """
     if how not in COMBINATIONS:
-        raise ValueError(f"unknown {how=}, expected one of {list(COMBINATIONS)}")
+        raise ValueError(
+            f"{how=} is unknown; the choices are {', '.join(COMBINATIONS)}"
+        )
     shapes = {(len(channel), str(channel.role)) for channel in channels}
     if len(shapes) != 1:
         raise ValueError(

@@ -54,7 +54,7 @@ def chosen(config: Config) -> list[Baseline]:
                 found.append(Baseline(name, config.setup(detector, **options)))
         else:
             raise ValueError(
-                f"evaluation.baselines={name!r}; the choices are "
+                f"evaluation.baselines={name!r} is unknown; the choices are "
                 + ", ".join((*TRIVIAL, UNTRAINED))
             )
     return found

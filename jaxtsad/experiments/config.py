@@ -115,8 +115,8 @@ class Config:
     def __post_init__(self) -> None:
         if self.evaluation.protocol not in PROTOCOLS:
             raise ValueError(
-                f"evaluation.protocol={self.evaluation.protocol!r}; the choices are "
-                + ", ".join(PROTOCOLS)
+                f"evaluation.protocol={self.evaluation.protocol!r} is unknown; the "
+                f"choices are {', '.join(PROTOCOLS)}"
             )
         if self.data.fit == "glued" and self.evaluation.protocol != "paper":
             raise ValueError(

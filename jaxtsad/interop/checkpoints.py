@@ -27,7 +27,9 @@ def read(path: str | os.PathLike[str], prefix: str = "") -> dict[str, np.ndarray
     path = pathlib.Path(path)
     if path.suffix not in SUFFIXES:
         listed = ", ".join(SUFFIXES)
-        raise ValueError(f"{path.suffix=} of {str(path)!r} is not one of {listed}")
+        raise ValueError(
+            f"{path.suffix=} of {str(path)!r} is unknown; the choices are {listed}"
+        )
     if not path.is_file():
         raise FileNotFoundError(f"there is no checkpoint {str(path)!r}")
     state = select(_arrays(path), prefix)

@@ -122,7 +122,9 @@ def anomaly_attention(
         ("implementation", implementation, IMPLEMENTATIONS),
     ):
         if choice not in choices:
-            raise ValueError(f"{name}={choice!r} is not one of {', '.join(choices)}")
+            raise ValueError(
+                f"{name}={choice!r} is unknown; the choices are {', '.join(choices)}"
+            )
     if precision == "bfloat16":
         query, key, value = (x.astype(jnp.bfloat16) for x in (query, key, value))
     kind = Kind(epsilon, series_direction, prior_direction, precision)

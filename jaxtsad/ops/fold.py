@@ -49,9 +49,7 @@ def fold(
         [1.0, 1.0, 4.0, 2.0, 2.0]
     """
     if how not in FOLDS:
-        raise ValueError(
-            f"{how=} is no way to fold; the choices are {', '.join(FOLDS)}"
-        )
+        raise ValueError(f"{how=} is unknown; the choices are {', '.join(FOLDS)}")
     if scores.ndim == 1:
         scores = jnp.broadcast_to(scores[:, None], (scores.shape[0], length))
     if how == "spread":

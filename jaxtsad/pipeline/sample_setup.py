@@ -47,8 +47,9 @@ class Setup:
 
     def __post_init__(self) -> None:
         if self.scaler not in SCALERS:
+            choices = ", ".join(SCALERS)
             raise ValueError(
-                f"scaler={self.scaler!r}; the choices are {', '.join(SCALERS)}"
+                f"scaler={self.scaler!r} is unknown; the choices are {choices}"
             )
         if self.batch_size < 1:
             raise ValueError(f"batch_size={self.batch_size} must be at least 1")

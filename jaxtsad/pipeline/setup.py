@@ -62,13 +62,19 @@ class Setup:
 
     def __post_init__(self) -> None:
         if self.fit not in FITS:
-            raise ValueError(f"fit={self.fit!r}; the choices are {', '.join(FITS)}")
+            raise ValueError(
+                f"fit={self.fit!r} is unknown; the choices are {', '.join(FITS)}"
+            )
         if self.split not in SPLITS:
             choices = ", ".join(SPLITS)
-            raise ValueError(f"split={self.split!r}; the choices are {choices}")
+            raise ValueError(
+                f"split={self.split!r} is unknown; the choices are {choices}"
+            )
         if self.fold not in fold.FOLDS:
             choices = ", ".join(fold.FOLDS)
-            raise ValueError(f"fold={self.fold!r}; the choices are {choices}")
+            raise ValueError(
+                f"fold={self.fold!r} is unknown; the choices are {choices}"
+            )
         for name in ("window", "stride", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)} must be at least 1")

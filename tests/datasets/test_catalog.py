@@ -19,10 +19,10 @@ def test_the_file_name_is_the_registry() -> None:
 
 def test_unknown_names_list_the_choices(tmp_path: pathlib.Path) -> None:
     for name in ("smapp", "tabular", "catalog", "_generated"):
-        message = f"'{name}' is unknown, choose from demo, msl, nab.*path to a file"
+        message = f"'{name}' is unknown; the choices are demo, msl, nab.*path to a file"
         with pytest.raises(ValueError, match=message):
             catalog.load(name, tmp_path)
-    with pytest.raises(ValueError, match=r"'smd' is unknown, choose from adbench"):
+    with pytest.raises(ValueError, match=r"'smd' is unknown; the choices are adbench"):
         catalog.load_samples("smd", tmp_path)
 
 

@@ -68,7 +68,7 @@ def test_all_series_by_name(root: pathlib.Path) -> None:
 
 
 def test_bad_requests_are_one_line(root: pathlib.Path) -> None:
-    with pytest.raises(ValueError, match=r"\['valve'\], choose from calm, pump"):
+    with pytest.raises(ValueError, match=r"\['valve'\]; the choices are calm, pump"):
         nab.load(root, ["valve"])
     with pytest.raises(ValueError, match=r"group='fake'.*\['real'\]"):
         nab.load(root, group="fake")

@@ -101,7 +101,7 @@ def test_each_spacecraft_is_a_data_set(root: pathlib.Path) -> None:
     assert [one.name for one in smap.load(root)] == ["A-10", "A-2", "P-2"]
     assert [one.name for one in msl.load(root)] == ["M-1"]
     assert [one.name for one in msl.load(root, ["T-10"])] == ["T-10"]
-    with pytest.raises(ValueError, match=r"\['M-1'\], choose from A-10, A-2, P-2"):
+    with pytest.raises(ValueError, match=r"\['M-1'\]; the choices are A-10, A-2, P-2"):
         smap.load(root, ["M-1"])
 
 
@@ -179,7 +179,7 @@ def test_a_label_table_without_a_column(root: pathlib.Path) -> None:
 
 
 def test_unknown_names_list_the_choices(root: pathlib.Path) -> None:
-    with pytest.raises(ValueError, match=r"\['Z-1'\], choose from A-10, A-2, M-1"):
+    with pytest.raises(ValueError, match=r"\['Z-1'\]; the choices are A-10, A-2, M-1"):
         smap_msl.load(root, ["A-2", "Z-1"])
     with pytest.raises(ValueError, match=r"'Apollo'.*\['MSL', 'SMAP'\]"):
         smap_msl.load(root, None, "Apollo")

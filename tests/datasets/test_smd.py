@@ -60,7 +60,9 @@ def test_labels_are_there_for_machines_without_values(root: pathlib.Path) -> Non
     labels = smd.labels(root)
     assert list(labels) == ["machine-1-1", "machine-2-9", "machine-3-2", "machine-3-10"]
     assert labels["machine-2-9"].tolist() == [0, 1]
-    with pytest.raises(ValueError, match=r"\['machine-2-9'\], choose from machine-1-1"):
+    with pytest.raises(
+        ValueError, match=r"\['machine-2-9'\]; the choices are machine-1-1"
+    ):
         smd.load(root, ["machine-2-9"])
 
 

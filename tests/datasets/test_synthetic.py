@@ -133,12 +133,15 @@ def test_load_is_the_entry_point_of_a_data_set():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"preset": "huge"}, "preset='huge' is not one of tiny, small"),
-        ({"T_tets": 3}, "unknown option 'T_tets'; choose from T_train"),
-        ({"difficulty": "evil"}, "difficulty='evil' is not one of easy"),
-        ({"base": "noise"}, "base='noise' is not one of sines, switching, am"),
-        ({"trend_after": "stay"}, "'stay' is not one of return, shift"),
-        ({"single_type": "spike"}, "type 'spike' is not one of global"),
+        ({"preset": "huge"}, "preset='huge' is unknown; the choices are tiny, small"),
+        ({"T_tets": 3}, "unknown option 'T_tets'; the choices are T_train"),
+        ({"difficulty": "evil"}, "difficulty='evil' is unknown; the choices are easy"),
+        (
+            {"base": "noise"},
+            "base='noise' is unknown; the choices are sines, switching, am",
+        ),
+        ({"trend_after": "stay"}, "'stay' is unknown; the choices are return, shift"),
+        ({"single_type": "spike"}, "type 'spike' is unknown; the choices are global"),
         ({"ratio": 1.5}, r"ratio=1.5 must be a share in \[0, 1\)"),
         ({"dims": 0}, "dims=0 must be at least 1"),
         ({"T_train": 10}, "T_train=10 must hold the longest period"),
@@ -156,8 +159,14 @@ def test_bad_options_are_refused(options, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"kind": "images"}, "kind='images' is not one of taxonomy, telemetry"),
-        ({"preset": "tiny", "entities": ["a"]}, "entity='a' is not one of tiny-0"),
+        (
+            {"kind": "images"},
+            "kind='images' is unknown; the choices are taxonomy, telemetry",
+        ),
+        (
+            {"preset": "tiny", "entities": ["a"]},
+            "entity='a' is unknown; the choices are tiny-0",
+        ),
     ],
 )
 def test_load_names_the_choices(options, message):

@@ -147,11 +147,11 @@ def test_loose_labels_are_wider_than_their_faults():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"preset": "huge"}, "preset='huge' is not one of smap, msl"),
-        ({"steps": 3}, "unknown option 'steps'; choose from n_channels"),
-        ({"kind": "esa"}, "kind='esa' is not one of smap, msl"),
-        ({"archetypes": ("round",)}, "'round' is not one of smooth"),
-        ({"events": ((("bang", 1, 2),),)}, "'bang' is not one of spike"),
+        ({"preset": "huge"}, "preset='huge' is unknown; the choices are smap, msl"),
+        ({"steps": 3}, "unknown option 'steps'; the choices are n_channels"),
+        ({"kind": "esa"}, "kind='esa' is unknown; the choices are smap, msl"),
+        ({"archetypes": ("round",)}, "'round' is unknown; the choices are smooth"),
+        ({"events": ((("bang", 1, 2),),)}, "'bang' is unknown; the choices are spike"),
         ({"n_channels": 0}, "n_channels=0 must be at least 1"),
         ({"T_test": 50}, "T_test=50 must be at least 100"),
         ({"label_slack": 2}, "label_slack=2 must be a share"),

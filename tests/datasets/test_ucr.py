@@ -53,7 +53,9 @@ def test_the_published_zip_file_reads_as_its_files(root: pathlib.Path) -> None:
 
 
 def test_bad_files_are_one_line(root: pathlib.Path) -> None:
-    with pytest.raises(ValueError, match=r"\['pump'\], choose from 007_DISTORTEDpump"):
+    with pytest.raises(
+        ValueError, match=r"\['pump'\]; the choices are 007_DISTORTEDpump"
+    ):
         ucr.load(root, ["pump"])
     (root / "ucr" / FIRST).write_text("1\n2\n3\n4\n5\n")
     with pytest.raises(ValueError, match="has 5 values, but its name says"):

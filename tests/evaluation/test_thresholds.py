@@ -60,7 +60,9 @@ def test_role_cannot_be_changed():
 
 
 def test_unknown_kind_and_option_list_the_choices():
-    with pytest.raises(ValueError, match=r"kind='percentile'.*'quantile'.*'pot'"):
+    with pytest.raises(
+        ValueError, match=r"'percentile' is unknown; .* quantile, .*pot"
+    ):
         thresholds.fit("percentile", calibration(NORMAL))
     with pytest.raises(ValueError, match=r"'quantile' has no option 'z'; .* are q$"):
         thresholds.fit("quantile", calibration(NORMAL), z=3)

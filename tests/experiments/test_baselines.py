@@ -39,5 +39,7 @@ def test_each_is_built_for_the_experiments_windows(row: str) -> None:
 
 
 def test_an_unknown_one_is_refused() -> None:
-    with pytest.raises(ValueError, match="'oracle'; the choices are zscore, "):
+    with pytest.raises(
+        ValueError, match="'oracle' is unknown; the choices are zscore, "
+    ):
         names("zscore", evaluation={"baselines": ["oracle"]})

@@ -58,5 +58,7 @@ def test_a_random_split_scales_and_calibrates_on_the_whole_training_part() -> No
 
 
 def test_an_unknown_split_is_refused() -> None:
-    with pytest.raises(ValueError, match="split='random'; the choices are time, wind"):
+    with pytest.raises(
+        ValueError, match="split='random' is unknown; the choices are time, wind"
+    ):
         Setup("zscore", split="random")

@@ -125,9 +125,11 @@ def _rewards(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Overlap reward of every range `[R]` and how many others share it `[R]`."""
     if bias not in _BEFORE:
-        raise ValueError(f"{bias=} must be one of {', '.join(_BEFORE)}")
+        raise ValueError(f"{bias=} is unknown; the choices are {', '.join(_BEFORE)}")
     if cardinality not in CARDINALITIES:
-        raise ValueError(f"{cardinality=} must be one of {', '.join(CARDINALITIES)}")
+        raise ValueError(
+            f"{cardinality=} is unknown; the choices are {', '.join(CARDINALITIES)}"
+        )
     owners = segments.segments(ranges)
     # A run of steps inside both kinds lies in exactly one range of each.
     pieces = segments.segments(ranges & others)

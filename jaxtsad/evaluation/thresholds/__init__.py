@@ -40,7 +40,9 @@ def choices(kind: str) -> dict[str, float]:
         {'q': 0.001, 'level': 0.98}
     """
     if kind not in KINDS:
-        raise ValueError(f"unknown threshold {kind=}, expected one of {list(KINDS)}")
+        raise ValueError(
+            f"threshold {kind=} is unknown; the choices are {', '.join(KINDS)}"
+        )
     parameters = list(inspect.signature(KINDS[kind]).parameters.values())
     return {p.name: p.default for p in parameters[1:]}
 

@@ -53,9 +53,13 @@ def test_a_perfect_prediction_and_none():
 
 
 def test_unknown_options_name_the_choices():
-    with pytest.raises(ValueError, match="bias='up' must be one of flat, front, back"):
+    with pytest.raises(
+        ValueError, match="bias='up' is unknown; the choices are flat, front, back"
+    ):
         range_based.range_recall(REAL, FOUND, bias="up")
-    with pytest.raises(ValueError, match="cardinality='two' must be one of one, rec"):
+    with pytest.raises(
+        ValueError, match="cardinality='two' is unknown; the choices are one, rec"
+    ):
         range_based.range_recall(REAL, FOUND, cardinality="two")
     with pytest.raises(ValueError, match=r"alpha=2 must be in \[0, 1\]"):
         range_based.range_recall(REAL, FOUND, alpha=2)
