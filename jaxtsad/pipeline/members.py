@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -110,19 +110,33 @@ def window_scores(
     """
     setup = fitted.setup
     views = [view(setup, [part], setup.scoring_stride) for part in parts]
+    return ran(fitted, views, output)
+
+
+def ran(fitted: Any, views: Sequence[Any], output: str) -> tuple[Any, Any]:
+    """Runs a detector over one view per member, of windows or of samples.
+
+    Args:
+        fitted: The members, of series or of samples.
+        views: One view per member.
+        output: See `training.scoring.run`.
+
+    Returns:
+        What the detector gives, `[M, N, ...]`, and the stacked view it is of.
+    """
     stacked = fleet.stack(views, bucketed=True)
     keys = jax.vmap(lambda key: jax.random.fold_in(key, 1))(keys_of(fitted.members))
-    scores = scoring.run(
+    found = scoring.run(
         keys,
         fitted.detector,
         fitted.model,
         stacked,
-        batch_size=setup.batch_size,
+        batch_size=fitted.setup.batch_size,
         output=output,
-        members=setup.plan.members,
+        members=fitted.setup.plan.members,
         counts=np.array([view.size for view in views]),
     )
-    return scores, stacked
+    return found, stacked
 
 
 def folded(

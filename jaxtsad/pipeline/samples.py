@@ -13,11 +13,11 @@ from jaxtsad import types
 from jaxtsad.datasets.preprocessing import Scaler
 from jaxtsad.evaluation import events, thresholds
 from jaxtsad.pipeline import shapes
-from jaxtsad.pipeline.members import Member, keys_of
+from jaxtsad.pipeline.members import Member, keys_of, ran
 from jaxtsad.pipeline.sample_parts import prepare
 from jaxtsad.pipeline.sample_setup import Setup
 from jaxtsad.training import fit as training
-from jaxtsad.training import fleet, scoring
+from jaxtsad.training import fleet
 from jaxtsad.training.checkpoints import Checkpoints
 from jaxtsad.types import PyTree, Scores, Split
 
@@ -185,17 +185,7 @@ def run(
 def outputs(fitted: Fitted, parts: Sequence[Split], output: str) -> list[Any]:
     """What the detector gives of one scaled part per member, as it is."""
     views = [_seen(fitted.setup, part) for part in parts]
-    keys = jax.vmap(lambda key: jax.random.fold_in(key, 1))(keys_of(fitted.members))
-    found = scoring.run(
-        keys,
-        fitted.detector,
-        fitted.model,
-        fleet.stack(views, bucketed=True),
-        batch_size=fitted.setup.batch_size,
-        output=output,
-        members=fitted.setup.plan.members,
-        counts=np.array([len(part) for part in parts]),
-    )
+    found, _ = ran(fitted, views, output)
     read = jax.tree.map(np.asarray, found)
 
     def own(index: int) -> Any:
