@@ -103,9 +103,9 @@ def scored(
         protocol: Whether windows overlap and tails are scored.
         explain: Adds each channel's share, where the detector explains itself.
     """
-    energies: list[np.ndarray] = []
+    training: list[np.ndarray] = []
     if protocol is protocols.PAPER:
-        energies = _training_energies(fitted, group)
+        training = _overlapping_scores(fitted, group)
         apart = dataclasses.replace(
             fitted.setup, score_stride=fitted.setup.window, fold="mean"
         )
@@ -147,7 +147,7 @@ def scored(
                     chosen.members[i].seed,
                     scores.values[:kept],
                     None if one.labels is None else one.labels[:kept],
-                    energies[index[i]] if energies else calibration.values,
+                    training[index[i]] if training else calibration.values,
                     str(calibration.role),
                     shares,
                 )
@@ -155,7 +155,7 @@ def scored(
     return found
 
 
-def _training_energies(fitted: Fitted, group: Group) -> list[np.ndarray]:
+def _overlapping_scores(fitted: Fitted, group: Group) -> list[np.ndarray]:
     """Per member, the scores of all steps of all training windows, overlaps and all."""
     setup = dataclasses.replace(fitted.setup, score_stride=fitted.setup.stride)
     all_windows = dataclasses.replace(fitted, setup=setup)
@@ -168,12 +168,12 @@ def _training_energies(fitted: Fitted, group: Group) -> list[np.ndarray]:
     for i, member in enumerate(fitted.members):
         entities = list(prepared) if pooled else [str(member.entity)]
         alone = members.subset(all_windows, [i])
-        energies = []
+        training = []
         for name in entities:
             scores, view = members.window_scores(alone, [prepared[name]])
             real = np.asarray(view.weight[0]) > 0
-            energies.append(np.asarray(scores[0])[real].ravel())
-        found.append(np.concatenate(energies))
+            training.append(np.asarray(scores[0])[real].ravel())
+        found.append(np.concatenate(training))
     return found
 
 
