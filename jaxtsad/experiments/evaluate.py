@@ -21,6 +21,8 @@ KEPT = (
     "timings",
     "notes",
 )
+TRAINED_BY = ("versions", "device", "git", "peak_memory_bytes")
+"""What is told of the process that trained, not of the one that judges again."""
 
 
 def evaluate(
@@ -40,7 +42,7 @@ def evaluate(
             kind of threshold is unknown.
     """
     path = pathlib.Path(folder)
-    config = toml.load(path / "config.toml")
+    config = toml.load(path / records.CONFIG)
     if threshold is not None:
         config = dataclasses.replace(config, threshold=Threshold(threshold))
     scored, _ = records.read_scores(path / records.SCORES)
@@ -50,6 +52,6 @@ def evaluate(
         raise ValueError(f"{str(path / records.REPORT)!r}: {error}") from None
     facts = {key: before[key] for key in KEPT if key in before}
     made = report.make(config, scored, facts=facts)
-    made |= {key: before[key] for key in ("versions", "device", "git") if key in before}
+    made |= {key: before[key] for key in TRAINED_BY if key in before}
     report.write(path, made)
     return made

@@ -36,7 +36,7 @@ def inspect(
             unknown, or the detector offers nothing to look into.
     """
     path = pathlib.Path(folder)
-    config = toml.load(path / "config.toml")
+    config = toml.load(path / records.CONFIG)
     run = reading.read(path)
     try:
         seed = config.training.seeds[0]

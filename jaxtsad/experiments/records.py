@@ -12,7 +12,8 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 
-SCORES, REPORT, METRICS = "scores.npz", "report.json", "metrics.jsonl"
+CONFIG, SCORES, REPORT = "config.toml", "scores.npz", "report.json"
+METRICS = "metrics.jsonl"
 
 
 class Scored(NamedTuple):

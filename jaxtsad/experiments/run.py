@@ -25,8 +25,6 @@ from jaxtsad.experiments.recordings import Group
 from jaxtsad.pipeline import members, saving
 from jaxtsad.pipeline.members import Fitted
 
-CONFIG = "config.toml"
-
 
 def run(
     config: Config,
@@ -55,7 +53,7 @@ def run(
     terminal = terminal or Console(quiet=True)
     protocol = protocols.PROTOCOLS[config.evaluation.protocol]
     series = recordings.load(config)
-    records.write_text(folder / CONFIG, toml.dump(config))
+    records.write_text(folder / records.CONFIG, toml.dump(config))
     groups = recordings.groups(series)
     fitted, scored, timings = [], [], _Timings()
     for group in groups:
@@ -94,7 +92,7 @@ def run(
 
 def _check(folder: pathlib.Path, config: Config, resume: bool) -> None:
     """Refuses a run directory that is another run's, or none to resume."""
-    there = folder / CONFIG
+    there = folder / records.CONFIG
     if there.exists():
         if not resume:
             raise ValueError(

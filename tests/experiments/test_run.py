@@ -140,6 +140,8 @@ def test_evaluate_judges_again_without_training(finished: pathlib.Path) -> None:
     assert after["rows"][0]["metrics"]["auc_pr"] == pytest.approx(
         before["rows"][0]["metrics"]["auc_pr"]
     )
+    for key in evaluate.TRAINED_BY:
+        assert after[key] == before[key]
     same = evaluate.evaluate(folder)
     assert [row["metrics"] for row in records._plain(same["rows"])] == [
         row["metrics"] for row in before["rows"]
