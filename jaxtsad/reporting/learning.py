@@ -16,14 +16,13 @@ if TYPE_CHECKING:
 
 
 @svg.styled
-def curves(history: pd.DataFrame, *, width: float = plots.WIDTH) -> Figure:
+def curves(history: pd.DataFrame) -> Figure:
     """Loss on fit and validation data by epoch, one line per member, and the rest.
 
     Args:
         history: Columns `epoch`, `entity`, `seed`, `loss`, and where known
             `validation_loss`, `scale` (multiplier of the learning rate) and further
             numbers, each of which gets a panel of its own (the first four).
-        width: Width in inches.
     """
     known = ("epoch", "entity", "seed", "loss", "validation_loss", "scale")
     others = [name for name in history.columns if name not in known]
@@ -31,13 +30,13 @@ def curves(history: pd.DataFrame, *, width: float = plots.WIDTH) -> Figure:
         others.insert(0, "scale")
     others = [name for name in others if _is_number(history[name])][:4]
     columns = 1 + -(-len(others) // 2)
-    figure = svg.new_figure(width, 3.2)
+    figure = svg.new_figure(plots.WIDTH, 3.2)
     grid = figure.add_gridspec(
         2,
         columns,
         width_ratios=[1.9] + [1.0] * (columns - 1),
-        left=0.55 / width,
-        right=1 - 0.15 / width,
+        left=0.55 / plots.WIDTH,
+        right=1 - 0.15 / plots.WIDTH,
         bottom=0.45 / 3.2,
         top=1 - 0.28 / 3.2,
         hspace=0.62,

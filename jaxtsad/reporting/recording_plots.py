@@ -26,9 +26,6 @@ def lanes(
     names: Sequence[str],
     values: Sequence[int],
     commands: Sequence[int],
-    *,
-    width: float = plots.WIDTH,
-    points: int = plots.POINTS,
 ) -> Figure:
     """Values over time in lanes, events shaded, commands as bars where they are 1.
 
@@ -37,8 +34,6 @@ def lanes(
         names: Names of all channels.
         values: Channels drawn as lines, in order.
         commands: 0/1 channels drawn as bars, the first `COMMANDS` of them.
-        width: Width in inches.
-        points: About how many points to draw, all lanes together.
     """
     steps = len(part.values)
     shown = list(commands)[:COMMANDS]
@@ -48,8 +43,8 @@ def lanes(
     if part.events:
         heights.append(0.17)
     heights = heights or [LANE]
-    buckets = max(points // (2 * max(len(values), 1)), 100)
-    figure = svg.new_figure(width, 0.2 * len(heights) + sum(heights) + 0.42)
+    buckets = max(plots.POINTS // (2 * max(len(values), 1)), 100)
+    figure = svg.new_figure(plots.WIDTH, 0.2 * len(heights) + sum(heights) + 0.42)
     panels = plots.stack(figure, heights)
     pairs = [(start, stop) for start, stop, _ in part.events]
     truth = np.array(pairs, np.int64).reshape(-1, 2)
