@@ -23,6 +23,7 @@ from jaxtsad.evaluation import protocol as protocols
 from jaxtsad.evaluation.protocol import Protocol
 from jaxtsad.experiments import (
     baselines,
+    console,
     facts,
     fits,
     judge,
@@ -176,8 +177,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         records.write_json(folder / f"{NAME}.json", made)
         records.write_text(folder / f"{NAME}.md", markdown(made))
     except (ValueError, OSError) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+        return console.refused(error)
     terminal.print(markdown(made), markup=False, highlight=False)
     terminal.print(f"The tables are in {folder}")
     return 0

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from jaxtsad.experiments import run, summary, toml
+from jaxtsad.experiments import console, run, summary, toml
 from jaxtsad.experiments.config import Config
 from jaxtsad.training import sharding
 
@@ -87,8 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folder = pathlib.Path(options.out or pathlib.Path("runs") / experiment.name)
         summary.show(run.run(experiment, folder, terminal=terminal), terminal)
     except (ValueError, OSError) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+        return console.refused(error)
     terminal.print(f"The report is {folder / 'report.html'}")
     return 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from types import FrameType
 
@@ -46,6 +47,12 @@ def progress(console: Console, title: str) -> Iterator[Callable[[Status], None]]
             bar.update(task, total=now.epochs * now.steps, completed=done, note=note)
 
         yield status
+
+
+def refused(error: Exception) -> int:
+    """Says in one line on stderr why a program ends; returns its exit code 2."""
+    print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+    return 2
 
 
 @contextlib.contextmanager

@@ -22,7 +22,7 @@ from jaxtsad.datasets import places, psm, smap_msl, smd
 from jaxtsad.evaluation import baselines, segments, uncertainty
 from jaxtsad.evaluation.baselines import RandomEstimate
 from jaxtsad.evaluation.metrics import chance, pa_k, point, point_adjusted
-from jaxtsad.experiments import point_adjustment_tables, records
+from jaxtsad.experiments import console, point_adjustment_tables, records
 from jaxtsad.experiments.published import PUBLISHED, Claim
 
 SEEDS = 5
@@ -174,8 +174,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for suffix, write in point_adjustment_tables.WRITERS.items():
             records.write_text(folder / f"{NAME}.{suffix}", write(studies, notes))
     except (ValueError, OSError) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+        return console.refused(error)
     terminal.print(f"The tables are in {folder}")
     return 0
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import pathlib
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -141,7 +140,6 @@ def main(
             image_tables.show(heading, rows, terminal)
             image_tables.write(folder, f"{name}_{measure}", heading, rows, said)
     except (ValueError, OSError) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+        return console.refused(error)
     terminal.print(f"The tables are in {folder}")
     return 0

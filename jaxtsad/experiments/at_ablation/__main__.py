@@ -19,7 +19,7 @@ from collections.abc import Sequence
 import jax
 from rich.console import Console
 
-from jaxtsad.experiments import facts, records
+from jaxtsad.experiments import console, facts, records
 from jaxtsad.experiments.at_ablation import page, stages, tables, variants
 
 NAME = "at_ablation"
@@ -72,8 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             records.write_text(folder / name / "changes.tsv", text)
         page.show(made, terminal)
     except (ValueError, OSError) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+        return console.refused(error)
     terminal.print(f"The report is {folder / f'{NAME}.html'}")
     return 0
 

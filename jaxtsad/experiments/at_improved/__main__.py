@@ -21,7 +21,7 @@ from rich.console import Console
 
 from jaxtsad.datasets import catalog, places
 from jaxtsad.evaluation.metrics import vus
-from jaxtsad.experiments import facts, records
+from jaxtsad.experiments import console, facts, records
 from jaxtsad.experiments.at_improved import judging, networks, page, recipes
 from jaxtsad.experiments.at_improved.recipes import INPUT, Evidence, Recipe, Trial
 from jaxtsad.types import Series
@@ -116,8 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         records.write_json(folder / f"{NAME}.json", made)
         records.write_text(folder / f"{NAME}.md", page.markdown(made))
     except (ValueError, OSError) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+        return console.refused(error)
     terminal.print(page.verdict(made), highlight=False)
     terminal.print(f"The tables are in {folder}")
     return 0
