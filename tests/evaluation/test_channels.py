@@ -42,7 +42,7 @@ def test_ranks_do_not_mind_the_scale(scale, shift):
 @pytest.mark.parametrize(
     ("parts", "how", "before", "message"),
     [
-        ([unseen(SCORES)], "median", None, r"how='median'.*'rank'"),
+        ([unseen(SCORES)], "median", None, r"how='median'.*rank"),
         ([unseen(SCORES), calibration(SCORES)], "mean", None, "length and role"),
         ([unseen(SCORES), unseen(SCORES[1:])], "mean", None, "length and role"),
         ([], "mean", None, "0 channels"),

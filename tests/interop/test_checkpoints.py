@@ -49,7 +49,7 @@ def test_pth(tmp_path):
 
 
 def test_what_is_no_checkpoint_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"'.txt'.*is not one of .npz, .safetensors"):
+    with pytest.raises(ValueError, match=r"'.txt'.*the choices are .npz, .safetensors"):
         checkpoints.read(tmp_path / "a.txt")
     with pytest.raises(FileNotFoundError, match="there is no checkpoint"):
         checkpoints.read(tmp_path / "a.npz")

@@ -190,7 +190,9 @@ def test_mask_drops_from_the_mixture_and_if_asked_from_the_divergence(seen):
     "option", ["epsilon", "series_direction", "prior_direction", "implementation"]
 )
 def test_unknown_choices_are_refused(option):
-    with pytest.raises(ValueError, match=f"{option}='sideways' is not one of"):
+    with pytest.raises(
+        ValueError, match=f"{option}='sideways' is unknown; the choices"
+    ):
         attention.anomaly_attention(*inputs(), **{option: "sideways"})
 
 
