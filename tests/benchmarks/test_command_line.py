@@ -100,7 +100,7 @@ def test_a_busy_machine_gets_none(tmp_path, monkeypatch, capsys, stand_in):
     [
         (["--detector", "no_such"], "the choices are anomaly_transformer"),
         (["--detector", "zscore", "--layers", "2"], "zscore has no layers"),
-        (["--detector", "zscore", "--window", "0"], "window=0 must be at least 1"),
+        (["--detector", "zscore", "--window", "0"], "window=0 must be a whole number"),
         (["--runs", "0"], "runs=0 must be at least 1"),
         (["--seconds", "-1"], "seconds=-1.0 must be above 0"),
         (["--suite", "fleet", "--members", "0"], "members=0 must be at least 1"),
