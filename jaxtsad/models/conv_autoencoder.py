@@ -163,9 +163,28 @@ class WindowAutoencoder(nn.Module):
         return Output(code, x)
 
 
+@jax.custom_vjp
 def pool(x: Array) -> Array:
-    """Maximum of 2 by 2 blocks of `[B, S, S, C]`, S even."""
+    """Maximum of 2 by 2 blocks of `[B, S, S, C]`, S even.
+
+    Where a block holds its maximum twice, each takes the whole gradient: after a ReLU
+    these are zeros, through which none passes. Sharing it out would take seven times
+    as long.
+    """
     return _blocks(x).max(axis=(2, 4))
+
+
+def _pool_forward(x: Array) -> tuple[Array, tuple[Array, Array]]:
+    found = pool(x)
+    return found, (x, found)
+
+
+def _pool_backward(saved: tuple[Array, Array], to_out: Array) -> tuple[Array]:
+    x, found = saved
+    return (jnp.where(x == repeated(found), repeated(to_out), 0.0),)
+
+
+pool.defvjp(_pool_forward, _pool_backward)
 
 
 def switches(x: Array) -> Array:

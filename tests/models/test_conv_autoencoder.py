@@ -61,3 +61,11 @@ def test_argmax_puts_values_back_and_repeating_then_pooling_changes_nothing() ->
     np.testing.assert_array_equal(again, small)
     ties = conv_autoencoder.switches(jnp.ones((1, 2, 2, 1)))
     np.testing.assert_array_equal(ties[0, :, :, 0], [[1, 0], [0, 0]])
+
+
+def test_the_gradient_of_a_pool_goes_to_the_maximum() -> None:
+    x = jax.random.normal(jax.random.key(0), (2, 4, 4, 3))
+    weight = jax.random.normal(jax.random.key(1), (2, 2, 2, 3))
+    found = jax.grad(lambda x: (conv_autoencoder.pool(x) * weight).sum())(x)
+    expected = conv_autoencoder.repeated(weight) * conv_autoencoder.switches(x)
+    np.testing.assert_allclose(found, expected)

@@ -1,0 +1,47 @@
+"""Convolutions a row at a time: the compiler's own result and gradients."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxtsad.ops import convolution, convolution_rows
+
+
+@pytest.mark.parametrize("name", ["convolve", "transpose"])
+def test_equals_the_compilers_own(name: str) -> None:
+    x_key, kernel_key = jax.random.split(jax.random.key(0))
+    x = jax.random.normal(x_key, (2, 6, 5, 3))
+    kernel = jax.random.normal(kernel_key, (3, 4, 3, 2))
+
+    def both(function: object, **options: str) -> tuple:
+        def loss(x: jax.Array, kernel: jax.Array) -> tuple[jax.Array, jax.Array]:
+            out = getattr(function, name)(x, kernel, **options)
+            return jnp.sum(jnp.sin(out)), out
+
+        return jax.jit(jax.grad(loss, argnums=(0, 1), has_aux=True))(x, kernel)
+
+    found = both(convolution_rows)
+    expected = both(convolution, implementation="lax")
+    for one, other in zip(
+        jax.tree.leaves(found), jax.tree.leaves(expected), strict=True
+    ):
+        assert one.shape == other.shape
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["convolve", "transpose"])
+def test_wide_images_are_not_seen_as_rows(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both ways give the same; past a width the other one is faster."""
+    x = jax.random.normal(jax.random.key(0), (1, 4, 9, 2))
+    kernel = jax.random.normal(jax.random.key(1), (3, 3, 2, 1))
+    run = getattr(convolution, name)
+    expected = run(x, kernel, padding=1, implementation="product")
+    monkeypatch.setattr(convolution_rows, "WIDEST", 8)
+    monkeypatch.delattr(convolution_rows, name)
+    found = run(x, kernel, padding=1, implementation="product")
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
