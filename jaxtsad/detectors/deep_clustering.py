@@ -32,6 +32,7 @@ from jaxtsad.models.network import Network
 from jaxtsad.models.small_autoencoder import SmallAutoencoder
 from jaxtsad.objectives import clustering as objectives
 from jaxtsad.objectives.reconstruction import mean
+from jaxtsad.ops import shifts
 from jaxtsad.training import epochs, optimizers
 from jaxtsad.types import Array, Batch, Clock, Detector, Key, Metrics, PyTree, State
 
@@ -91,6 +92,9 @@ class Config:
         rate_decay: Multiplier of the learning rate after every epoch.
         weight_decay: Weight of the sum of squared kernels.
         batch_size: Samples per step.
+        shift: Of images, which are trained on shifted at random by at most so many
+            pixels along either axis.
+        turn: Likewise, turned by at most so many degrees.
         score: `combined`, mean rank of `relative` and `residual` and how far either
             is beyond the fit part; `relative` to the cluster's radius; plain or
             `mahalanobis` `distance`; `entropy` of the assignment; `residual` of the
@@ -125,6 +129,8 @@ class Config:
     rate_decay: float = 0.9999
     weight_decay: float = 5e-5
     batch_size: int = 100
+    shift: float = 0.0
+    turn: float = 0.0
     score: str = "combined"
 
     def __post_init__(self) -> None:
@@ -146,6 +152,7 @@ class Config:
         ):
             _options.check_choice(self, name, choices)
         _options.check_not_negative(self, "cluster_weight", "weight_decay", "settled")
+        _options.check_not_negative(self, "shift", "turn")
         for name in ("alpha", "alpha_start"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name}={getattr(self, name)} must be in [0, 1]")
@@ -159,6 +166,11 @@ class Config:
         if self.images and self.window not in IMAGE_SIDES:
             listed = ", ".join(map(str, IMAGE_SIDES))
             raise ValueError(f"window={self.window} of images; the sides are {listed}")
+        if not self.images and (self.shift or self.turn):
+            raise ValueError(
+                f"shift={self.shift} and turn={self.turn} are of images; windows "
+                "have neither"
+            )
         if not self.images and self.window < 2:
             raise ValueError(f"window={self.window} must be at least 2")
 
@@ -280,9 +292,13 @@ def build(config: Config) -> Detector:
         return State(model, rest)
 
     def losses(
-        params: PyTree, model: Model, batch: Batch, target: Array, alpha: Array
+        params: PyTree,
+        model: Model,
+        x: Array,
+        batch: Batch,
+        target: Array,
+        alpha: Array,
     ) -> tuple[Array, tuple[Metrics, PyTree]]:
-        x = _unit(config, batch.values)
         kept = model.network._replace(params=params["network"])
         output, moments = network.train(module, kept, x, batch.weight)
         error = mean(_error(x, output), batch.weight)
@@ -312,11 +328,13 @@ def build(config: Config) -> Detector:
         def step(
             key: Key, state: State, batch: Batch, scale: Array
         ) -> tuple[State, Metrics]:
-            del key
             model, rest = state.model, state.train
             params = _trained(model)
+            x = _unit(config, batch.values)
+            if config.shift or config.turn:
+                x = shifts.moved(key, x, config.shift, config.turn)
             grads, (shown, moments) = jax.grad(losses, has_aux=True)(
-                params, model, batch, rest.target[batch.index], alpha
+                params, model, x, batch, rest.target[batch.index], alpha
             )
             params, moved = optimizers.apply(
                 optimiser, grads, rest.optimiser, params, scale

@@ -188,6 +188,8 @@ def test_kinds_of_windows_are_clusters_and_others_are_strange() -> None:
         ({"alpha": 2.0}, "alpha=2.0 must be in"),
         ({"layout": "image"}, "the sides are 28, 32, 128"),
         ({"clusters": 0}, "clusters=0"),
+        ({"shift": 1.0}, "windows have neither"),
+        ({"turn": -1.0}, "turn=-1.0"),
     ],
 )
 def test_bad_options_are_named(options: dict, message: str) -> None:
