@@ -24,7 +24,7 @@ from rich.table import Table
 
 from jaxtsad.datasets import catalog
 from jaxtsad.evaluation import clustering
-from jaxtsad.experiments import console, records
+from jaxtsad.experiments import console, records, toml
 from jaxtsad.pipeline import samples
 from jaxtsad.pipeline.samples import Fitted, Setup
 from jaxtsad.reporting import tables
@@ -73,8 +73,8 @@ class Size(NamedTuple):
     options: Mapping[str, Any]
 
 
-ADAM = {"optimiser": "adam", "alpha": 0.9}
-PUBLISHED_RECIPE = {"optimiser": "nesterov", "alpha": 0.9}
+ADAM = {"optimiser": "adam", "alpha": 0.9, "unpool": "argmax"}
+PUBLISHED_RECIPE = {"optimiser": "nesterov", "alpha": 0.9, "unpool": "argmax"}
 SIZES: Mapping[str, Mapping[str, Size]] = {
     "mnist": {
         "test": Size(300, 1, 1, {**ADAM, "width": 4, "latent": 10}),
@@ -117,9 +117,9 @@ def load(name: str, root: str | None, count: int) -> tuple[np.ndarray, np.ndarra
     return values, labels
 
 
-def setup(size: Size, clusters: int, loss: str, **options: Any) -> Setup:
+def setup(size: Size, clusters: int, loss: str) -> Setup:
     """Deep clustering of a size; all epochs are run."""
-    given = {"clusters": clusters, "loss": loss, **size.options, **options}
+    given = {"clusters": clusters, "loss": loss, **size.options}
     given |= {"pretrain": size.pretrain, "refine": size.refine}
     return Setup(
         "deep_clustering",
@@ -137,7 +137,6 @@ def compare(
     losses: Sequence[str],
     seeds: Sequence[int],
     terminal: Console,
-    **options: Any,
 ) -> tuple[list[Row], Fitted, np.ndarray]:
     """Clusters pixels, codes after reconstruction, and codes after each loss.
 
@@ -159,9 +158,7 @@ def compare(
         each = [(name, values, None, seed) for seed in seeds]
         with console.progress(terminal, f"{name} {loss}") as status:
             watch = Watch(status=status, model=keep)
-            fitted = samples.fit_each(
-                setup(size, clusters, loss, **options), each, watch=watch
-            )
+            fitted = samples.fit_each(setup(size, clusters, loss), each, watch=watch)
         if not number:
             early = dataclasses.replace(fitted, model=kept[size.pretrain])
             for member, seed in enumerate(seeds):
@@ -257,20 +254,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--size", default="cpu", choices=("test", "cpu", "full"))
     parser.add_argument("--pretrain", type=int)
     parser.add_argument("--refine", type=int)
-    parser.add_argument("--unpool", choices=("repeat", "argmax"), default="argmax")
+    parser.add_argument("--unpool", choices=("repeat", "argmax"))
+    parser.add_argument(
+        "--options",
+        nargs="+",
+        default=[],
+        metavar="NAME=VALUE",
+        help="options of the detector instead of the size's",
+    )
     parser.add_argument("--data-root")
     parser.add_argument("--out", help=f"folder to write to; default runs/{NAME}")
     given = parser.parse_args(arguments)
     folder = pathlib.Path(given.out or pathlib.Path("runs") / NAME)
     terminal = Console()
     rows: list[Row] = []
-    notes, facts = [*NOTES, f"unpooling by {given.unpool}"], {}
+    notes, facts = [*NOTES], {}
     try:
+        options = toml.assignments(given.options)
+        if given.unpool:
+            options["unpool"] = given.unpool
         for name in given.data or tuple(SIZES):
             size = SIZES[name][given.size]
             size = size._replace(
                 pretrain=given.pretrain or size.pretrain,
                 refine=given.refine or size.refine,
+                options={**size.options, **options},
             )
             values, labels = load(name, given.data_root, size.pictures)
             found, fitted, codes = compare(
@@ -281,7 +289,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 given.losses,
                 given.seeds,
                 terminal,
-                unpool=given.unpool,
             )
             rows += found
             notes.append(f"{name}: {len(values)} pictures, {size}")
