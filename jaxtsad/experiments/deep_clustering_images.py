@@ -83,7 +83,7 @@ SIZES: Mapping[str, Mapping[str, Size]] = {
     },
     "coil20": {
         "test": Size(200, 1, 1, {**ADAM, "width": 4, "latent": 10}),
-        "cpu": Size(0, 60, 30, {**ADAM, "batch_size": 50}),
+        "cpu": Size(0, 40, 10, {**ADAM, "width": 20, "batch_size": 50}),
         "full": Size(0, 200, 100, {**PUBLISHED_RECIPE, "batch_size": 10}),
     },
 }
