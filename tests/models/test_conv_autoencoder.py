@@ -32,10 +32,11 @@ def test_published_numbers_of_parameters() -> None:
 @pytest.mark.parametrize(("side", "latent", "left"), [(32, 120, 5), (128, 320, 4)])
 def test_other_sides(side: int, latent: int, left: int) -> None:
     width = 50 if side == 32 else 20
-    flat = left**2 * conv_autoencoder.stages(side, width)[-1].features
+    features = conv_autoencoder.stages(side, width)[-1].features
     x = jnp.zeros((1, side, side, 1))
     params, out = shapes(ImageAutoencoder(side, 1, width, latent), x)
-    assert (flat, latent) in {leaf.shape for leaf in jax.tree.leaves(params)}
+    kernels = {leaf.shape for leaf in jax.tree.leaves(params)}
+    assert (left, left, features, latent) in kernels
     assert out.latent.shape == (1, latent)
     assert out.reconstruction.shape == x.shape
 
