@@ -90,6 +90,15 @@ def test_rows_have_every_metric_and_the_entities_end_to_end() -> None:
     assert rows[0]["metrics"]["auc_roc"] == 1.0 == rows[2]["metrics"]["auc_pr"]
 
 
+def test_too_few_calibration_scores_for_pot_leave_it_out() -> None:
+    part, _ = types.cut_train(np.zeros((30, 1), np.float32), window=1, validation=0)
+    score, label = np.arange(100.0), np.repeat([0, 1], [90, 10])
+    few = part.scored(np.arange(30.0))
+    first, last = measures.rows([score], [label], few, "a", score="own")
+    assert not any(key.startswith("pot/") for key in first["metrics"])
+    assert {"quantile/f1", "dynamic/f1"} <= set(last["metrics"])
+
+
 def made(entities: list[str]) -> dict[str, Any]:
     """A report of made-up numbers."""
     rng = np.random.default_rng(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -41,21 +42,31 @@ def rows(
 
     Returns:
         A row per entity and one of `GLUED`. The dynamic threshold looks at the test
-        scores and is named transductive elsewhere; here it is the key `dynamic`.
+        scores and is named transductive elsewhere; here it is the key `dynamic`. POT
+        is left out where the calibration scores do not suffice for it.
     """
-    fitted = {kind: thresholds.fit(kind, calibration) for kind in RULES[:2]}
+    fitted = _fitted(calibration)
+    rules = (*fitted, "dynamic")
     found, flags = [], []
     for name, score, label in zip(names, scores, labels, strict=True):
         own = {kind: one.flags(score) for kind, one in fitted.items()}
         own["dynamic"] = transductive_dynamic(score).flags
         flags.append(own)
         found.append({**about, "entity": name, "metrics": measure(score, label, own)})
-    together = {rule: np.concatenate([own[rule] for own in flags]) for rule in RULES}
+    together = {rule: np.concatenate([own[rule] for own in flags]) for rule in rules}
     whole = measure(np.concatenate(scores), np.concatenate(labels), together)
     last = {**about, "entity": GLUED, "metrics": whole}
     if intervals:
         last["intervals"] = redrawn(scores, labels)
     return [*found, last]
+
+
+def _fitted(calibration: types.Scores) -> dict[str, thresholds.Threshold]:
+    """Thresholds; POT's only where the scores suffice: what was trained is measured."""
+    fitted = {"quantile": thresholds.fit("quantile", calibration)}
+    with contextlib.suppress(ValueError):
+        fitted["pot"] = thresholds.fit("pot", calibration)
+    return fitted
 
 
 def redrawn(
