@@ -19,8 +19,9 @@ from jaxtsad.detectors import _crops, _options
 from jaxtsad.models import dcgan, network
 from jaxtsad.models.ganomaly import ACTIVATIONS, Activation, Encoder
 from jaxtsad.models.network import Network
-from jaxtsad.training import adversarial, epochs, latent_search, optimizers
+from jaxtsad.training import adversarial, epochs, latent_search
 from jaxtsad.training.adversarial import LOSSES, Gan, Loss, Recipe
+from jaxtsad.training.codes import Reader
 from jaxtsad.training.latent_search import (
     OPTIMISERS,
     THETAS,
@@ -37,6 +38,9 @@ Start: TypeAlias = Literal["prior", "encoder", "warm"]
 STARTS: tuple[Start, ...] = ("prior", "encoder", "warm")
 Reduce: TypeAlias = Literal["mean", "min"]
 REDUCES: tuple[Reduce, ...] = ("mean", "min")
+Error: TypeAlias = Literal["mse", "relative"]
+ERRORS: tuple[Error, ...] = ("mse", "relative")
+LEAST = 1e-6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +68,9 @@ class Config:
         penalty: Weight of the gradient penalty.
         average: Decay of the moving average of the generator that is scored with; 0
             scores with the last weights.
+        reconstruction: Weight of a reconstruction in training, see
+            `training.codes.Reader`: against parts of the class that a GAN leaves out. 0
+            as published.
         batch_size: Samples per step.
         restarts: Starts R of the search.
         search_steps: Steps k of each.
@@ -76,6 +83,13 @@ class Config:
             that a trained `encoder` gives; or `warm`, at the code of the window before
             in the batch, by which scores depend on their neighbours.
         reduce: `mean` over restarts, or `min`.
+        error: `mse` as published, or `relative`: the share of a sample that is left
+            unexplained, its squared error over that of an empty sample (black where the
+            activation is tanh, else 0). A large or bright sample has more to be wrong
+            about than a small one, so that by the squared error its size counts as
+            strange even to the generator of its own kind.
+        scored: Channels whose error is the score, all where empty. The search is by all
+            of them; some, such as colour, may say nothing of what is normal.
         max_memory_gb: Memory of a chunk of samples.
         checked: Validation samples that an epoch's search is measured on.
 
@@ -98,6 +112,7 @@ class Config:
     critic_steps: int = 5
     penalty: float = 10.0
     average: float = 0.0
+    reconstruction: float = 0.0
     batch_size: int = 128
     restarts: int = 3
     search_steps: int = 19
@@ -108,6 +123,8 @@ class Config:
     shared_start: bool = False
     start: Start = "prior"
     reduce: Reduce = "mean"
+    error: Error = "mse"
+    scored: tuple[int, ...] = ()
     max_memory_gb: float = 2.0
     checked: int = 32
 
@@ -129,12 +146,15 @@ class Config:
             ("search_optimiser", OPTIMISERS),
             ("start", STARTS),
             ("reduce", REDUCES),
+            ("error", ERRORS),
             ("critic_as_original", (False, True)),
             ("shared_start", (False, True)),
         ):
             _options.check_choice(self, name, choices)
         _options.check_positive(self, "learning_rate", "code_rate", "max_memory_gb")
-        _options.check_not_negative(self, "penalty", "weight_rate", "scale_mean")
+        _options.check_not_negative(
+            self, "penalty", "weight_rate", "scale_mean", "reconstruction"
+        )
         for name in ("beta1", "beta2", "average"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)} must be in [0, 1)")
@@ -143,6 +163,12 @@ class Config:
                 _options.check_sizes(self, name)
         if self.activation is not None:
             _options.check_choice(self, "activation", ACTIVATIONS)
+        for channel in self.scored:
+            if channel not in range(self.channels):
+                raise ValueError(
+                    f"scored={self.scored} must name channels from 0 to "
+                    f"{self.channels - 1}"
+                )
         _crops.check(self.window, self.images)
 
     @property
@@ -161,6 +187,11 @@ class Config:
         return self.latent or (100 if self.images else 32)
 
     @property
+    def output(self) -> Activation:
+        """Last activation of the generator."""
+        return self.activation or ("tanh" if self.images else "linear")
+
+    @property
     def scale(self) -> int:
         """Width of the networks."""
         return self.width or (64 if self.images else 16)
@@ -173,7 +204,7 @@ class Config:
             self.channels,
             self.scale,
             scale_mean=self.scale_mean,
-            activation=self.activation or ("tanh" if self.images else "linear"),
+            activation=self.output,
         )
         coupled = self.loss == "gan" or self.critic_as_original
         judge = dcgan.Discriminator(
@@ -233,8 +264,10 @@ def build(config: Config) -> Detector:
     """
     recipe = config.recipe()
     encoder = Encoder(config.codes, config.scale, 512, norm="layer")
-    encoder_adam = optimizers.adam(config.learning_rate, b1=0.5)
-    learns_codes = config.start == "encoder"
+    reader = Reader(
+        encoder, recipe.generator, config.learning_rate, config.reconstruction
+    )
+    learns_codes = config.start == "encoder" or config.reconstruction > 0
 
     def shape(count: int) -> tuple[int, ...]:
         sides = (config.side,) * (2 if config.images else 1)
@@ -247,7 +280,7 @@ def build(config: Config) -> Detector:
         coder, adam = None, ()
         if learns_codes:
             coder = network.start(encoder_key, encoder, jnp.zeros(shape(1)))
-            adam = encoder_adam.init(coder.params)
+            adam = reader.start(coder, gan.player("generator"))
         return State(Model(_copied(gan.player("generator")), coder), Rest(gan, adam))
 
     def step(
@@ -259,24 +292,33 @@ def build(config: Config) -> Detector:
             x = _crops.drawn(crop_key, x, config.side)
         rest: Rest = state.train
         gan, metrics = recipe.step(step_key, rest.gan, x, batch.weight, scale)
-        maker = gan.player("generator")
-        if config.average:
-            maker = adversarial.averaged(state.model.generator, maker, config.average)
+
+        def kept(gan: Gan) -> Network:
+            maker = gan.player("generator")
+            if config.average:
+                old = state.model.generator
+                maker = adversarial.averaged(old, maker, config.average)
+            return maker
+
+        maker = kept(gan)
         coder, adam = state.model.encoder, rest.encoder_adam
         if coder is not None:
             codes = recipe.codes(code_key, len(x))
             made = network.run(recipe.generator, maker, codes)
-
-            def miss(params: PyTree) -> Array:
-                found, _ = network.run(encoder, Network(params, {}), made)
-                return jnp.square(found - codes).mean()
-
-            value, grads = jax.value_and_grad(miss)(coder.params)
-            params, adam = optimizers.apply(
-                encoder_adam, grads, adam, coder.params, scale
+            coder, taught, adam, value = reader.step(
+                coder,
+                gan.player("generator"),
+                adam,
+                codes,
+                made,
+                x,
+                batch.weight,
+                scale,
             )
-            coder = Network(params, {})
             metrics["encoder"] = value
+            if config.reconstruction:
+                gan = gan._replace(params={**gan.params, "generator": taught.params})
+                maker = kept(gan)
         return State(Model(maker, coder), Rest(gan, adam)), metrics
 
     def advance(
@@ -292,7 +334,7 @@ def build(config: Config) -> Detector:
             latent_search.starts, restarts=config.restarts, latent=config.codes
         )
         codes = jax.vmap(begin)(keys)
-        if model.encoder is not None:
+        if config.start == "encoder" and model.encoder is not None:
             found, _ = network.run(encoder, model.encoder, x)
             codes = codes.at[:, 0].set(found)
 
@@ -306,27 +348,40 @@ def build(config: Config) -> Detector:
         run = latent_search.follow if config.start == "warm" else latent_search.search
         return run(how, generate, params, x, codes)
 
-    def score(keys: Array, model: Model, batch: Batch) -> Array:
-        if config.images:
-            found = look(keys, model, batch.values)
-            return found.lowest if config.reduce == "min" else found.score
+    def errors(found: Found, x: Array) -> Array:
+        """Error of every restart at every step or pixel, `[B, R, S..]`."""
+        apart = jnp.square(found.samples - x[:, None])
+        if config.error == "relative":
+            blank = -1.0 if config.output == "tanh" else 0.0
+            whole = taken(jnp.square(x - blank)).reshape(len(x), -1).mean(axis=1)
+            whole = jnp.maximum(whole, LEAST)
+            apart = apart / whole.reshape(-1, *(1,) * x.ndim)
+        return taken(apart).mean(axis=-1)
 
+    def taken(values: Array) -> Array:
+        return values[..., jnp.asarray(config.scored)] if config.scored else values
+
+    def score(keys: Array, model: Model, batch: Batch) -> Array:
         def crop(x: Array) -> Array:
             found = look(keys, model, x)
-            apart = jnp.square(found.samples - x[:, None]).mean(-1)  # [B, R, L]
+            apart = errors(found, x)
             if config.reduce == "min":
                 best = found.losses[..., -1].argmin(axis=1)
                 return jax.vmap(lambda row, r: row[r])(apart, best)
             return apart.mean(axis=1)
 
+        if config.images:
+            return crop(batch.values).mean(axis=(1, 2))
         return _crops.averaged(batch.values, config.side, crop)
 
     def inspect(keys: Array, model: Model, batch: Batch) -> dict[str, Array]:
-        found = look(keys, model, batch.values[:, : config.side])
+        x = batch.values[:, : config.side]
+        found = look(keys, model, x)
         best = found.losses[..., -1].argmin(axis=1)
         nearest = jax.vmap(lambda row, r: row[r])(found.samples, best)
         return {
             "losses": found.losses,
+            "errors": _per_channel(found, x),
             "codes": found.codes,
             "reconstruction": nearest,
             "min": found.lowest,
@@ -348,6 +403,12 @@ def build(config: Config) -> Detector:
         score=score,
         inspect=inspect,
     )
+
+
+def _per_channel(found: Found, x: Array) -> Array:
+    """Squared error of every restart in every channel, `[B, R, C]`."""
+    apart = jnp.square(found.samples - x[:, None])
+    return apart.mean(axis=tuple(range(2, apart.ndim - 1)))
 
 
 def _search(config: Config, params: PyTree) -> Search:

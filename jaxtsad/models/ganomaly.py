@@ -109,7 +109,7 @@ class Encoder(nn.Module):
     norm: Norm = "batch"
 
     @nn.compact
-    def __call__(self, x: Array, weight: Array | None) -> tuple[Array, Array]:
+    def __call__(self, x: Array, weight: Array | None = None) -> tuple[Array, Array]:
         """Gives the code `[B, features]` and the features it is made of."""
         features = Features(self.width, self.cap, self.extra, self.norm)(x, weight)
         code = Conv(self.features, stride=1, padding=0)(features)
