@@ -30,6 +30,7 @@ from jaxtsad.objectives import ganomaly as objectives
 from jaxtsad.objectives.ganomaly import SCORE_NORMS, ScoreNorm, Weights
 from jaxtsad.objectives.reconstruction import mean
 from jaxtsad.training import epochs
+from jaxtsad.training.adversarial import averaged
 from jaxtsad.types import Array, Batch, Clock, Detector, Key, Metrics, PyTree, State
 
 Layout: TypeAlias = Literal["window", "image"]
@@ -59,6 +60,9 @@ class Config:
         encoder: Weight of L_enc.
         learning_rate: Of both Adams.
         beta1: Decay of their first moments.
+        average: Decay of the moving average of the generator that is scored with; 0
+            scores with the last weights, as published, and what they give may differ
+            much from one epoch to the next.
         batch_size: Windows or images per step.
         drop_last: Leaves out the last batch of an epoch where it is not full.
         score_norm: `mse`, mean squared difference of the codes, or `l1`, its L1 norm.
@@ -85,6 +89,7 @@ class Config:
     encoder: float = 1.0
     learning_rate: float = 2e-4
     beta1: float = 0.5
+    average: float = 0.0
     batch_size: int = 64
     drop_last: bool = True
     score_norm: ScoreNorm = "mse"
@@ -101,10 +106,11 @@ class Config:
         _options.check_choice(self, "drop_last", (False, True))
         _options.check_positive(self, "learning_rate")
         _options.check_not_negative(
-            self, "adversarial", "contextual", "encoder", "beta1"
+            self, "adversarial", "contextual", "encoder", "beta1", "average"
         )
-        if not self.beta1 < 1:
-            raise ValueError(f"beta1={self.beta1} must be below 1")
+        for name in ("beta1", "average"):
+            if not getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)} must be below 1")
         for name in ("latent", "width"):
             if getattr(self, name) is not None:
                 _options.check_sizes(self, name)
@@ -165,12 +171,16 @@ class Model(NamedTuple):
 
 
 class Rest(NamedTuple):
-    """What only training needs; see `Players`."""
+    """What only training needs; see `Players`.
+
+    `generator` is the one that learns where another one, its average, is scored with.
+    """
 
     discriminator: Network
     generator_adam: PyTree
     discriminator_adam: PyTree
     resets: Array
+    generator: Network | None
 
 
 @functools.lru_cache(maxsize=64)
@@ -191,13 +201,24 @@ def build(config: Config) -> Detector:
         sides = (config.side,) * (2 if config.images else 1)
         players = game.start(key, jnp.zeros((1, *sides, config.channels)))
         spread = {"mean": jnp.zeros(2), "square": jnp.ones(2)}
-        return _state(players, spread)
+        return state_of(players, players.generator, spread)
+
+    def state_of(players: Players, kept: Network, spread: dict[str, Array]) -> State:
+        generator, *others = players
+        rest = Rest(*others, generator=None)
+        if not config.average:
+            return State(Model(generator, spread), rest)
+        # Training gives its state away, and no buffer can be given twice.
+        kept = jax.tree.map(jnp.copy, kept)
+        return State(Model(kept, spread), rest._replace(generator=generator))
 
     def step(
         key: Key, state: State, batch: Batch, scale: Array
     ) -> tuple[State, Metrics]:
         crop_key, reset_key = jax.random.split(key)
-        players = Players(state.model.generator, *state.train)
+        *rest, learning = state.train
+        scored = state.model.generator
+        players = Players(scored if learning is None else learning, *rest)
         x = (
             batch.values
             if config.images
@@ -208,7 +229,8 @@ def build(config: Config) -> Detector:
         seen = _parts(x, lesson.seen.output, config.score_norm, batch.weight)
         # Along with the statistics of batch norm, at the same pace.
         spread = jax.tree.map(lambda a, b: a + 0.1 * (b - a), state.model.spread, seen)
-        return _state(moved, spread), game.metrics(lesson, batch.weight)
+        kept = averaged(scored, moved.generator, config.average)
+        return state_of(moved, kept, spread), game.metrics(lesson, batch.weight)
 
     def advance(
         key: Key, state: State, source: Any, clock: Clock
@@ -271,11 +293,6 @@ def build(config: Config) -> Detector:
         score=score,
         inspect=inspect,
     )
-
-
-def _state(players: Players, spread: dict[str, Array]) -> State:
-    generator, *rest = players
-    return State(Model(generator, spread), Rest(*rest))
 
 
 def _parts(

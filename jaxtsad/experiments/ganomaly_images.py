@@ -46,6 +46,7 @@ class Size(NamedTuple):
         test: Most normal and most anomalous test pictures each; 0 for all.
         epochs: Epochs, all of which are run.
         learning_rate: Of both players.
+        average: See `detectors.ganomaly.Config`; 0 as published.
     """
 
     width: int
@@ -53,10 +54,11 @@ class Size(NamedTuple):
     test: int
     epochs: int
     learning_rate: float = 2e-4
+    average: float = 0.0
 
 
 SIZES = {
-    "cpu": Size(16, 4000, 1500, 8, 1e-3),
+    "cpu": Size(16, 3000, 1500, 6, 1e-3, 0.98),
     "full": Size(64, 0, 0, 15),
 }
 
@@ -141,7 +143,12 @@ def setup(size: Size, protocol: str = "strict", **options: Any) -> Setup:
         )
     if protocol == "paper":
         options.setdefault("bn_eval", "batch")
-    given = {"width": size.width, "learning_rate": size.learning_rate, **options}
+    given: dict[str, Any] = {
+        "width": size.width,
+        "learning_rate": size.learning_rate,
+        "average": size.average,
+        **options,
+    }
     return Setup(
         "ganomaly",
         given,
