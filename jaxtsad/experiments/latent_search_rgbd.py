@@ -10,11 +10,12 @@ captures, where they are, and shows what mask area and mean depth alone tell.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import functools
 import pathlib
 import sys
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -27,13 +28,13 @@ from jaxtsad.evaluation.metrics import point
 from jaxtsad.experiments import console, image_plots, image_tables, rgbd_data
 from jaxtsad.experiments.image_tables import Row
 from jaxtsad.experiments.rgbd_data import Shapes
+from jaxtsad.experiments.rgbd_presets import SEARCHES, SIZES, setup
 from jaxtsad.models import network
 from jaxtsad.pipeline import samples
 from jaxtsad.pipeline.samples import Fitted, Setup
 from jaxtsad.training import fleet, latent_search
 from jaxtsad.training.adversarial import LOSSES
 from jaxtsad.training.fit import Watch
-from jaxtsad.training.plan import Plan
 from jaxtsad.types import PyTree
 
 NAME = "latent_search_rgbd"
@@ -43,60 +44,9 @@ PUBLISHED = {
     "wgan_gp": {"rectangle": 0.68, "cylinder": 0.87, "sphere": 0.81},
 }
 """AUCs that the original reports, on a larger set of captures than is public."""
+DEPTH = 3
 RATES = {"low": 6e-9, "high": 1e-3}
 FRAMES = 10
-
-
-class Size(NamedTuple):
-    """How large an experiment is.
-
-    Attributes:
-        side: Pixels per side.
-        width: See `models.dcgan.Generator`.
-        latent: Latent width Z.
-        train: Training pictures per class.
-        test: Test pictures per class.
-        epochs: Epochs of a GAN.
-        critic_epochs: Epochs of a WGAN-GP, whose steps cost more.
-        batch_size: Pictures per step.
-        learning_rate: Of both players.
-    """
-
-    side: int
-    width: int
-    latent: int
-    train: int
-    test: int
-    epochs: int
-    critic_epochs: int
-    batch_size: int
-    learning_rate: float
-
-
-SIZES = {
-    "cpu": Size(32, 16, 32, 384, 50, 40, 20, 64, 5e-4),
-    "full": Size(64, 64, 100, 1500, 50, 200, 200, 128, 1e-4),
-}
-
-
-def setup(size: Size, loss: str, **options: Any) -> Setup:
-    """The detector of a size; all epochs are run."""
-    given: dict[str, Any] = {
-        "loss": loss,
-        "width": size.width,
-        "latent": size.latent,
-        "batch_size": size.batch_size,
-        "learning_rate": size.learning_rate,
-        "max_memory_gb": 1.0,
-    }
-    epochs = size.epochs if loss == "gan" else size.critic_epochs
-    return Setup(
-        "latent_search",
-        {**given, **options},
-        scaler="none",
-        validation=0.05,
-        plan=Plan(epochs=epochs, stop="none"),
-    )
 
 
 def run(
@@ -106,8 +56,8 @@ def run(
     *,
     folder: pathlib.Path | None = None,
     terminal: Console | None = None,
-) -> tuple[list[Row], dict[str, dict[str, float]], Fitted]:
-    """Trains generators of all shapes and seeds, and scores all test pictures.
+) -> Fitted:
+    """Trains generators of all shapes and seeds.
 
     Args:
         shapes: The pictures.
@@ -115,57 +65,83 @@ def run(
         seeds: Seeds.
         folder: Where grids of what the generators make are written, one per epoch.
         terminal: Where progress is shown.
-
-    Returns:
-        Rows; mean score of each class by generator; and the fleet.
     """
     loss = setup_.options["loss"]
-    sets = [
-        (name, own, None)
-        for name, own in zip(shapes.classes, shapes.train, strict=True)
-    ]
 
     def grids(epoch: int, model: PyTree) -> None:
         if folder is not None:
-            made = [made_by(setup_, shapes, model, m) for m in range(len(sets))]
+            made = [made_by(setup_, shapes, model, m) for m in range(len(shapes.train))]
             path = folder / "grids" / f"{loss}_{epoch:03d}.png"
             image_plots.save_grid(path, made, zoom=1)
 
     with console.progress(terminal or Console(quiet=True), str(loss)) as status:
         watch = Watch(status=status, model=grids)
-        fitted = samples.fit(setup_, sets, seeds=seeds, watch=watch)
+        return samples.fit(setup_, _sets(shapes), seeds=seeds, watch=watch)
+
+
+def searched(
+    fitted: Fitted, shapes: Shapes, options: Mapping[str, Any]
+) -> dict[str, list[np.ndarray]]:
+    """Scores `[N]` of all test pictures by each member, after a search with options.
+
+    Returns:
+        By the detector's options `error` and `scored`: `mse`, the published one;
+        `relative`; and `relative, depth`, which counts depth alone, since all shapes
+        have all colours.
+    """
+    setup_ = dataclasses.replace(
+        fitted.setup, options={**fitted.setup.options, **options}
+    )
+    reader = dataclasses.replace(fitted, setup=setup_)
     parts = [
-        samples.test_part(fitted, index, "test", shapes.test)
-        for index in range(len(fitted.members))
+        samples.test_part(reader, index, "test", shapes.test)
+        for index in range(len(reader.members))
     ]
+    outputs = samples.outputs(reader, parts, "inspect")
+    errors = [one["errors"].mean(axis=1) for one in outputs]
+    light = rgbd_data.brightness(shapes.test)
+    return {
+        "mse": [one.mean(axis=-1) for one in errors],
+        "relative": [one.mean(axis=-1) / light.mean(axis=-1) for one in errors],
+        "relative, depth": [one[:, DEPTH] / light[:, DEPTH] for one in errors],
+    }
+
+
+def judged(
+    fitted: Fitted, shapes: Shapes, name: str, scores: Sequence[np.ndarray]
+) -> tuple[list[Row], dict[str, dict[str, float]]]:
+    """Rows of `scores`, and the mean score of each class by generator."""
     rows, means = [], {}
-    for member, scores in zip(fitted.members, samples.run(fitted, parts), strict=True):
+    for member, found in zip(fitted.members, scores, strict=True):
         assert member.entity is not None
         own = shapes.classes.index(member.entity)
-        auc = point.auc_roc((shapes.labels != own).astype(np.int64), scores)
-        rows.append(Row(member.entity, str(loss), member.seed, auc))
+        auc = point.auc_roc((shapes.labels != own).astype(np.int64), found)
+        rows.append(Row(member.entity, name, member.seed, auc))
         means[f"{member.entity}, seed {member.seed}"] = {
-            name: float(scores[shapes.labels == k].mean())
-            for k, name in enumerate(shapes.classes)
+            shape: float(found[shapes.labels == k].mean())
+            for k, shape in enumerate(shapes.classes)
         }
-    return rows, means, fitted
+    return rows, means
 
 
 def beside(shapes: Shapes, seeds: Sequence[int]) -> list[Row]:
-    """What needs no GAN: pixel-space PCA, mask area, mean depth and random scores."""
+    """What needs no GAN: pixel-space PCA, and scores that see no shape."""
     pca = Setup("pca", {"variance": 0.9}, scaler="none", validation=0.05)
-    sets = [
-        (name, own, None)
-        for name, own in zip(shapes.classes, shapes.train, strict=True)
-    ]
-    fitted = samples.fit(pca, sets)
+    fitted = samples.fit(pca, _sets(shapes))
     parts = [
-        samples.test_part(fitted, k, "test", shapes.test) for k in range(len(sets))
+        samples.test_part(fitted, k, "test", shapes.test)
+        for k in range(len(shapes.classes))
     ]
+    light = rgbd_data.brightness(shapes.test).mean(axis=-1)
     rows = []
     for own, scores in enumerate(samples.run(fitted, parts)):
         labels = (shapes.labels != own).astype(np.int64)
-        found = {"pca": scores, **rgbd_data.leaks(shapes, own)}
+        found = {
+            "pca": scores,
+            "pca, relative": scores / light,
+            "1 / brightness": 1 / light,
+        }
+        found |= rgbd_data.leaks(shapes, own)
         name = shapes.classes[own]
         rows += [
             Row(name, key, 0, point.auc_roc(labels, v)) for key, v in found.items()
@@ -200,9 +176,10 @@ def along(
         made: jax.Array = network.run(recipe.generator, moved, codes)
         return made
 
+    published = SEARCHES["published"]
     how = latent_search.Search(
-        steps=config.search_steps,
-        code_rate=config.code_rate,
+        steps=published["search_steps"],
+        code_rate=published["code_rate"],
         weight_rate=rate,
         theta="per_seed",
     )
@@ -246,19 +223,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
             shapes = rgbd_data.real(root, size.side, mask=not given.unmasked)
         else:
             shapes = rgbd_data.drawn(size.side, size.train, size.test)
-        rows = beside(shapes, given.seeds)
+        made: list[Row] = []
         facts: dict[str, Any] = {"size": size._asdict(), "means": {}}
         for loss in given.losses:
-            found, means, fitted = run(
+            fitted = run(
                 shapes,
                 setup(size, loss),
                 given.seeds,
                 folder=folder,
                 terminal=terminal,
             )
-            rows = [*found, *rows]
-            facts["means"][loss] = means
             turning(fitted, shapes, folder)
+            for name, options in SEARCHES.items():
+                for row, scores in searched(fitted, shapes, options).items():
+                    row = f"{loss}, {name}, {row}"
+                    found, means = judged(fitted, shapes, row, scores)
+                    made += found
+                    facts["means"][row] = means
+        rows = [*made, *beside(shapes, given.seeds)]
         title = f"{TITLE} ({given.data})"
         image_tables.show(title, rows, terminal)
         said = _notes(given.data, facts["means"], not given.unmasked)
@@ -272,10 +254,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _notes(data: str, means: dict[str, dict], mask: bool) -> list[str]:
     notes = ["AUC of single pictures; the other two shapes are anomalous"]
-    for loss, found in means.items():
-        for name, scores in found.items():
-            text = ", ".join(f"{shape} {score:.3f}" for shape, score in scores.items())
-            notes.append(f"mean scores of {loss} on {name}: {text}")
+    for row, found in means.items():
+        for own in dict.fromkeys(name.split(", seed")[0] for name in found):
+            seeds = [one for name, one in found.items() if name.startswith(f"{own},")]
+            text = ", ".join(
+                f"{shape} {np.mean([one[shape] for one in seeds]):.3f}"
+                for shape in seeds[0]
+            )
+            notes.append(f"mean scores of {row} by the generator of {own}: {text}")
     if data == "real":
         speckle = "masked" if mask else "kept"
         notes.append(f"split by blocks of file numbers, the table's speckle {speckle}")

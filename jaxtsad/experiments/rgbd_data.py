@@ -104,6 +104,17 @@ def shrunk(values: np.ndarray, side: int) -> np.ndarray:
     return values.reshape(shape).mean(axis=(2, 4))
 
 
+def brightness(values: np.ndarray) -> np.ndarray:
+    """Mean squared distance of `[N, S, S, C]` from the background, `[N, C]`.
+
+    Example:
+        >>> brightness(np.full((1, 2, 2, 1), 0.5)).tolist()
+        [[2.25]]
+    """
+    found: np.ndarray = np.square(values - BACKGROUND).mean(axis=(1, 2))
+    return found
+
+
 def leaks(shapes: Shapes, own: int) -> dict[str, np.ndarray]:
     """Scores `[N]` that see no shape: how far mask area and mean depth are from usual.
 

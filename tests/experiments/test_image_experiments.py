@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import pathlib
 
@@ -18,9 +19,11 @@ from jaxtsad.experiments import (
     image_tables,
     latent_search_rgbd,
     rgbd_data,
+    rgbd_presets,
 )
 from jaxtsad.experiments.ganomaly_images import Size
 from jaxtsad.experiments.image_tables import Row
+from jaxtsad.pipeline import samples
 
 TOY = Size(width=4, train=0, test=20, epochs=1)
 
@@ -103,11 +106,33 @@ def test_means_and_grids() -> None:
 @pytest.mark.slow
 def test_generators_of_drawn_shapes(tmp_path: pathlib.Path) -> None:
     shapes = rgbd_data.drawn(8, train=20, test=4)
-    size = latent_search_rgbd.Size(8, 4, 3, 20, 4, 1, 1, 8, 1e-3)
-    setup = latent_search_rgbd.setup(size, "gan", search_steps=2, restarts=2)
-    rows, means, fitted = latent_search_rgbd.run(shapes, setup, [0], folder=tmp_path)
-    assert [row.group for row in rows] == list(shapes.classes)
-    assert set(means["box, seed 0"]) == set(shapes.classes)
+    size = rgbd_presets.Size(8, 4, 3, 20, 4, 1, 1, 8, 1e-3, reconstruction=10.0)
+    setup = rgbd_presets.setup(size, "gan")
+    fitted = latent_search_rgbd.run(shapes, setup, [0], folder=tmp_path)
+    for options in rgbd_presets.SEARCHES.values():
+        found = latent_search_rgbd.searched(fitted, shapes, options)
+        assert set(found) == {"mse", "relative", "relative, depth"}
+        for name, scores in found.items():
+            rows, means = latent_search_rgbd.judged(fitted, shapes, name, scores)
+            assert [(row.group, row.detector) for row in rows] == [
+                (shape, name) for shape in shapes.classes
+            ]
+            for row, one in zip(rows, scores, strict=True):
+                strange = shapes.labels != shapes.classes.index(row.group)
+                assert row.auc == roc_auc_score(strange, one)
+                own = means[f"{row.group}, seed 0"][row.group]
+                np.testing.assert_allclose(own, one[~strange].mean())
+    own = latent_search_rgbd.searched(fitted, shapes, {})
+    part = samples.test_part(fitted, 0, "test", shapes.test)
+    for name, options in (
+        ("mse", {}),
+        ("relative", {"error": "relative"}),
+        ("relative, depth", {"error": "relative", "scored": (3,)}),
+    ):
+        given = dataclasses.replace(setup, options={**setup.options, **options})
+        alone = samples.subset(dataclasses.replace(fitted, setup=given), [0])
+        scores = samples.run(alone, [part])[0]
+        np.testing.assert_allclose(own[name][0], scores, rtol=1e-4)
     assert (tmp_path / "grids" / "gan_000.png").is_file()
     latent_search_rgbd.turning(fitted, shapes, tmp_path)
     assert (tmp_path / "latent_search_rgbd_gan_frames.png").is_file()
@@ -120,6 +145,8 @@ def test_generators_of_drawn_shapes(tmp_path: pathlib.Path) -> None:
     others = latent_search_rgbd.beside(shapes, [0])
     assert {row.detector for row in others} == {
         "pca",
+        "pca, relative",
+        "1 / brightness",
         "mask area",
         "mean depth",
         "random",
