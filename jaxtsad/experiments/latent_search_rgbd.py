@@ -70,7 +70,9 @@ def run(
 
     def grids(epoch: int, model: PyTree) -> None:
         if folder is not None:
-            made = [made_by(setup_, shapes, model, m) for m in range(len(shapes.train))]
+            # Members are in order of shapes, then seeds: the first seed of each.
+            first = range(0, len(shapes.train) * len(seeds), len(seeds))
+            made = [made_by(setup_, shapes, model, m) for m in first]
             path = folder / "grids" / f"{loss}_{epoch:03d}.png"
             image_plots.save_grid(path, made, zoom=1)
 
