@@ -15,6 +15,9 @@ from rich.table import Table
 from jaxtsad.experiments import records
 from jaxtsad.reporting import tables
 
+WIDEST = 8
+"""Most detectors that stand beside each other in a table."""
+
 
 class Row(NamedTuple):
     """One result.
@@ -53,7 +56,14 @@ def cells(rows: Sequence[Row]) -> dict[str, dict[str, tuple[float, float, int]]]
 
 
 def lines(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
-    """Heading and text of a table: a line per group, then their mean."""
+    """Heading and text of a table: a line per group, then their mean.
+
+    Where there are more detectors than fit beside each other, each has a line instead.
+
+    Example:
+        >>> lines([Row("a", str(n), 0, 0.5) for n in range(9)])[1][:2]
+        [['0', '0.500'], ['1', '0.500']]
+    """
     by_group = cells(rows)
     names = list(dict.fromkeys(row.detector for row in rows))
     body = [
@@ -66,6 +76,10 @@ def lines(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
             for n in names
         ]
         body.append(["mean", *means])
+    if len(names) > WIDEST:
+        turned = zip(["", *names], *body, strict=True)
+        first, *rest = (list(line) for line in turned)
+        return first, rest
     return ["", *names], body
 
 
