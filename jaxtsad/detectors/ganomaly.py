@@ -204,8 +204,7 @@ def build(config: Config) -> Detector:
         return state_of(players, players.generator, spread)
 
     def state_of(players: Players, kept: Network, spread: dict[str, Array]) -> State:
-        generator, *others = players
-        rest = Rest(*others, generator=None)
+        generator, rest = players.generator, Rest(*players[1:], None)
         if not config.average:
             return State(Model(generator, spread), rest)
         # Training gives its state away, and no buffer can be given twice.
