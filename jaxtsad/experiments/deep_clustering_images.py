@@ -75,10 +75,11 @@ class Size(NamedTuple):
 
 ADAM = {"optimiser": "adam", "alpha": 0.9, "unpool": "argmax"}
 PUBLISHED_RECIPE = {"optimiser": "nesterov", "alpha": 0.9, "unpool": "argmax"}
+MOVED = {"unpool": "repeat", "shift": 2.0, "turn": 10.0}
 SIZES: Mapping[str, Mapping[str, Size]] = {
     "mnist": {
         "test": Size(300, 1, 1, {**ADAM, "width": 4, "latent": 10}),
-        "cpu": Size(10_000, 15, 20, ADAM),
+        "cpu": Size(10_000, 15, 20, {**ADAM, **MOVED, "width": 16, "latent": 10}),
         "full": Size(0, 50, 100, PUBLISHED_RECIPE),
     },
     "coil20": {
