@@ -75,7 +75,7 @@ class Size(NamedTuple):
 
 ADAM = {"optimiser": "adam", "alpha": 0.9, "unpool": "argmax"}
 PUBLISHED_RECIPE = {"optimiser": "nesterov", "alpha": 0.9, "unpool": "argmax"}
-MOVED = {"unpool": "repeat", "shift": 2.0, "turn": 10.0}
+MOVED = {"unpool": "repeat", "shift": 2.0, "turn": 25.0}
 SIZES: Mapping[str, Mapping[str, Size]] = {
     "mnist": {
         "test": Size(300, 1, 1, {**ADAM, "width": 4, "latent": 10}),
