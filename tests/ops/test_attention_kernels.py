@@ -105,6 +105,22 @@ def assert_same_as_reference(implementation, args, count, kind=PLAIN):
     assert_agree(results(implementation, args, count, kind), expected)
 
 
+def assert_no_less_exact(implementation, args, count, kind):
+    """Where scores saturate, float32 itself rounds coarsely: truth is in float64."""
+    with jax.enable_x64(True):
+        wide = [np.asarray(x, np.float64) for x in args]
+        exact, _ = results(by_name("reference"), wide, count, kind)
+    expected, expected_out = results(by_name("reference"), args, count, kind)
+    grads, out = results(implementation, args, count, kind)
+    for one, other in zip(out, expected_out, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
+    for one, other, true in zip(grads, expected, exact, strict=True):
+        found, usual = (
+            np.abs(np.asarray(x) - np.asarray(true)).max() for x in (one, other)
+        )
+        assert found <= max(2 * usual, 1e-5)
+
+
 def test_an_interpreted_gpu_kernel_agrees():
     needs_interpreter(GPU)
     args, _ = inputs(7, 4)
@@ -187,7 +203,7 @@ def test_every_size_agrees(name, length, width):
 def test_extremes_agree(name, sigma, sharpness):
     given = inputs(100, 32, sigma, sharpness)
     for kind in KINDS:
-        assert_same_as_reference(by_name(name), *given, kind)
+        assert_no_less_exact(by_name(name), *given, kind)
 
 
 @pytest.mark.slow
@@ -214,7 +230,7 @@ def test_every_size_agrees_in_the_gpu_kernels(length, width):
 def test_extremes_agree_in_the_kernels(run, kind, sigma, sharpness):
     needs_interpreter(run)
     given = inputs(70, 32, sigma, sharpness)
-    assert_same_as_reference(by_kernels(run), *given, kind)
+    assert_no_less_exact(by_kernels(run), *given, kind)
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import jax
 import numpy as np
 from rich.console import Console
 
@@ -57,6 +58,8 @@ def run(
             began = time.perf_counter()
             kept = {"made_of": wanted, **make(), "total_s": time.perf_counter() - began}
             records.write_json(path, kept)
+            # No other part runs these programs, and a process may hold only so many.
+            jax.clear_caches()
         return kept
 
     found: dict[str, Any] = {"data": said, "starts": list(task.starts)}
