@@ -30,7 +30,6 @@ from jaxtsad.objectives import ganomaly as objectives
 from jaxtsad.objectives.ganomaly import SCORE_NORMS, ScoreNorm, Weights
 from jaxtsad.objectives.reconstruction import mean
 from jaxtsad.training import epochs
-from jaxtsad.training.adversarial import averaged
 from jaxtsad.types import Array, Batch, Clock, Detector, Key, Metrics, PyTree, State
 
 Layout: TypeAlias = Literal["window", "image"]
@@ -60,9 +59,6 @@ class Config:
         encoder: Weight of L_enc.
         learning_rate: Of both Adams.
         beta1: Decay of their first moments.
-        average: Decay of the moving average of the generator that is scored with; 0
-            scores with the last weights, as published, and what they give may differ
-            much from one epoch to the next.
         batch_size: Windows or images per step.
         drop_last: Leaves out the last batch of an epoch where it is not full.
         score_norm: `mse`, mean squared difference of the codes, or `l1`, its L1 norm.
@@ -89,7 +85,6 @@ class Config:
     encoder: float = 1.0
     learning_rate: float = 2e-4
     beta1: float = 0.5
-    average: float = 0.0
     batch_size: int = 64
     drop_last: bool = True
     score_norm: ScoreNorm = "mse"
@@ -106,11 +101,10 @@ class Config:
         _options.check_choice(self, "drop_last", (False, True))
         _options.check_positive(self, "learning_rate")
         _options.check_not_negative(
-            self, "adversarial", "contextual", "encoder", "beta1", "average"
+            self, "adversarial", "contextual", "encoder", "beta1"
         )
-        for name in ("beta1", "average"):
-            if not getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)} must be below 1")
+        if not self.beta1 < 1:
+            raise ValueError(f"beta1={self.beta1} must be below 1")
         for name in ("latent", "width"):
             if getattr(self, name) is not None:
                 _options.check_sizes(self, name)
@@ -171,16 +165,12 @@ class Model(NamedTuple):
 
 
 class Rest(NamedTuple):
-    """What only training needs; see `Players`.
-
-    `generator` is the one that learns where another one, its average, is scored with.
-    """
+    """What only training needs; see `Players`."""
 
     discriminator: Network
     generator_adam: PyTree
     discriminator_adam: PyTree
     resets: Array
-    generator: Network | None
 
 
 @functools.lru_cache(maxsize=64)
@@ -201,23 +191,13 @@ def build(config: Config) -> Detector:
         sides = (config.side,) * (2 if config.images else 1)
         players = game.start(key, jnp.zeros((1, *sides, config.channels)))
         spread = {"mean": jnp.zeros(2), "square": jnp.ones(2)}
-        return state_of(players, players.generator, spread)
-
-    def state_of(players: Players, kept: Network, spread: dict[str, Array]) -> State:
-        generator, rest = players.generator, Rest(*players[1:], None)
-        if not config.average:
-            return State(Model(generator, spread), rest)
-        # Training gives its state away, and no buffer can be given twice.
-        kept = jax.tree.map(jnp.copy, kept)
-        return State(Model(kept, spread), rest._replace(generator=generator))
+        return _state(players, spread)
 
     def step(
         key: Key, state: State, batch: Batch, scale: Array
     ) -> tuple[State, Metrics]:
         crop_key, reset_key = jax.random.split(key)
-        *rest, learning = state.train
-        scored = state.model.generator
-        players = Players(scored if learning is None else learning, *rest)
+        players = Players(state.model.generator, *state.train)
         x = (
             batch.values
             if config.images
@@ -228,8 +208,7 @@ def build(config: Config) -> Detector:
         seen = _parts(x, lesson.seen.output, config.score_norm, batch.weight)
         # Along with the statistics of batch norm, at the same pace.
         spread = jax.tree.map(lambda a, b: a + 0.1 * (b - a), state.model.spread, seen)
-        kept = averaged(scored, moved.generator, config.average)
-        return state_of(moved, kept, spread), game.metrics(lesson, batch.weight)
+        return _state(moved, spread), game.metrics(lesson, batch.weight)
 
     def advance(
         key: Key, state: State, source: Any, clock: Clock
@@ -292,6 +271,11 @@ def build(config: Config) -> Detector:
         score=score,
         inspect=inspect,
     )
+
+
+def _state(players: Players, spread: dict[str, Array]) -> State:
+    generator, *rest = players
+    return State(Model(generator, spread), Rest(*rest))
 
 
 def _parts(

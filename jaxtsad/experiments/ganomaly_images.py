@@ -46,7 +46,6 @@ class Size(NamedTuple):
         test: Most normal and most anomalous test pictures each; 0 for all.
         epochs: Epochs, all of which are run.
         learning_rate: Of both players.
-        average: See `detectors.ganomaly.Config`; 0 as published.
     """
 
     width: int
@@ -54,11 +53,10 @@ class Size(NamedTuple):
     test: int
     epochs: int
     learning_rate: float = 2e-4
-    average: float = 0.0
 
 
 SIZES = {
-    "cpu": Size(16, 3000, 1500, 6, 1e-3, 0.98),
+    "cpu": Size(16, 4000, 1500, 8, 1e-3),
     "full": Size(64, 0, 0, 15),
 }
 
@@ -143,12 +141,7 @@ def setup(size: Size, protocol: str = "strict", **options: Any) -> Setup:
         )
     if protocol == "paper":
         options.setdefault("bn_eval", "batch")
-    given: dict[str, Any] = {
-        "width": size.width,
-        "learning_rate": size.learning_rate,
-        "average": size.average,
-        **options,
-    }
+    given = {"width": size.width, "learning_rate": size.learning_rate, **options}
     return Setup(
         "ganomaly",
         given,

@@ -171,28 +171,6 @@ def test_the_last_batch_is_dropped_where_it_is_not_full() -> None:
 
 
 @pytest.mark.slow
-def test_an_average_follows_what_learns_and_teaches_it_nothing() -> None:
-    source = views.fit_view(np.random.default_rng(0).normal(size=(30, 2)), 8)
-    states = {}
-    for average in (0.0, 0.75):
-        detector = ganomaly.build(dataclasses.replace(SMALL, average=average))
-        state = jax.jit(detector.init)(jax.random.key(0), source)
-        states[average] = [state]
-        for step in range(2):
-            clock = Clock(*map(jnp.int32, (0, step, 1)), jnp.float32(1))
-            state, _ = jax.jit(detector.advance)(
-                jax.random.key(1), state, source, clock
-            )
-            states[average].append(state)
-    expected = states[0.0][0].model.generator
-    for plain, kept in zip(*states.values(), strict=True):
-        learning = plain.model.generator
-        chex.assert_trees_all_close(kept.train.generator, learning, rtol=1e-6)
-        expected = jax.tree.map(lambda a, b: 0.75 * a + 0.25 * b, expected, learning)
-        chex.assert_trees_all_close(kept.model.generator, expected, atol=1e-7)
-
-
-@pytest.mark.slow
 def test_learns_waves_and_finds_outliers() -> None:
     rng = np.random.default_rng(0)
     time = np.arange(1500)[:, None]
