@@ -56,7 +56,7 @@ class Size(NamedTuple):
 
 
 SIZES = {
-    "cpu": Size(16, 4000, 1500, 8, 1e-3),
+    "cpu": Size(16, 3000, 1500, 6, 1e-3),
     "full": Size(64, 0, 0, 15),
 }
 
