@@ -302,8 +302,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         terminal.print(table)
         write(folder, rows, notes, facts)
     except (ValueError, OSError) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+        return console.refused(error)
     terminal.print(f"The table and pictures are in {folder}")
     return 0
 

@@ -221,8 +221,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not precision:
             raise ValueError("none of the tables is below the data root")
     except (ValueError, OSError) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+        return console.refused(error)
     terminal.print(f"The tables are in {folder}")
     return 0
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import pathlib
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -295,8 +294,7 @@ def main(
         image_tables.show(title, rows, terminal)
         write(folder, name, title, rows, fleet, cuts, said)
     except (ValueError, OSError) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+        return console.refused(error)
     terminal.print(f"The tables and pictures are in {folder}")
     return 0
 

@@ -27,7 +27,7 @@ from jaxtsad.datasets import pictures as pictures_
 from jaxtsad.detectors import ganomaly as detector
 from jaxtsad.detectors._ganomaly import Game, Players
 from jaxtsad.evaluation.metrics import point
-from jaxtsad.experiments import ganomaly_images, image_tables
+from jaxtsad.experiments import console, ganomaly_images, image_tables
 from jaxtsad.experiments.ganomaly_images import SIDE, Cut
 from jaxtsad.experiments.ganomaly_mnist import DIGITS
 from jaxtsad.experiments.image_tables import Row
@@ -246,8 +246,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         image_tables.show(TITLE, rows, terminal)
         image_tables.write(folder, NAME, TITLE, rows, notes, {"given": vars(given)})
     except (ValueError, OSError) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+        return console.refused(error)
     terminal.print(f"The table is in {folder}")
     return 0
 

@@ -248,8 +248,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         said = _notes(given.data, facts["means"], not given.unmasked)
         image_tables.write(folder, NAME, title, rows, said, facts)
     except (ValueError, OSError) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+        return console.refused(error)
     terminal.print(f"The tables and pictures are in {folder}")
     return 0
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
+from jaxtsad.experiments import console
 from jaxtsad.experiments.telemetry_comparison import presets, study
 from jaxtsad.training.fit import Interrupted
 
@@ -66,8 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         study.run(choices, folder, terminal)
     except (ValueError, OSError) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+        return console.refused(error)
     except (Interrupted, KeyboardInterrupt):
         terminal.print("stopped; the same command goes on from there")
         return 130
