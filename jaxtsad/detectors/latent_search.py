@@ -350,7 +350,7 @@ def build(config: Config) -> Detector:
 
     def errors(found: Found, x: Array) -> Array:
         """Error of every restart at every step or pixel, `[B, R, S..]`."""
-        apart = jnp.square(found.samples - x[:, None])
+        apart = _apart(found, x)
         if config.error == "relative":
             blank = -1.0 if config.output == "tanh" else 0.0
             whole = taken(jnp.square(x - blank)).reshape(len(x), -1).mean(axis=1)
@@ -366,8 +366,7 @@ def build(config: Config) -> Detector:
             found = look(keys, model, x)
             apart = errors(found, x)
             if config.reduce == "min":
-                best = found.losses[..., -1].argmin(axis=1)
-                return jax.vmap(lambda row, r: row[r])(apart, best)
+                return _nearest(found, apart)
             return apart.mean(axis=1)
 
         if config.images:
@@ -377,13 +376,11 @@ def build(config: Config) -> Detector:
     def inspect(keys: Array, model: Model, batch: Batch) -> dict[str, Array]:
         x = batch.values[:, : config.side]
         found = look(keys, model, x)
-        best = found.losses[..., -1].argmin(axis=1)
-        nearest = jax.vmap(lambda row, r: row[r])(found.samples, best)
         return {
             "losses": found.losses,
             "errors": _per_channel(found, x),
             "codes": found.codes,
-            "reconstruction": nearest,
+            "reconstruction": _nearest(found, found.samples),
             "min": found.lowest,
         }
 
@@ -407,8 +404,19 @@ def build(config: Config) -> Detector:
 
 def _per_channel(found: Found, x: Array) -> Array:
     """Squared error of every restart in every channel, `[B, R, C]`."""
-    apart = jnp.square(found.samples - x[:, None])
+    apart = _apart(found, x)
     return apart.mean(axis=tuple(range(2, apart.ndim - 1)))
+
+
+def _apart(found: Found, x: Array) -> Array:
+    """Squared error of every restart, `[B, R, S.., C]`."""
+    return jnp.square(found.samples - x[:, None])
+
+
+def _nearest(found: Found, values: Array) -> Array:
+    """Of values `[B, R, ...]` those of the restart that ended nearest, `[B, ...]`."""
+    best = found.losses[..., -1].argmin(axis=1)
+    return jax.vmap(lambda row, r: row[r])(values, best)
 
 
 def _search(config: Config, params: PyTree) -> Search:

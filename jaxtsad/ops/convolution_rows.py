@@ -53,10 +53,11 @@ def transpose(x: Array, kernel: Array) -> Array:
     matrix = banded(kernel, width).transpose(1, 3, 0, 2, 4)
     rows = x.reshape(count, height, width * channels)
     laid = products.product(rows, matrix.reshape(width * channels, -1))
-    canvas = jnp.zeros(())
-    for i, piece in enumerate(jnp.split(laid, taps, axis=-1)):
-        placed = jnp.pad(piece, [(0, 0), (i, taps - 1 - i), (0, 0)])
-        canvas = placed if i == 0 else canvas + placed
+    first, *others = (
+        jnp.pad(piece, [(0, 0), (i, taps - 1 - i), (0, 0)])
+        for i, piece in enumerate(jnp.split(laid, taps, axis=-1))
+    )
+    canvas = sum(others, first)
     return canvas.reshape(count, height + taps - 1, width + across - 1, features)
 
 

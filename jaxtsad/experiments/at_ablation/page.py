@@ -68,13 +68,12 @@ def verdict(name: str, found: Made) -> str:
     pair = (rows["rows"], rows["rows"], "vus_pr", entities)
     one = summary.against(*pair, "assdis", "reconstruction")
     word = "less than" if one.mean < 0 else "more than"
-    told = one.low > 0 or one.high < 0
-    said = "" if told else ", which the interval does not tell from none"
-    said = (
-        said
-        if one.n >= uncertainty.FEWEST_PAIRS
-        else f", over {one.n} entities, too few for a claim"
-    )
+    if one.n < uncertainty.FEWEST_PAIRS:
+        said = f", over {one.n} entities, too few for a claim"
+    elif one.low > 0 or one.high < 0:
+        said = ""
+    else:
+        said = ", which the interval does not tell from none"
     return (
         f"{name}: weighting the error by the discrepancy gives a VUS-PR "
         f"{abs(one.mean):.3f} {word} the error alone{said} "
