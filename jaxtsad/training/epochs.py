@@ -56,6 +56,7 @@ def minibatches(step: Step, batch_size: int) -> Callable[..., tuple[State, Metri
     def advance(
         key: Key, state: State, source: Any, clock: Clock
     ) -> tuple[State, Metrics]:
+        once = jax.jit(step, inline=True)  # traced once for both uses
         order_key, step_key = jax.random.split(jax.random.fold_in(key, clock.epoch))
         order = _padded(shuffled(order_key, source.weight), batch_size)
 
@@ -67,7 +68,7 @@ def minibatches(step: Step, batch_size: int) -> Callable[..., tuple[State, Metri
 
             def go(state: State) -> tuple[State, Metrics, Array]:
                 this_key = jax.random.fold_in(step_key, index)
-                new, metrics = step(this_key, state, batch, clock.scale)
+                new, metrics = once(this_key, state, batch, clock.scale)
                 good = _finite(metrics)
                 metrics = jax.tree.map(
                     lambda value: jnp.where(good, total * value, 0.0), metrics
@@ -82,7 +83,7 @@ def minibatches(step: Step, batch_size: int) -> Callable[..., tuple[State, Metri
             return state, jax.tree.map(jnp.add, sums, metrics), diverged
 
         probe = jax.eval_shape(
-            lambda: step(
+            lambda: once(
                 step_key, state, _batch(source, order[:batch_size]), clock.scale
             )[1]
         )

@@ -6,7 +6,7 @@ steps inside a window, so a member's result is the same as training it alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -32,12 +32,18 @@ def bucket(count: int) -> int:
     return size
 
 
-def stack(views: Sequence[Any], *, bucketed: bool = False) -> Any:
+def stack(
+    views: Sequence[Any],
+    *,
+    bucketed: bool = False,
+    least: Mapping[str, int] | None = None,
+) -> Any:
     """Stacks views of one kind as members, padded to a common length.
 
     Args:
         views: `WindowView`s or `SampleView`s with equal channel counts.
         bucketed: Rounds lengths up so that programs are shared between shapes.
+        least: Lengths of arrays by name that are not gone below (see `room`).
 
     Returns:
         A view whose arrays have a leading axis `[M]`; padding has weight 0.
@@ -47,9 +53,21 @@ def stack(views: Sequence[Any], *, bucketed: bool = False) -> Any:
         arrays = [getattr(view, name) for view in views]
         longest = max(array.shape[0] for array in arrays)
         longest = bucket(longest) if bucketed else longest
+        longest = max(longest, (least or {}).get(name, 0))
         stacked[name] = jnp.stack([_lengthened(array, longest) for array in arrays])
     stacked_view: View = views[0].with_arrays(**stacked)
     return stacked_view
+
+
+def room(stacked: Sequence[Any]) -> dict[str, int]:
+    """Lengths of arrays by name that hold each of several stacked views.
+
+    Stacked with no less than these they have one shape, and share their programs.
+    """
+    return {
+        name: max(getattr(view, name).shape[1] for view in stacked)
+        for name in stacked[0].ARRAYS
+    }
 
 
 def _lengthened(array: jax.Array, length: int) -> jax.Array:

@@ -25,17 +25,19 @@ class Programs(NamedTuple):
 @functools.lru_cache(maxsize=32)
 def compiled(detector: Detector, members: int, choice: str, devices: int) -> Programs:
     """The programs of a detector; asking again compiles nothing again."""
+    # Jitted it is traced once for both uses; inlined it leaves the program as it was.
+    step = jax.jit(detector.advance, inline=True)
 
     def advance(
         active: Array, key: Key, state: State, source: Any, clock: Clock
     ) -> tuple[State, Metrics]:
-        shapes = jax.eval_shape(detector.advance, key, state, source, clock)[1]
+        shapes = jax.eval_shape(step, key, state, source, clock)[1]
 
         def stay() -> tuple[State, Metrics]:
             return state, jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
 
         def go() -> tuple[State, Metrics]:
-            return detector.advance(key, state, source, clock)
+            return step(key, state, source, clock)
 
         return jax.lax.cond(active, go, stay)
 

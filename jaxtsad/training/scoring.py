@@ -77,7 +77,8 @@ def _program(
     devices: int,
     alone: bool,
 ) -> Callable[..., Any]:
-    function = getattr(detector, output)
+    # Traced once, though its shapes are asked for first.
+    function = jax.jit(getattr(detector, output), inline=True)
 
     def scored(key: Key, model: PyTree, view: Any, chunks: Array) -> PyTree:
         rows = epochs.steps(view, batch_size) * batch_size

@@ -20,7 +20,14 @@ import jax
 from rich.console import Console
 
 from jaxtsad.experiments import console, facts, records
-from jaxtsad.experiments.at_ablation import page, stages, tables, variants
+from jaxtsad.experiments.at_ablation import (
+    page,
+    stages,
+    tables,
+    tasks,
+    training,
+    variants,
+)
 
 NAME = "at_ablation"
 
@@ -44,6 +51,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if count < 1:
             raise ValueError(f"--seeds {count} must be at least 1")
         asked = variants.chosen(options.variants)
+        loaded = [
+            tasks.load(name, preset, options.data_root) for name in options.datasets
+        ]
+        space = training.room(loaded)
         command = f"python -m jaxtsad.experiments.{NAME} --data-root DIR --datasets "
         command += shlex.join([*options.datasets, "--preset", options.preset])
         made = {
@@ -56,12 +67,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "device": facts.device(),
             "git": facts.revision(),
             "sets": {
-                name: stages.run(
-                    *(name, preset, range(count), asked, folder),
+                task.name: stages.run(
+                    *(task, preset, range(count), asked, folder),
+                    space=space,
                     root=options.data_root,
                     terminal=terminal,
                 )
-                for name in options.datasets
+                for task in loaded
             },
         }
         records.write_json(folder / f"{NAME}.json", made)

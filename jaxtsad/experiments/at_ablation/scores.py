@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -74,15 +74,29 @@ class Windows(NamedTuple):
     steps: int
 
 
-def view(parts: Sequence[Split], length: int, stride: int, members: int) -> Windows:
-    """Views parts as windows; those shorter than a window are extended to the left."""
+def view(
+    parts: Sequence[Split],
+    length: int,
+    stride: int,
+    members: int,
+    least: Mapping[str, int] | None = None,
+) -> Windows:
+    """Views parts as windows; those shorter than a window are extended to the left.
+
+    Args:
+        parts: Recordings.
+        length: Window length in steps.
+        stride: Gap between windows.
+        members: How many members see them.
+        least: See `fleet.stack`.
+    """
     longer = [part.map(lambda v: windows.extend(v, length)) for part in parts]
     first, bounds = 0, []
     for part, whole in zip(parts, longer, strict=True):
         first += len(whole)
         bounds.append((first - len(part), first))
     one = windows.view(longer, length, stride)
-    stacked = fleet.stack([one] * members, bucketed=True)
+    stacked = fleet.stack([one] * members, bucketed=True, least=least)
     return Windows(stacked, one.size, tuple(bounds), stacked.values.shape[1])
 
 

@@ -17,33 +17,37 @@ from jaxtsad import __version__
 from jaxtsad.experiments import records
 from jaxtsad.experiments.at_ablation import beside, paper, tasks, training
 from jaxtsad.experiments.at_ablation.tasks import Task
+from jaxtsad.experiments.at_ablation.training import Room
 from jaxtsad.experiments.at_ablation.variants import Preset, Variant
 
 
 def run(
-    name: str,
+    task: Task,
     preset: Preset,
     seeds: Sequence[int],
     variants: Sequence[Variant],
     folder: pathlib.Path,
+    *,
+    space: Room,
     root: str | None,
     terminal: Console,
 ) -> dict[str, Any]:
     """Runs what is not there yet of one data set and gathers all of it.
 
     Args:
-        name: Of the data set.
+        task: The data set.
         preset: How large.
         seeds: One model per variant and seed.
         variants: What to train.
         folder: Where parts are kept.
+        space: What its arrays are padded to.
         root: The data root.
         terminal: Whom to tell.
 
     Returns:
         The data set's part of the report.
     """
-    task = tasks.load(name, preset, root)
+    name = task.name
     said = tasks.described(task)
     where = folder / name
     same = {"version": __version__, "seeds": list(seeds), "data": said}
@@ -74,7 +78,7 @@ def run(
         one.name: once(
             one.name,
             one._asdict(),
-            lambda one=one: _variant(one, task, preset, seeds, where),  # type: ignore[misc]
+            lambda one=one: _variant(one, task, preset, seeds, space, where),  # type: ignore[misc]
         )
         for one in variants
     }
@@ -101,9 +105,10 @@ def _variant(
     task: Task,
     preset: Preset,
     seeds: Sequence[int],
+    space: Room,
     where: pathlib.Path,
 ) -> dict[str, Any]:
-    outcome = training.run(variant, task, preset, seeds)
+    outcome = training.run(variant, task, preset, seeds, space)
     if outcome.along is not None:
         along = {"scores": outcome.along.astype(np.float32)}
         records.write_arrays(where / f"{variant.name}.npz", along)

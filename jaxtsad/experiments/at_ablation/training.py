@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,7 +47,31 @@ class Outcome(NamedTuple):
     windows_per_s: float
 
 
-def run(variant: Variant, task: Task, preset: Preset, seeds: Sequence[int]) -> Outcome:
+class Room(NamedTuple):
+    """Lengths that all data sets are padded to: they share compiled programs.
+
+    Attributes:
+        fit: Of training arrays by name.
+        scored: Of scored ones, tested or held out.
+    """
+
+    fit: Mapping[str, int]
+    scored: Mapping[str, int]
+
+
+def room(tasks: Sequence[Task]) -> Room:
+    """Room for each of several data sets."""
+    fits = [fleet.stack([_fit_view(task)], bucketed=True) for task in tasks]
+    tests = [
+        scores.view(task.tests, task.setup.window, task.setup.scoring_stride, 1).view
+        for task in tasks
+    ]
+    return Room(fleet.room(fits), fleet.room(tests))
+
+
+def run(
+    variant: Variant, task: Task, preset: Preset, seeds: Sequence[int], space: Room
+) -> Outcome:
     """Trains a variant and measures all its scores.
 
     Args:
@@ -55,6 +79,7 @@ def run(variant: Variant, task: Task, preset: Preset, seeds: Sequence[int]) -> O
         task: On what.
         preset: How large and how long.
         seeds: One model each.
+        space: What `room` gives for this data set, alone or among others.
     """
     options = {**variant.options, **preset.sizes, "batch_size": preset.batch_size}
     sizes = {"window": preset.length, "channels": len(task.columns)}
@@ -62,12 +87,11 @@ def run(variant: Variant, task: Task, preset: Preset, seeds: Sequence[int]) -> O
     keys = keys_of([Member(None, seed) for seed in seeds])
     number, length = len(seeds), preset.length
     held_out = [part.validation for part in task.parts if part.validation]
-    source = view(task.setup, [part.fit for part in task.parts])
     calibrated: list[Split] = held_out or [part.fit for part in task.parts]
     stride = task.setup.scoring_stride
     seen = {
-        "calibration": scores.view(calibrated, length, stride, number),
-        "test": scores.view(task.tests, length, stride, number),
+        "calibration": scores.view(calibrated, length, stride, number, space.scored),
+        "test": scores.view(task.tests, length, stride, number, space.scored),
     }
     scorer = scores.scorer(config)
 
@@ -92,7 +116,7 @@ def run(variant: Variant, task: Task, preset: Preset, seeds: Sequence[int]) -> O
     result = training.fit(
         keys,
         anomaly_transformer.build(config),
-        fleet.stack([source] * number, bucketed=True),
+        fleet.stack([_fit_view(task)] * number, bucketed=True, least=space.fit),
         validations=checks,
         plan=Plan(epochs=epochs, **variant.plan),
         watch=training.Watch(epoch=history.extend, model=after_epoch),
@@ -118,6 +142,10 @@ def run(variant: Variant, task: Task, preset: Preset, seeds: Sequence[int]) -> O
         result.compile_s + result.train_s,
         result.trained / result.train_s if result.train_s else 0.0,
     )
+
+
+def _fit_view(task: Task) -> Any:
+    return view(task.setup, [part.fit for part in task.parts])
 
 
 def _rows(
