@@ -133,18 +133,25 @@ def choose_z(errors: np.ndarray, mean: float, std: float, buffer: int) -> float:
     Returns:
         z, or 12 if no candidate qualifies.
     """
-    thresholds = mean + std * CANDIDATES
-    counts = len(errors) - np.searchsorted(np.sort(errors), thresholds, side="left")
+    size = len(errors)
+    order = np.argsort(errors)
+    rising = errors[order]
+    below = np.searchsorted(rising, mean + std * CANDIDATES, side="left")
     # Candidates with the same anomalous steps score the same: try the last of each.
-    last = np.append(counts[1:] != counts[:-1], True) & (counts > 0)
+    last = np.append(below[1:] != below[:-1], True) & (below < size)
+    # Sums of everything below a step, about the median so that they cancel little.
+    middle = rising[size // 2]
+    sums = np.cumsum(rising - middle)
+    squares = np.cumsum(np.square(rising - middle))
     best, chosen = -np.inf, NONE_QUALIFIED
     for i in np.flatnonzero(last):
-        anomalous = errors >= thresholds[i]
-        sequences, flagged = _extent(np.flatnonzero(anomalous), buffer, len(errors))
-        if sequences > MOST_SEQUENCES or not flagged < 0.5 * len(errors):
+        count = below[i]
+        sequences, flagged = _extent(np.sort(order[count:]), buffer, size)
+        if sequences > MOST_SEQUENCES or not flagged < 0.5 * size:
             continue
-        rest = errors[~anomalous]
-        drop = (mean - np.mean(rest)) / mean + (std - np.std(rest)) / std
+        off = sums[count - 1] / count
+        spread = np.sqrt(max(0.0, squares[count - 1] / count - off * off))
+        drop = (mean - middle - off) / mean + (std - spread) / std
         score = drop / (sequences**2 + flagged)
         if score >= best:
             best, chosen = score, float(CANDIDATES[i])
