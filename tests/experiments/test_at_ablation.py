@@ -81,9 +81,8 @@ def test_rows_have_every_metric_and_the_entities_end_to_end() -> None:
     label = np.repeat([0, 1, 0], [200, 20, 180])
     score = rng.random(400) + label
     part, _ = types.cut_train(np.zeros((400, 1)), window=1, validation=0)
-    rows = measures.rows(
-        [score, score], [label, label], part.scored(rng.random(400)), "ab", score="own"
-    )
+    fitted = measures.fitted(part.scored(rng.random(400)))
+    rows = measures.rows([score, score], [label, label], fitted, "ab", score="own")
     assert [row["entity"] for row in rows] == ["a", "b", measures.GLUED]
     keys = {f"{rule}/{key}" for rule in measures.RULES for key in measures.FLAGGED}
     assert set(rows[0]["metrics"]) == keys | set(measures.AREAS)
@@ -93,7 +92,7 @@ def test_rows_have_every_metric_and_the_entities_end_to_end() -> None:
 def test_too_few_calibration_scores_for_pot_leave_it_out() -> None:
     part, _ = types.cut_train(np.zeros((30, 1), np.float32), window=1, validation=0)
     score, label = np.arange(100.0), np.repeat([0, 1], [90, 10])
-    few = part.scored(np.arange(30.0))
+    few = measures.fitted(part.scored(np.arange(30.0)))
     first, last = measures.rows([score], [label], few, "a", score="own")
     assert not any(key.startswith("pot/") for key in first["metrics"])
     assert {"quantile/f1", "dynamic/f1"} <= set(last["metrics"])

@@ -10,11 +10,15 @@ accelerator.
 from __future__ import annotations
 
 import argparse
+import concurrent.futures
+import contextlib
+import multiprocessing
 import os
 import pathlib
 import shlex
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import jax
 from rich.console import Console
@@ -28,6 +32,8 @@ from jaxtsad.experiments.at_ablation import (
     training,
     variants,
 )
+from jaxtsad.experiments.at_ablation.training import Each
+from jaxtsad.training import sharding
 
 NAME = "at_ablation"
 
@@ -57,6 +63,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         space = training.room(loaded)
         command = f"python -m jaxtsad.experiments.{NAME} --data-root DIR --datasets "
         command += shlex.join([*options.datasets, "--preset", options.preset])
+        with _workers() as each:
+            sets = {
+                task.name: stages.run(
+                    *(task, preset, range(count), asked, folder),
+                    space=space,
+                    root=options.data_root,
+                    terminal=terminal,
+                    each=each,
+                )
+                for task in loaded
+            }
         made = {
             "schema": 1,
             "name": options.preset,
@@ -66,15 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "versions": facts.versions(),
             "device": facts.device(),
             "git": facts.revision(),
-            "sets": {
-                task.name: stages.run(
-                    *(task, preset, range(count), asked, folder),
-                    space=space,
-                    root=options.data_root,
-                    terminal=terminal,
-                )
-                for task in loaded
-            },
+            "sets": sets,
         }
         records.write_json(folder / f"{NAME}.json", made)
         records.write_text(folder / f"{NAME}.md", page.markdown(made))
@@ -87,6 +96,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return console.refused(error)
     terminal.print(f"The report is {folder / f'{NAME}.html'}")
     return 0
+
+
+@contextlib.contextmanager
+def _workers() -> Iterator[Each]:
+    """A `map` over as many processes as there are cores, for what Python measures."""
+    count = sharding.cores()
+    if count == 1:
+        yield map
+        return
+    # A fork would copy the locks of JAX's threads; Ctrl-C is for the parent alone.
+    with concurrent.futures.ProcessPoolExecutor(
+        count,
+        multiprocessing.get_context("spawn"),
+        signal.signal,
+        (signal.SIGINT, signal.SIG_IGN),
+    ) as pool:
+        yield pool.map
 
 
 def _cache_compilations(folder: pathlib.Path) -> None:

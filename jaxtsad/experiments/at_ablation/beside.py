@@ -60,7 +60,7 @@ def run(name: str, task: Task, preset: Preset, seeds: Sequence[int]) -> Beside:
         rows += measures.rows(
             found[index],
             task.labels,
-            fitted.calibration[index],
+            measures.fitted(fitted.calibration[index]),
             [one.name for one in task.series],
             intervals=True,
             score="own",

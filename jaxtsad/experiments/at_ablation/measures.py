@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from jaxtsad import types
 from jaxtsad.evaluation import thresholds
 from jaxtsad.evaluation.metrics import affiliation, point, point_adjusted, vus
+from jaxtsad.evaluation.thresholds import Threshold
 from jaxtsad.evaluation.thresholds.dynamic import transductive_dynamic
 
 AREAS = ("auc_roc", "auc_pr", "vus_pr", "oracle_f1")
@@ -24,7 +25,7 @@ DRAWS = 200
 def rows(
     scores: Sequence[np.ndarray],
     labels: Sequence[np.ndarray],
-    calibration: types.Scores,
+    fitted: Mapping[str, Threshold],
     names: Sequence[str],
     *,
     intervals: bool = False,
@@ -35,17 +36,15 @@ def rows(
     Args:
         scores: `[T]` of each entity, higher is stranger and none below 0.
         labels: `[T]` 0/1 of each entity.
-        calibration: What quantile and POT thresholds are fitted on.
+        fitted: Thresholds by rule (see `fitted`).
         names: Of the entities.
         intervals: Adds to the row of `GLUED` the intervals that `redrawn` gives.
         **about: What else each row says.
 
     Returns:
         A row per entity and one of `GLUED`. The dynamic threshold looks at the test
-        scores and is named transductive elsewhere; here it is the key `dynamic`. POT
-        is left out where the calibration scores do not suffice for it.
+        scores and is named transductive elsewhere; here it is the key `dynamic`.
     """
-    fitted = _fitted(calibration)
     rules = (*fitted, "dynamic")
     found, flags = [], []
     for name, score, label in zip(names, scores, labels, strict=True):
@@ -61,12 +60,12 @@ def rows(
     return [*found, last]
 
 
-def _fitted(calibration: types.Scores) -> dict[str, thresholds.Threshold]:
+def fitted(calibration: types.Scores) -> dict[str, Threshold]:
     """Thresholds; POT's only where the scores suffice: what was trained is measured."""
-    fitted = {"quantile": thresholds.fit("quantile", calibration)}
+    found = {"quantile": thresholds.fit("quantile", calibration)}
     with contextlib.suppress(ValueError):
-        fitted["pot"] = thresholds.fit("pot", calibration)
-    return fitted
+        found["pot"] = thresholds.fit("pot", calibration)
+    return found
 
 
 def redrawn(

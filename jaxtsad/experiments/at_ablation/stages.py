@@ -17,7 +17,7 @@ from jaxtsad import __version__
 from jaxtsad.experiments import records
 from jaxtsad.experiments.at_ablation import beside, paper, tasks, training
 from jaxtsad.experiments.at_ablation.tasks import Task
-from jaxtsad.experiments.at_ablation.training import Room
+from jaxtsad.experiments.at_ablation.training import Each, Room
 from jaxtsad.experiments.at_ablation.variants import Preset, Variant
 
 
@@ -31,6 +31,7 @@ def run(
     space: Room,
     root: str | None,
     terminal: Console,
+    each: Each = map,
 ) -> dict[str, Any]:
     """Runs what is not there yet of one data set and gathers all of it.
 
@@ -43,6 +44,7 @@ def run(
         space: What its arrays are padded to.
         root: The data root.
         terminal: Whom to tell.
+        each: See `training.run`.
 
     Returns:
         The data set's part of the report.
@@ -78,7 +80,7 @@ def run(
         one.name: once(
             one.name,
             one._asdict(),
-            lambda one=one: _variant(one, task, preset, seeds, space, where),  # type: ignore[misc]
+            lambda one=one: _variant(one, task, preset, seeds, space, each, where),  # type: ignore[misc]
         )
         for one in variants
     }
@@ -106,9 +108,10 @@ def _variant(
     preset: Preset,
     seeds: Sequence[int],
     space: Room,
+    each: Each,
     where: pathlib.Path,
 ) -> dict[str, Any]:
-    outcome = training.run(variant, task, preset, seeds, space)
+    outcome = training.run(variant, task, preset, seeds, space, each)
     if outcome.along is not None:
         along = {"scores": outcome.along.astype(np.float32)}
         records.write_arrays(where / f"{variant.name}.npz", along)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from scipy import stats
@@ -21,6 +22,8 @@ from jaxtsad.training import fleet
 from jaxtsad.training.plan import Plan
 from jaxtsad.types import PyTree, Scores, Split
 
+Job: TypeAlias = Callable[[], list[dict[str, Any]]]
+Each: TypeAlias = Callable[[Callable[[Job], Any], Iterable[Job]], Iterable[Any]]
 FOLDED = ("assdis", "reconstruction")
 """Scores that are folded in all ways."""
 REDRAWN = ("mean", "spread")
@@ -70,7 +73,12 @@ def room(tasks: Sequence[Task]) -> Room:
 
 
 def run(
-    variant: Variant, task: Task, preset: Preset, seeds: Sequence[int], space: Room
+    variant: Variant,
+    task: Task,
+    preset: Preset,
+    seeds: Sequence[int],
+    space: Room,
+    each: Each = map,
 ) -> Outcome:
     """Trains a variant and measures all its scores.
 
@@ -80,6 +88,7 @@ def run(
         preset: How large and how long.
         seeds: One model each.
         space: What `room` gives for this data set, alone or among others.
+        each: How measuring is spread, as `map` of a function and its inputs.
     """
     options = {**variant.options, **preset.sizes, "batch_size": preset.batch_size}
     sizes = {"window": preset.length, "channels": len(task.columns)}
@@ -124,7 +133,7 @@ def run(
     folds = fold.FOLDS if variant.followed else ("mean",)
     calibration = scored(result.model, "calibration", folds)
     test = scored(result.model, "test", folds)
-    rows = []
+    jobs: list[Job] = []
     for how in folds:
         pair = calibration[how], test[how]
         for index, seed in enumerate(seeds):
@@ -132,10 +141,10 @@ def run(
             about["intervals"] = how in REDRAWN and (
                 variant.followed or variant.untrained
             )
-            rows += _rows(*pair, calibrated, task, index, **about)
+            jobs += _jobs(*pair, calibrated, task, index, **about)
     along = np.concatenate([one[0] for one in test["mean"]])
     return Outcome(
-        rows,
+        [row for rows in each(_done, jobs) for row in rows],
         [{**record, "seed": seeds[record["member"]]} for record in history],
         curves,
         along if variant.followed else None,
@@ -148,15 +157,16 @@ def _fit_view(task: Task) -> Any:
     return view(task.setup, [part.fit for part in task.parts])
 
 
-def _rows(
+def _jobs(
     calibration: Sequence[np.ndarray],
     test: Sequence[np.ndarray],
     parts: Sequence[Split],
     task: Task,
     index: int,
     **about: Any,
-) -> list[dict[str, Any]]:
-    found = []
+) -> list[Job]:
+    """What is left to measure of one model: a call of `measures.rows` per score."""
+    found: list[Job] = []
     for place, name in enumerate(scores.NAMES):
         if about["fold"] != "mean" and name not in FOLDED:
             continue
@@ -166,15 +176,21 @@ def _rows(
                 for part, values in zip(parts, calibration, strict=True)
             ]
         )
-        found += measures.rows(
+        job = functools.partial(
+            measures.rows,
             [values[index, :, place] for values in test],
             task.labels,
-            pooled,
+            measures.fitted(pooled),
             [one.name for one in task.series],
             score=name,
             **about,
         )
+        found.append(job)
     return found
+
+
+def _done(job: Job) -> list[dict[str, Any]]:
+    return job()
 
 
 def _curves(
