@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import pathlib
 import time
 import zipfile
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeAlias
 
 import jax
 import numpy as np
@@ -19,6 +20,9 @@ from jaxtsad.experiments.at_ablation import beside, paper, tasks, training
 from jaxtsad.experiments.at_ablation.tasks import Task
 from jaxtsad.experiments.at_ablation.training import Each, Room
 from jaxtsad.experiments.at_ablation.variants import Preset, Variant
+
+Finish: TypeAlias = Callable[[], dict[str, Any]]
+"""Waits for what is still measured of a part, writes the part and gives it."""
 
 
 def run(
@@ -55,36 +59,59 @@ def run(
     same = {"version": __version__, "seeds": list(seeds), "data": said}
     same |= {"preset": preset._asdict()}
 
-    def once(part: str, about: Any, make: Callable[[], dict[str, Any]]) -> Any:
+    def begin(part: str, about: Any, make: Callable[[], dict[str, Any]]) -> Finish:
         path = where / f"{part}.json"
         wanted = json.loads(json.dumps({**same, "about": about}))
         kept = _kept(path, wanted)
-        if kept is None:
-            terminal.print(f"{name}: {part}")
-            began = time.perf_counter()
-            kept = {"made_of": wanted, **make(), "total_s": time.perf_counter() - began}
-            records.write_json(path, kept)
-            # No other part runs these programs, and a process may hold only so many.
-            jax.clear_caches()
-        return kept
+        if kept is not None:
+            return lambda: kept
+        terminal.print(f"{name}: {part}")
+        began = time.perf_counter()
+        made = make()
+        # No other part runs these programs, and a process may hold only so many.
+        jax.clear_caches()
+
+        def finish() -> dict[str, Any]:
+            full = {key: _listed(value) for key, value in made.items()}
+            spent = time.perf_counter() - began
+            full = {"made_of": wanted, **full, "total_s": spent}
+            records.write_json(path, full)
+            return full
+
+        return finish
 
     found: dict[str, Any] = {"data": said, "starts": list(task.starts)}
     found["lengths"] = [len(one) for one in task.tests]
     found["noise"] = beside.noise(task)
     found["beside"] = {
-        other: once(other, {}, lambda other=other: _beside(other, task, preset, seeds))  # type: ignore[misc]
+        other: begin(
+            other, {}, functools.partial(_beside, other, task, preset, seeds)
+        )()
         for other in beside.NAMES
     }
-    found["paper"] = once("paper", {}, lambda: paper.run(task, preset, seeds[0], root))
-    found["variants"] = {
-        one.name: once(
-            one.name,
-            one._asdict(),
-            lambda one=one: _variant(one, task, preset, seeds, space, each, where),  # type: ignore[misc]
+    alone = functools.partial(paper.run, task, preset, seeds[0], root)
+    found["paper"] = begin("paper", {}, alone)()
+    found["variants"] = rows = {}
+    # While one variant trains the scores of the one before it are measured.
+    before: tuple[str, Finish] | None = None
+    for one in variants:
+        train = functools.partial(
+            _variant, one, task, preset, seeds, space, each, where
         )
-        for one in variants
-    }
+        try:
+            begun = begin(one.name, one._asdict(), train)
+        finally:
+            if before is not None:
+                rows[before[0]] = before[1]()
+        before = one.name, begun
+    if before is not None:
+        rows[before[0]] = before[1]()
     return found
+
+
+def _listed(value: Any) -> Any:
+    """What came one by one as a list, anything else as it is."""
+    return list(value) if isinstance(value, Iterator) else value
 
 
 def _kept(path: pathlib.Path, wanted: Any) -> dict[str, Any] | None:

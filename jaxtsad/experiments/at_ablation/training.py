@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -34,7 +35,7 @@ class Outcome(NamedTuple):
     """What one variant gave on one data set.
 
     Attributes:
-        rows: See `measures.rows`.
+        rows: See `measures.rows`; they come as they are measured.
         history: What training said of each epoch and member.
         curves: Of a followed variant, every score's metrics after each epoch.
         along: Of a followed variant, the first seed's scores `[T, K]`, glued.
@@ -42,7 +43,7 @@ class Outcome(NamedTuple):
         windows_per_s: Trained on, compilation apart.
     """
 
-    rows: list[dict[str, Any]]
+    rows: Iterator[dict[str, Any]]
     history: list[dict[str, Any]]
     curves: list[dict[str, Any]]
     along: np.ndarray | None
@@ -144,7 +145,7 @@ def run(
             jobs += _jobs(*pair, calibrated, task, index, **about)
     along = np.concatenate([one[0] for one in test["mean"]])
     return Outcome(
-        [row for rows in each(_done, jobs) for row in rows],
+        itertools.chain.from_iterable(each(_done, jobs)),
         [{**record, "seed": seeds[record["member"]]} for record in history],
         curves,
         along if variant.followed else None,
