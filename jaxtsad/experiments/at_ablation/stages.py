@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import json
 import pathlib
-import time
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
@@ -66,15 +65,13 @@ def run(
         if kept is not None:
             return lambda: kept
         terminal.print(f"{name}: {part}")
-        began = time.perf_counter()
         made = make()
         # No other part runs these programs, and a process may hold only so many.
         jax.clear_caches()
 
         def finish() -> dict[str, Any]:
-            full = {key: _listed(value) for key, value in made.items()}
-            spent = time.perf_counter() - began
-            full = {"made_of": wanted, **full, "total_s": spent}
+            listed = {key: _listed(value) for key, value in made.items()}
+            full = {"made_of": wanted, **listed}
             records.write_json(path, full)
             return full
 
