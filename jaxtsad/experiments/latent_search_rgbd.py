@@ -25,12 +25,19 @@ from rich.console import Console
 from jaxtsad.datasets import places
 from jaxtsad.detectors import latent_search as detector
 from jaxtsad.evaluation.metrics import point
-from jaxtsad.experiments import console, image_plots, image_tables, rgbd_data
+from jaxtsad.experiments import (
+    console,
+    image_plots,
+    image_tables,
+    rgbd_data,
+    rgbd_errors,
+)
 from jaxtsad.experiments.image_tables import Row
 from jaxtsad.experiments.rgbd_data import Shapes
 from jaxtsad.experiments.rgbd_presets import SEARCHES, SIZES, setup
 from jaxtsad.models import network
 from jaxtsad.pipeline import samples
+from jaxtsad.pipeline.members import Member
 from jaxtsad.pipeline.samples import Fitted, Setup
 from jaxtsad.training import fleet, latent_search
 from jaxtsad.training.adversarial import LOSSES
@@ -89,23 +96,31 @@ def searched(
     Returns:
         By the detector's options `error` and `scored`: `mse`, the published one;
         `relative`; and `relative, depth`, which counts depth alone, since all shapes
-        have all colours.
+        have all colours. Last `unusual`, see `rgbd_errors.unusual`, of the restart that
+        ends nearest.
     """
     setup_ = dataclasses.replace(
         fitted.setup, options={**fitted.setup.options, **options}
     )
     reader = dataclasses.replace(fitted, setup=setup_)
+    held = [_held(shapes, member) for member in reader.members]
     parts = [
-        samples.test_part(reader, index, "test", shapes.test)
-        for index in range(len(reader.members))
+        samples.test_part(reader, index, "test", np.concatenate([shapes.test, own]))
+        for index, own in enumerate(held)
     ]
     outputs = samples.outputs(reader, parts, "inspect")
-    errors = [one["errors"].mean(axis=1) for one in outputs]
+    count = len(shapes.test)
+    errors = [one["errors"][:count].mean(axis=1) for one in outputs]
+    made = [np.split(one["reconstruction"], [count]) for one in outputs]
     light = rgbd_data.brightness(shapes.test)
     return {
         "mse": [one.mean(axis=-1) for one in errors],
         "relative": [one.mean(axis=-1) / light.mean(axis=-1) for one in errors],
         "relative, depth": [one[:, DEPTH] / light[:, DEPTH] for one in errors],
+        "unusual": [
+            rgbd_errors.unusual(own, again, shapes.test, found)
+            for own, (found, again) in zip(held, made, strict=True)
+        ],
     }
 
 
@@ -127,7 +142,11 @@ def judged(
 
 
 def beside(shapes: Shapes, seeds: Sequence[int]) -> list[Row]:
-    """What needs no GAN: pixel-space PCA, and scores that see no shape."""
+    """What needs no GAN: pixel-space PCA, and scores that see no shape.
+
+    `empty, unusual` is the score `unusual` where every picture is repeated as an empty
+    one: what the pictures' own brightness and edges tell.
+    """
     pca = Setup("pca", {"variance": 0.9}, scaler="none", validation=0.05)
     fitted = samples.fit(pca, _sets(shapes))
     parts = [
@@ -138,9 +157,14 @@ def beside(shapes: Shapes, seeds: Sequence[int]) -> list[Row]:
     rows = []
     for own, scores in enumerate(samples.run(fitted, parts)):
         labels = (shapes.labels != own).astype(np.int64)
+        pair = (shapes.held[own], shapes.test)
+        again, made = (_projected(fleet.member(fitted.model, own), x) for x in pair)
+        void = np.full((1, 1, 1, 1), rgbd_data.BACKGROUND)
         found = {
             "pca": scores,
             "pca, relative": scores / light,
+            "pca, unusual": rgbd_errors.unusual(pair[0], again, pair[1], made),
+            "empty, unusual": rgbd_errors.unusual(pair[0], void, pair[1], void),
             "1 / brightness": 1 / light,
         }
         found |= rgbd_data.leaks(shapes, own)
@@ -275,6 +299,21 @@ def _notes(data: str, means: dict[str, dict], mask: bool) -> list[str]:
 def _sets(shapes: Shapes) -> list[tuple[str, np.ndarray, None]]:
     pairs = zip(shapes.classes, shapes.train, strict=True)
     return [(name, own, None) for name, own in pairs]
+
+
+def _held(shapes: Shapes, member: Member) -> np.ndarray:
+    assert member.entity is not None
+    return shapes.held[shapes.classes.index(member.entity)]
+
+
+def _projected(pca: PyTree, pictures: np.ndarray) -> np.ndarray:
+    """What the components of a fitted PCA leave of pictures."""
+    mean, components = np.asarray(pca["mean"]), np.asarray(pca["components"])
+    rows = pictures.reshape(len(pictures), -1) - mean
+    found: np.ndarray = (mean + rows @ components @ components.T).reshape(
+        pictures.shape
+    )
+    return found
 
 
 def _recipe(setup_: Setup, shapes: Shapes) -> tuple[detector.Config, Any]:

@@ -24,27 +24,36 @@ class Shapes(NamedTuple):
     Attributes:
         classes: Names.
         train: Per class `[N, S, S, 4]`.
+        held: Likewise, of the same class and in no training: what is usual for it.
         test: `[N, S, S, 4]`.
         labels: `[N]` class of each test picture.
     """
 
     classes: tuple[str, ...]
     train: tuple[np.ndarray, ...]
+    held: tuple[np.ndarray, ...]
     test: np.ndarray
     labels: np.ndarray
 
 
 def drawn(side: int, train: int, test: int, seed: int = 0) -> Shapes:
-    """Drawn pictures, so many per class."""
-    parts = {
-        part: rgbd_synthetic.load_samples(part=part, count=count, side=side, seed=seed)
-        for part, count in (("train", train), ("test", test))
-    }
-    labels = parts["train"].labels
-    assert labels is not None and parts["test"].labels is not None
+    """Drawn pictures, so many per class; the validation part is held out."""
     classes = rgbd_synthetic.CLASSES[:3]
-    own = tuple(parts["train"].values[labels == k] for k in range(len(classes)))
-    return Shapes(classes, own, parts["test"].values, parts["test"].labels)
+
+    def part(name: str, count: int) -> tuple[np.ndarray, ...]:
+        return tuple(
+            rgbd_synthetic.pictures(kind, count, seed=seed, part=name, side=side)
+            for kind in classes
+        )
+
+    held = part("validation", rgbd_synthetic.PARTS["validation"])
+    return Shapes(
+        classes,
+        part("train", train),
+        held,
+        np.concatenate(part("test", test)),
+        np.repeat(np.arange(len(classes)), test),
+    )
 
 
 def real(
@@ -56,6 +65,8 @@ def real(
 ) -> Shapes:
     """The real captures: the first file numbers of each class train, the last test.
 
+    Those between are held out.
+
     Raises:
         FileNotFoundError: If they are not below the root.
         ValueError: If `side` does not divide 64, or there are too few pictures.
@@ -66,7 +77,7 @@ def real(
     assert found.labels is not None
     values = masked(found.values) if mask else found.values
     scaled = shrunk(values.astype(np.float32) / 127.5 - 1, side)
-    ours, held, labels = [], [], []
+    ours, between, tested, labels = [], [], [], []
     for k in range(len(rgbd_shapes.CLASSES)):
         own = scaled[found.labels == k]
         if len(own) < train + test:
@@ -75,10 +86,15 @@ def real(
                 f"{train + test}"
             )
         ours.append(own[:train])
-        held.append(own[-test:])
+        between.append(own[train:-test])
+        tested.append(own[-test:])
         labels += [k] * test
     return Shapes(
-        rgbd_shapes.CLASSES, tuple(ours), np.concatenate(held), np.array(labels)
+        rgbd_shapes.CLASSES,
+        tuple(ours),
+        tuple(between),
+        np.concatenate(tested),
+        np.array(labels),
     )
 
 

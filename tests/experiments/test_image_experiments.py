@@ -19,6 +19,7 @@ from jaxtsad.experiments import (
     image_tables,
     latent_search_rgbd,
     rgbd_data,
+    rgbd_errors,
     rgbd_presets,
 )
 from jaxtsad.experiments.ganomaly_images import Size
@@ -111,7 +112,7 @@ def test_generators_of_drawn_shapes(tmp_path: pathlib.Path) -> None:
     fitted = latent_search_rgbd.run(shapes, setup, [0], folder=tmp_path)
     for options in rgbd_presets.SEARCHES.values():
         found = latent_search_rgbd.searched(fitted, shapes, options)
-        assert set(found) == {"mse", "relative", "relative, depth"}
+        assert set(found) == {"mse", "relative", "relative, depth", "unusual"}
         for name, scores in found.items():
             rows, means = latent_search_rgbd.judged(fitted, shapes, name, scores)
             assert [(row.group, row.detector) for row in rows] == [
@@ -146,11 +147,41 @@ def test_generators_of_drawn_shapes(tmp_path: pathlib.Path) -> None:
     assert {row.detector for row in others} == {
         "pca",
         "pca, relative",
+        "pca, unusual",
+        "empty, unusual",
         "1 / brightness",
         "mask area",
         "mean depth",
         "random",
     }
+
+
+def test_errors_of_colour_depth_and_edges() -> None:
+    picture = np.full((1, 4, 4, 4), -1.0)
+    made = picture.copy()
+    made[..., :3] = 0.5
+    made[0, 1, 2, 3] = 1.0
+    found = np.exp(rgbd_errors.errors(picture, made)) - rgbd_errors.LEAST
+    edges = 2 * 2.0**2 / 12 + 2 * 2.0**2 / 12
+    np.testing.assert_allclose(found, [[1.5**2, 2.0**2 / 16, 0, edges]], atol=1e-12)
+    light = np.exp(rgbd_errors.light(made)) - rgbd_errors.LEAST
+    np.testing.assert_allclose(light, [[1.5**2, 2.0**2 / 16]], atol=1e-12)
+
+
+def test_errors_as_of_held_out_pictures_are_usual() -> None:
+    """Repeated with the errors of other pictures of their kind, whatever their size."""
+    rng = np.random.default_rng(0)
+    pictures = rng.uniform(-1, 1, (80, 8, 8, 4)) * rng.uniform(0.2, 1, (80, 1, 1, 1))
+    noise = rng.normal(size=pictures.shape)
+    again = pictures + 0.1 * noise
+    held, test = (slice(None, 60), slice(60, None))
+    args = pictures[held], again[held], pictures[test]
+    same = rgbd_errors.unusual(*args, again[test])
+    worse = rgbd_errors.unusual(*args, pictures[test] + 0.2 * noise[test])
+    better = rgbd_errors.unusual(*args, pictures[test] + 0.05 * noise[test])
+    assert same.max() < min(worse.min(), better.min())
+    with pytest.raises(ValueError, match="5 normal samples are too few"):
+        rgbd_errors.unusual(pictures[:5], again[:5], pictures[test], again[test])
 
 
 def test_only_the_largest_piece_stays() -> None:
@@ -169,6 +200,7 @@ def test_real_captures_are_cut_by_file_number(data_root: pathlib.Path) -> None:
         pytest.skip("rgbd_shapes is not there")
     shapes = rgbd_data.real(data_root, 32)
     assert [len(own) for own in shapes.train] == [350] * 3
+    assert [len(own) for own in shapes.held] == [75] * 3
     assert shapes.test.shape == (225, 32, 32, 4)
     assert np.abs(shapes.test).max() <= 1
     with pytest.raises(ValueError, match="side=30 must divide 64"):
