@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import flax.linen as nn
 import jax
@@ -57,18 +58,58 @@ def add_bias(x: Array, bias: Array) -> Array:
     return x + jnp.broadcast_to(bias, x.shape)
 
 
-def joined(x: Array, *maps: Affine) -> list[Array]:
+class Factors(NamedTuple):
+    """What an input `[B, L, D]` was made of: rows times a kernel, plus a shift.
+
+    A map of such an input is one of the fewer columns of its rows, by the product of
+    both kernels, which is the same for all windows. Its gradients are then products of
+    rows, too, and the input's own is not needed.
+
+    Attributes:
+        rows: `[B, L, S]`.
+        kernel: `[S, D]`.
+        shift: `[L, D]`, the same in all windows.
+    """
+
+    rows: Array
+    kernel: Array
+    shift: Array
+
+    def whole(self, precision: Precision) -> Array:
+        """The input."""
+        return _shifted(products.product(self.rows, self.kernel, precision), self.shift)
+
+    def pay(self) -> bool:
+        """Whether a map of them takes fewer operations than one of the whole."""
+        batch, length, columns = self.rows.shape
+        width = self.kernel.shape[1]
+        apart = batch * length * columns + (columns + length) * width
+        return apart < batch * length * width
+
+
+def joined(x: Array, *maps: Affine, factors: Factors | None = None) -> list[Array]:
     """Applies several maps to the same input by one product.
 
     Args:
         x: `[..., size]`.
         *maps: Maps of that size and of one precision.
+        factors: What `x` was made of, if the maps shall go through them.
 
     Returns:
         What each map gives, `[..., features]`.
     """
     kernel = jnp.concatenate([one.kernel for one in maps], axis=1)
     bias = jnp.concatenate([one.bias for one in maps])
+    precision = maps[0].precision
+    if factors is None:
+        out = add_bias(products.product(x, kernel, precision), bias)
+    else:
+        both = products.product(factors.kernel, kernel, precision)
+        shift = add_bias(products.product(factors.shift, kernel, precision), bias)
+        out = _shifted(products.product(factors.rows, both, precision), shift)
     stops = [sum(one.features for one in maps[:n]) for n in range(1, len(maps))]
-    out = add_bias(products.product(x, kernel, maps[0].precision), bias)
     return jnp.split(out, stops, axis=-1)
+
+
+def _shifted(x: Array, shift: Array) -> Array:
+    return x + jnp.broadcast_to(shift[None], x.shape)

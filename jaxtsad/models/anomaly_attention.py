@@ -13,7 +13,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxtsad.models.affine import Affine, joined
+from jaxtsad.models.affine import Affine, Factors, joined
 from jaxtsad.ops import association, attention
 from jaxtsad.ops.association import Direction, Epsilon
 from jaxtsad.ops.attention import Implementation
@@ -110,7 +110,12 @@ class AnomalyAttention(nn.Module):
             self.sigma = affine(width, heads, math.log(math.e - 1) if wide else None)
 
     def __call__(
-        self, x: Array, *, train: bool = False, associations: bool = False
+        self,
+        x: Array,
+        *,
+        train: bool = False,
+        associations: bool = False,
+        factors: Factors | None = None,
     ) -> tuple[Array, Array, Array, Associations | None]:
         """Attends within the window.
 
@@ -118,13 +123,14 @@ class AnomalyAttention(nn.Module):
             x: `[B, L, D]`.
             train: Whether dropout is on.
             associations: Whether both associations are given, too.
+            factors: What `x` was made of, if it shall be mapped through them.
 
         Returns:
             `[B, L, D]`; the divergences `[B, H, L]` that move the series and the prior;
             the associations or None.
         """
         settings = self.settings
-        query, key, value, sigma = self._project(x)
+        query, key, value, sigma = self._project(x, factors)
         mask = None
         if train and settings.dropout:
             shape = (*sigma.shape, settings.length)
@@ -153,7 +159,9 @@ class AnomalyAttention(nn.Module):
         out = self.output(mixed.reshape(x.shape))
         return out, attended.series, attended.prior, seen
 
-    def _project(self, x: Array) -> tuple[Array, Array, Array, Array]:
+    def _project(
+        self, x: Array, factors: Factors | None
+    ) -> tuple[Array, Array, Array, Array]:
         """Query, key and value `[B, L, H, K]` and sigma `[B, H, L]`."""
         length, width, heads, prior_param = self.settings[:4]
         maps = [self.query, self.key, self.value]
@@ -173,5 +181,6 @@ class AnomalyAttention(nn.Module):
             else:
                 sigma = association.wide_sigma(raw, self.settings.sigma_cap or None)
         by_head = (*x.shape[:-1], heads, width // heads)
-        query, key, value = (one.reshape(by_head) for one in joined(x, *maps))
+        parts = joined(x, *maps, factors=factors)
+        query, key, value = (one.reshape(by_head) for one in parts)
         return query, key, value, sigma

@@ -16,11 +16,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxtsad.models.affine import Affine
+from jaxtsad.models.affine import Affine, Factors
 from jaxtsad.models.anomaly_attention import AnomalyAttention, Associations, Settings
 from jaxtsad.models.layer_norm import LayerNorm
-from jaxtsad.ops import products
-from jaxtsad.ops.products import Precision
 from jaxtsad.types import Array, Key, PyTree
 
 
@@ -66,23 +64,21 @@ class TokenEmbedding(nn.Module):
     Attributes:
         channels: C.
         width: D.
-        precision: Of the product (see `products.einsum`).
     """
 
     channels: int
     width: int
-    precision: Precision = "default"
 
     @nn.compact
-    def __call__(self, x: Array) -> Array:
-        """Maps `[B, L, C]` to `[B, L, D]`; the step before the first is the last."""
+    def __call__(self, x: Array, shift: Array) -> Factors:
+        """Of `[B, L, C]`, plus `shift [L, D]`; the last step precedes the first."""
         start = nn.initializers.normal(math.sqrt(2 / (3 * self.channels)))
         kernel = self.param("kernel", start, (3, self.channels, self.width))
         around = jnp.concatenate(
             [jnp.roll(x, 1, axis=1), x, jnp.roll(x, -1, axis=1)], axis=-1
         )
         flat = kernel.reshape(3 * self.channels, self.width)
-        return products.product(around, flat, self.precision)
+        return Factors(around, flat, shift)
 
 
 class EncoderLayer(nn.Module):
@@ -100,12 +96,14 @@ class EncoderLayer(nn.Module):
 
     @nn.compact
     def __call__(
-        self, x: Array, train: bool, associations: bool
+        self, x: Array, train: bool, associations: bool, factors: Factors | None
     ) -> tuple[Array, tuple[Array | Associations | None, ...]]:
         """Maps `[B, L, D]` to the same; see `AnomalyAttention` for the rest."""
         drop = nn.Dropout(self.dropout, deterministic=not train)
         attend = AnomalyAttention(self.settings, name="attention")
-        attended, *seen = attend(x, train=train, associations=associations)
+        attended, *seen = attend(
+            x, train=train, associations=associations, factors=factors
+        )
         x = LayerNorm(name="attention_norm")(x + drop(attended))
         width, precision = self.settings.width, self.settings.precision
         expand = Affine(width, self.hidden, precision=precision, name="expand")
@@ -144,16 +142,18 @@ class AnomalyTransformer(nn.Module):
         """
         length, width = self.settings.length, self.settings.width
         precision = self.settings.precision
-        embed = TokenEmbedding(self.channels, width, precision, name="embedding")
-        x = embed(x)
-        x = x + jnp.asarray(positional_encoding(length, width))[None]
+        embed = TokenEmbedding(self.channels, width, name="embedding")
+        factors = embed(x, jnp.asarray(positional_encoding(length, width)))
+        x = factors.whole(precision)
         x = nn.Dropout(self.dropout, deterministic=not train)(x)
+        made_of = factors if factors.pay() and not (train and self.dropout) else None
         rows = []
         for number in range(self.layers):
             name = f"layer_{number}"
             layer = EncoderLayer(self.settings, self.hidden, self.dropout, name=name)
-            x, seen = layer(x, train, associations)
+            x, seen = layer(x, train, associations, made_of)
             rows.append(seen)
+            made_of = None
         x = LayerNorm(name="norm")(x)
         project = Affine(width, self.channels, precision=precision, name="projection")
         x = project(x)

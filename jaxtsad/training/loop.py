@@ -16,7 +16,10 @@ from jaxtsad.training.programs import Programs
 from jaxtsad.training.watch import Interrupted, Status, Watch
 from jaxtsad.types import Clock, Detector, Key, PyTree, State
 
-STRETCH_SECONDS = 1.0
+STRETCH_SECONDS = 4.0
+"""How often progress shows and an interrupt is heard. Every stretch takes its temporary
+memory from the system anew: on a CPU an eighth of the time of steps of a second, were
+each a stretch of its own."""
 
 
 class Result(NamedTuple):
@@ -130,7 +133,7 @@ class Loop:
         self.finish_epoch()
 
     def run_stretch(self) -> None:
-        """Takes about a second of steps."""
+        """Takes a few seconds of steps."""
         count = min(self.stretch, self.steps - self.first)
         began = time.perf_counter()
         self.state, metrics = self.programs.advance(*self.arguments(count))

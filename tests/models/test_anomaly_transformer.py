@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxtsad.models.affine import Factors
 from jaxtsad.models.anomaly_attention import PRIOR_PARAMS, Settings
 from jaxtsad.models.anomaly_transformer import (
     AnomalyTransformer,
@@ -70,18 +71,46 @@ def test_initial_parameters_have_the_published_spread():
 def test_token_embedding_rolls_with_its_input():
     embed = TokenEmbedding(C, D)
     x = jnp.asarray(np.random.default_rng(0).normal(size=(2, L, C)), jnp.float32)
-    params = embed.init(jax.random.key(0), x)
-    apply = jax.jit(embed.apply)
-    rolled = apply(params, jnp.roll(x, 1, axis=1))
-    np.testing.assert_allclose(rolled, jnp.roll(apply(params, x), 1, 1), atol=1e-6)
+    params = embed.init(jax.random.key(0), x, jnp.zeros((L, D)))
+
+    @jax.jit
+    def apply(x):
+        return embed.apply(params, x, jnp.zeros((L, D))).whole("float32")
+
+    rolled = apply(jnp.roll(x, 1, axis=1))
+    np.testing.assert_allclose(rolled, jnp.roll(apply(x), 1, 1), atol=1e-6)
 
 
 def test_token_embedding_is_a_circular_convolution():
     embed = TokenEmbedding(1, 1)
     kernel = jnp.array([100.0, 10.0, 1.0]).reshape(3, 1, 1)
     x = jnp.array([1.0, 2.0, 3.0, 4.0]).reshape(1, 4, 1)
-    found = embed.apply({"params": {"kernel": kernel}}, x)
-    np.testing.assert_allclose(found.ravel(), [412, 123, 234, 341])
+    shift = jnp.arange(4.0)[:, None]
+    found = embed.apply({"params": {"kernel": kernel}}, x, shift).whole("float32")
+    np.testing.assert_allclose(found.ravel(), [412, 124, 236, 344])
+
+
+def test_the_first_layer_reads_the_embedding_by_its_factors(monkeypatch):
+    """Except after dropout, which leaves nothing of them."""
+    net = AnomalyTransformer(Settings(4, D, H), 1, layers=1, hidden=6, dropout=0.5)
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(8, 4, 1)), jnp.float32)
+    params = jax.jit(net.init)(jax.random.key(0), x)["params"]
+    ways = []
+    for pays in (True, False):
+        monkeypatch.setattr(Factors, "pay", lambda self, pays=pays: pays)
+
+        def both(params):
+            return forward(net, params, x), forward(
+                net, params, x, dropout_key=jax.random.key(1)
+            )
+
+        traced = jax.make_jaxpr(functools.partial(forward, net))(params, x)
+        assert (f"f32[3,{3 * D}]" in str(traced)) == pays
+        ways.append(jax.jit(both)(params))
+    (quiet, loud), (plain, plainly) = ways
+    np.testing.assert_allclose(quiet.series, plain.series, rtol=1e-4)
+    np.testing.assert_allclose(quiet.reconstruction, plain.reconstruction, rtol=1e-4)
+    np.testing.assert_array_equal(loud.reconstruction, plainly.reconstruction)
 
 
 def test_positional_encoding():
