@@ -10,7 +10,7 @@ from benchmarks import results, tables
 from benchmarks.options import Row
 from jaxtsad.reporting.tables import piped
 
-OPERATION = re.compile(r"operation (\w+), window (\d+), batch \d+, width 512\b")
+OPERATION = re.compile(r"operation (\w+), (window (\d+), .*)")
 
 
 def write(path: pathlib.Path) -> list[pathlib.Path]:
@@ -52,14 +52,20 @@ def markdown(suite: str, rows: Sequence[Row]) -> str:
 def draw(rows: Sequence[Row], path: pathlib.Path) -> bool:
     """Plots the gradient's windows per second over the window, by implementation.
 
+    Of the sizes that the suite takes for each length; others would be further points
+    of one length.
+
     Returns:
         Whether there was anything to plot.
     """
+    from benchmarks.suites import attention
+
+    usual = {attention.written(sizes) for sizes in attention.lengths()}
     lines: dict[str, list[tuple[int, float]]] = {}
     for row in rows:
         found = OPERATION.match(row["case"]) if row["suite"] == "attention" else None
-        if found:
-            name, window = found[1], int(found[2])
+        if found and found[2] in usual:
+            name, window = found[1], int(found[3])
             lines.setdefault(name, []).append((window, row["gradient_windows_per_s"]))
     if not lines:
         return False

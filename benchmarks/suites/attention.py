@@ -67,18 +67,23 @@ def measure(options: Options) -> Iterator[Row]:
     for precision in products.PRECISIONS:
         found = ceilings.measure(precision, options.quick)
         yield ceilings.row("attention", found, precision)
-    lengths = [Sizes(window, batch) for window, batch in LENGTHS.items()]
+    chosen = lengths()
     if options.quick:
-        lengths = [SMOKE]
+        chosen = [SMOKE]
     elif options.sizes:
-        lengths = [asked(options)]
-    for sizes, name in itertools.product(lengths, attention.IMPLEMENTATIONS):
+        chosen = [asked(options)]
+    for sizes, name in itertools.product(chosen, attention.IMPLEMENTATIONS):
         if name != "auto" and allowed(name, sizes):
             yield operation(sizes, name, options)
-    for sizes in lengths if options.quick or options.sizes else (*lengths, *SCALING):
+    for sizes in chosen if options.quick or options.sizes else (*chosen, *SCALING):
         for precision in products.PRECISIONS:
             if precision != "default" or jax.default_backend() != "cpu":
                 yield training(sizes, precision, options)
+
+
+def lengths() -> list[Sizes]:
+    """The sizes of every length."""
+    return [Sizes(window, batch) for window, batch in LENGTHS.items()]
 
 
 def asked(options: Options) -> Sizes:
@@ -200,7 +205,10 @@ def training(sizes: Sizes, precision: products.Precision, options: Options) -> R
 
 
 def operations(sizes: Sizes) -> float:
-    """Operations of the network's matrix products, forward."""
+    """Operations of the network's matrix products, forward, as it is defined.
+
+    Its first layer takes fewer, see `models.affine.Factors`.
+    """
     window, batch, width, channels = sizes
     dense = LAYERS * (4 * width**2 + 2 * width**2) + 4 * channels * width
     return 2.0 * batch * window * dense + LAYERS * 4.0 * batch * window**2 * width
