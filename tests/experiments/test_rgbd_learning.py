@@ -66,4 +66,3 @@ def test_depth_of_another_shape_is_strange() -> None:
     both = shapes._replace(test=np.concatenate([boxes, mixed]))
     intact, swapped = np.split(scores(both)[BOX], 2)
     assert swapped.mean() > intact.mean()
-    assert (swapped > intact).mean() > 0.8
