@@ -13,6 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+ROUNDING = 1e-9
+"""Share of a statistic's variance that can be float32's rounding."""
+
 
 class Usual(NamedTuple):
     """The statistics of normal samples.
@@ -55,8 +58,13 @@ def fit(statistics: np.ndarray, known: np.ndarray) -> Usual:
     weights = np.linalg.lstsq(rows, statistics, rcond=None)[0]
     left = statistics - rows @ weights
     covariance = left.T @ left / spare
-    if np.linalg.matrix_rank(covariance, hermitian=True) < needed:
-        raise ValueError("every statistic must vary by itself among normal samples")
+    spread = statistics.std(axis=0)
+    scale = np.where(spread > 0, spread, 1.0)
+    if np.linalg.eigvalsh(covariance / np.outer(scale, scale))[0] < ROUNDING:
+        raise ValueError(
+            "every statistic must vary among normal samples, and by more than what the "
+            "others and the known values tell of it"
+        )
     return Usual(weights, np.linalg.inv(covariance))
 
 

@@ -142,11 +142,7 @@ def judged(
 
 
 def beside(shapes: Shapes, seeds: Sequence[int]) -> list[Row]:
-    """What needs no GAN: pixel-space PCA, and scores that see no shape.
-
-    `empty, unusual` is the score `unusual` where every picture is repeated as an empty
-    one: what the pictures' own brightness and edges tell.
-    """
+    """What needs no GAN: pixel-space PCA, the pictures' edges, what sees no shape."""
     pca = Setup("pca", {"variance": 0.9}, scaler="none", validation=0.05)
     fitted = samples.fit(pca, _sets(shapes))
     parts = [
@@ -159,12 +155,11 @@ def beside(shapes: Shapes, seeds: Sequence[int]) -> list[Row]:
         labels = (shapes.labels != own).astype(np.int64)
         pair = (shapes.held[own], shapes.test)
         again, made = (_projected(fleet.member(fitted.model, own), x) for x in pair)
-        void = np.full((1, 1, 1, 1), rgbd_data.BACKGROUND)
         found = {
             "pca": scores,
             "pca, relative": scores / light,
             "pca, unusual": rgbd_errors.unusual(pair[0], again, pair[1], made),
-            "empty, unusual": rgbd_errors.unusual(pair[0], void, pair[1], void),
+            "own edges, unusual": rgbd_errors.unusual_edges(*pair),
             "1 / brightness": 1 / light,
         }
         found |= rgbd_data.leaks(shapes, own)

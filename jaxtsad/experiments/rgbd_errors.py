@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from jaxtsad.evaluation import typicality
-from jaxtsad.experiments.rgbd_data import brightness
+from jaxtsad.experiments.rgbd_data import BACKGROUND, brightness
 
 LEAST = 1e-6
 """Added before logarithms; the noise of drawn pictures alone leaves 1e-4."""
@@ -33,6 +33,21 @@ def unusual(
     """
     usual = typicality.fit(errors(held, again), light(held))
     return typicality.unusual(usual, errors(test, made), light(test))
+
+
+def unusual_edges(held: np.ndarray, test: np.ndarray) -> np.ndarray:
+    """The same of the pictures' own edges, `[N]`: what `unusual` sees without a maker.
+
+    Were every picture repeated as an empty one, colour and depth would be wrong by
+    their brightness, which is known, and only the edges would be left.
+
+    Args:
+        held: `[M, S, S, 4]`.
+        test: `[N, S, S, 4]`.
+    """
+    empty = np.full((1, 1, 1, 1), BACKGROUND)
+    usual = typicality.fit(errors(held, empty)[:, 2:], light(held))
+    return typicality.unusual(usual, errors(test, empty)[:, 2:], light(test))
 
 
 def errors(pictures: np.ndarray, made: np.ndarray) -> np.ndarray:

@@ -53,6 +53,11 @@ def test_bad_input_is_refused() -> None:
         typicality.fit(SEEN[:3], KNOWN[:3])
     with pytest.raises(ValueError, match="must vary"):
         typicality.fit(np.concatenate([SEEN, SEEN], axis=1), KNOWN)
+    rounded = (2 * KNOWN).astype(np.float32).astype(np.float64)
+    with pytest.raises(ValueError, match="than what the others and the known"):
+        typicality.fit(np.concatenate([SEEN, rounded], axis=1), KNOWN)
+    with pytest.raises(ValueError, match="must vary"):
+        typicality.fit(np.ones((300, 1)), KNOWN)
     with pytest.raises(ValueError, match="statistics must be finite"):
         typicality.fit(np.where(SEEN > 4, np.nan, SEEN), KNOWN)
     usual = typicality.fit(SEEN, KNOWN)

@@ -148,7 +148,7 @@ def test_generators_of_drawn_shapes(tmp_path: pathlib.Path) -> None:
         "pca",
         "pca, relative",
         "pca, unusual",
-        "empty, unusual",
+        "own edges, unusual",
         "1 / brightness",
         "mask area",
         "mean depth",
@@ -180,6 +180,11 @@ def test_errors_as_of_held_out_pictures_are_usual() -> None:
     worse = rgbd_errors.unusual(*args, pictures[test] + 0.2 * noise[test])
     better = rgbd_errors.unusual(*args, pictures[test] + 0.05 * noise[test])
     assert same.max() < min(worse.min(), better.min())
+    alike = rgbd_errors.unusual_edges(pictures[held], pictures[test])
+    rough = rgbd_errors.unusual_edges(pictures[held], pictures[test] + noise[test])
+    smooth = rgbd_errors.unusual_edges(pictures[held], np.sort(pictures[test], axis=1))
+    usual = np.median(alike)
+    assert usual < 4 < min(np.median(rough), np.median(smooth))
     with pytest.raises(ValueError, match="5 normal samples are too few"):
         rgbd_errors.unusual(pictures[:5], again[:5], pictures[test], again[test])
 
