@@ -44,7 +44,7 @@ def fit(statistics: np.ndarray, known: np.ndarray) -> Usual:
         >>> seen = np.random.default_rng(0).normal(size=(500, 2))
         >>> usual = fit(seen, np.empty((500, 0)))
         >>> unusual(usual, np.array([[0.0, 0.0], [3.0, 4.0]]), np.empty((2, 0))).round()
-        array([ 0., 26.])
+        array([ 0., 27.])
     """
     rows = _rows(statistics, known)
     spare = len(rows) - rows.shape[1]
