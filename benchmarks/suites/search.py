@@ -189,5 +189,5 @@ def memory(sizes: Sizes, budget: float) -> Row:
         "held_bytes": held,
         "memory_growth_bytes": grown,
         "within_budget": "yes" if max(held, grown or 0) <= room else "no",
-        "compile_s": spent,
+        "compile_seconds": spent,
     }

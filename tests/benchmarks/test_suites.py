@@ -26,7 +26,7 @@ def test_a_suite_measures_rows_of_its_own(name):
     assert len({(row["case"], row.get("steps")) for row in rows}) == len(rows)
     for row in rows:
         assert row["suite"] == name
-        timed = [v for key, v in row.items() if key.endswith(("_s", "seconds"))]
+        timed = [v for key, v in row.items() if key.endswith(("_per_s", "seconds"))]
         assert timed and all(math.isfinite(v) and v > 0 for v in timed)
 
 
