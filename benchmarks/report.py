@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import pathlib
-import re
 from collections.abc import Sequence
 
 from benchmarks import results, tables
 from benchmarks.options import Row
 from jaxtsad.reporting.tables import piped
-
-OPERATION = re.compile(r"operation (\w+), (window (\d+), .*)")
 
 
 def write(path: pathlib.Path) -> list[pathlib.Path]:
@@ -59,13 +56,17 @@ def draw(rows: Sequence[Row], path: pathlib.Path) -> bool:
         Whether there was anything to plot.
     """
     from benchmarks.suites import attention
+    from jaxtsad.ops.attention import IMPLEMENTATIONS
 
-    usual = {attention.written(sizes) for sizes in attention.lengths()}
+    cases = {
+        attention.named(name, sizes): (name, sizes.window)
+        for name in IMPLEMENTATIONS
+        for sizes in attention.LENGTHS
+    }
     lines: dict[str, list[tuple[int, float]]] = {}
     for row in rows:
-        found = OPERATION.match(row["case"]) if row["suite"] == "attention" else None
-        if found and found[2] in usual:
-            name, window = found[1], int(found[3])
+        if row["suite"] == "attention" and row["case"] in cases:
+            name, window = cases[row["case"]]
             lines.setdefault(name, []).append((window, row["gradient_windows_per_s"]))
     if not lines:
         return False

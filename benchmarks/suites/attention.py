@@ -43,7 +43,10 @@ class Sizes(NamedTuple):
     channels: int = 25
 
 
-LENGTHS = {100: 32, 512: 4, 1024: 2, 2048: 1, 4096: 1, 8192: 1}
+LENGTHS = (
+    *(Sizes(), Sizes(512, 4), Sizes(1024, 2)),
+    *(Sizes(window, 1) for window in (2048, 4096, 8192)),
+)
 SCALING = (
     *(Sizes(batch=batch) for batch in (1, 8, 128)),
     *(Sizes(width=width) for width in (128, 1024)),
@@ -67,23 +70,16 @@ def measure(options: Options) -> Iterator[Row]:
     for precision in products.PRECISIONS:
         found = ceilings.measure(precision, options.quick)
         yield ceilings.row("attention", found, precision)
-    chosen = lengths()
-    if options.quick:
-        chosen = [SMOKE]
-    elif options.sizes:
-        chosen = [asked(options)]
-    for sizes, name in itertools.product(chosen, attention.IMPLEMENTATIONS):
+    lengths, others = LENGTHS, SCALING
+    if options.quick or options.sizes:
+        lengths, others = (SMOKE if options.quick else asked(options),), ()
+    for sizes, name in itertools.product(lengths, attention.IMPLEMENTATIONS):
         if name != "auto" and allowed(name, sizes):
             yield operation(sizes, name, options)
-    for sizes in chosen if options.quick or options.sizes else (*chosen, *SCALING):
+    for sizes in (*lengths, *others):
         for precision in products.PRECISIONS:
             if precision != "default" or jax.default_backend() != "cpu":
                 yield training(sizes, precision, options)
-
-
-def lengths() -> list[Sizes]:
-    """The sizes of every length."""
-    return [Sizes(window, batch) for window, batch in LENGTHS.items()]
 
 
 def asked(options: Options) -> Sizes:
@@ -126,7 +122,7 @@ def operation(sizes: Sizes, name: Implementation, options: Options) -> Row:
         parts = [x.sum() for x in forward(*args)]
         return parts[0] - parts[1] + parts[2]
 
-    case = f"operation {name}, {written(sizes)}"
+    case = named(name, sizes)
     options.show(case)
     row: Row = {"suite": "attention", "case": case}
     one = 4.0 * batch * window**2 * width
@@ -212,6 +208,11 @@ def operations(sizes: Sizes) -> float:
     window, batch, width, channels = sizes
     dense = LAYERS * (4 * width**2 + 2 * width**2) + 4 * channels * width
     return 2.0 * batch * window * dense + LAYERS * 4.0 * batch * window**2 * width
+
+
+def named(name: Implementation, sizes: Sizes) -> str:
+    """The case of an implementation."""
+    return f"operation {name}, {written(sizes)}"
 
 
 def written(sizes: Sizes) -> str:
