@@ -90,19 +90,23 @@ def run(
     found["paper"] = begin("paper", {}, alone)()
     found["variants"] = rows = {}
     # While one variant trains the scores of the one before it are measured.
-    before: tuple[str, Finish] | None = None
-    for one in variants:
-        train = functools.partial(
-            _variant, one, task, preset, seeds, space, each, where
-        )
-        try:
+    waiting: list[tuple[str, Finish]] = []
+
+    def settle() -> None:
+        if waiting:
+            part, finish = waiting.pop()
+            rows[part] = finish()
+
+    try:
+        for one in variants:
+            train = functools.partial(
+                _variant, one, task, preset, seeds, space, each, where
+            )
             begun = begin(one.name, one._asdict(), train)
-        finally:
-            if before is not None:
-                rows[before[0]] = before[1]()
-        before = one.name, begun
-    if before is not None:
-        rows[before[0]] = before[1]()
+            settle()
+            waiting.append((one.name, begun))
+    finally:
+        settle()
     return found
 
 
