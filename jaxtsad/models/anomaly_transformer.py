@@ -146,14 +146,14 @@ class AnomalyTransformer(nn.Module):
         factors = embed(x, jnp.asarray(positional_encoding(length, width)))
         x = factors.whole(precision)
         x = nn.Dropout(self.dropout, deterministic=not train)(x)
-        made_of = factors if factors.pay() and not (train and self.dropout) else None
+        by_factors = factors.pay() and not (train and self.dropout)
         rows = []
         for number in range(self.layers):
             name = f"layer_{number}"
             layer = EncoderLayer(self.settings, self.hidden, self.dropout, name=name)
+            made_of = factors if by_factors and number == 0 else None
             x, seen = layer(x, train, associations, made_of)
             rows.append(seen)
-            made_of = None
         x = LayerNorm(name="norm")(x)
         project = Affine(width, self.channels, precision=precision, name="projection")
         x = project(x)
