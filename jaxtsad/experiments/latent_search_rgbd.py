@@ -29,6 +29,7 @@ from jaxtsad.experiments import (
     console,
     image_plots,
     image_tables,
+    rgbd_beside,
     rgbd_data,
     rgbd_errors,
 )
@@ -85,7 +86,7 @@ def run(
 
     with console.progress(terminal or Console(quiet=True), str(loss)) as status:
         watch = Watch(status=status, model=grids)
-        return samples.fit(setup_, _sets(shapes), seeds=seeds, watch=watch)
+        return samples.fit(setup_, rgbd_data.sets(shapes), seeds=seeds, watch=watch)
 
 
 def searched(
@@ -139,38 +140,6 @@ def judged(
             for k, shape in enumerate(shapes.classes)
         }
     return rows, means
-
-
-def beside(shapes: Shapes, seeds: Sequence[int]) -> list[Row]:
-    """What needs no GAN: pixel-space PCA, the pictures' edges, what sees no shape."""
-    pca = Setup("pca", {"variance": 0.9}, scaler="none", validation=0.05)
-    fitted = samples.fit(pca, _sets(shapes))
-    parts = [
-        samples.test_part(fitted, k, "test", shapes.test)
-        for k in range(len(shapes.classes))
-    ]
-    light = rgbd_data.brightness(shapes.test).mean(axis=-1)
-    rows = []
-    for own, scores in enumerate(samples.run(fitted, parts)):
-        labels = (shapes.labels != own).astype(np.int64)
-        pair = (shapes.held[own], shapes.test)
-        again, made = (_projected(fleet.member(fitted.model, own), x) for x in pair)
-        found = {
-            "pca": scores,
-            "pca, relative": scores / light,
-            "pca, unusual": rgbd_errors.unusual(pair[0], again, pair[1], made),
-            "own edges, unusual": rgbd_errors.unusual_edges(*pair),
-            "1 / brightness": 1 / light,
-        }
-        found |= rgbd_data.leaks(shapes, own)
-        name = shapes.classes[own]
-        rows += [
-            Row(name, key, 0, point.auc_roc(labels, v)) for key, v in found.items()
-        ]
-        for seed in seeds:
-            noise = np.random.default_rng([seed, own]).random(len(labels))
-            rows.append(Row(name, "random", seed, point.auc_roc(labels, noise)))
-    return rows
 
 
 def made_by(setup_: Setup, shapes: Shapes, model: PyTree, member: int) -> np.ndarray:
@@ -261,7 +230,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     found, means = judged(fitted, shapes, row, scores)
                     made += found
                     facts["means"][row] = means
-        rows = [*made, *beside(shapes, given.seeds)]
+        rows = [*made, *rgbd_beside.beside(shapes, given.seeds)]
         title = f"{TITLE} ({given.data})"
         image_tables.show(title, rows, terminal)
         said = _notes(given.data, facts["means"], not given.unmasked)
@@ -291,24 +260,9 @@ def _notes(data: str, means: dict[str, dict], mask: bool) -> list[str]:
     return notes
 
 
-def _sets(shapes: Shapes) -> list[tuple[str, np.ndarray, None]]:
-    pairs = zip(shapes.classes, shapes.train, strict=True)
-    return [(name, own, None) for name, own in pairs]
-
-
 def _held(shapes: Shapes, member: Member) -> np.ndarray:
     assert member.entity is not None
     return shapes.held[shapes.classes.index(member.entity)]
-
-
-def _projected(pca: PyTree, pictures: np.ndarray) -> np.ndarray:
-    """What the components of a fitted PCA leave of pictures."""
-    mean, components = np.asarray(pca["mean"]), np.asarray(pca["components"])
-    rows = pictures.reshape(len(pictures), -1) - mean
-    found: np.ndarray = (mean + rows @ components @ components.T).reshape(
-        pictures.shape
-    )
-    return found
 
 
 def _recipe(setup_: Setup, shapes: Shapes) -> tuple[detector.Config, Any]:

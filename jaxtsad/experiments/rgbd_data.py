@@ -98,6 +98,12 @@ def real(
     )
 
 
+def sets(shapes: Shapes) -> list[tuple[str, np.ndarray, None]]:
+    """Training pictures of each class, as `pipeline.samples.fit` takes them."""
+    pairs = zip(shapes.classes, shapes.train, strict=True)
+    return [(name, own, None) for name, own in pairs]
+
+
 def masked(values: np.ndarray) -> np.ndarray:
     """Blackens all of `[N, H, W, 4]` but the largest connected piece of `depth > 0`."""
     found = np.zeros_like(values)

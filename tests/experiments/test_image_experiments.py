@@ -18,6 +18,7 @@ from jaxtsad.experiments import (
     image_plots,
     image_tables,
     latent_search_rgbd,
+    rgbd_beside,
     rgbd_data,
     rgbd_errors,
     rgbd_presets,
@@ -143,7 +144,7 @@ def test_generators_of_drawn_shapes(tmp_path: pathlib.Path) -> None:
     )
     np.testing.assert_array_equal(low[0], high[0])
     assert np.abs(low[-1] - high[-1]).max() > 1e-3
-    others = latent_search_rgbd.beside(shapes, [0])
+    others = rgbd_beside.beside(shapes, [0])
     assert {row.detector for row in others} == {
         "pca",
         "pca, relative",
