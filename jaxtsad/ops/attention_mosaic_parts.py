@@ -166,5 +166,5 @@ def tile(value: float, width: int) -> Array:
 def read(source: Any, keys: int) -> Array:
     """One number per query, from shared memory."""
     load: Any = gpu.load
-    index = ((),) if jax.__version_info__ < (0, 12) else ()
+    index = ((),) if jax.__version_info__ < (0, 11) else ()
     return load(source, *index, layout=LAYOUT.reduce(keys))
