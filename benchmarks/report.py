@@ -56,7 +56,7 @@ def draw(rows: Sequence[Row], path: pathlib.Path) -> bool:
         Whether there was anything to plot.
     """
     from benchmarks.suites import attention
-    from jaxtsad.ops.attention import IMPLEMENTATIONS
+    from jaxtsad.ops.attention.dispatch import IMPLEMENTATIONS
 
     cases = {
         attention.named(name, sizes): (name, sizes.window)

@@ -26,7 +26,8 @@ from benchmarks import library, timing
 from benchmarks.options import Row
 from jaxtsad import detectors
 from jaxtsad import types as roles
-from jaxtsad.ops import attention, windows
+from jaxtsad.ops import windows
+from jaxtsad.ops.attention import dispatch as attention
 from jaxtsad.training import fleet
 
 HEADS, CHANNELS, LAYERS = 8, 25, 3

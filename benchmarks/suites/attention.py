@@ -21,9 +21,10 @@ from benchmarks import ceilings
 from benchmarks.ceilings import Ceilings
 from benchmarks.options import Options, Row
 from benchmarks.timing import Contender, alternate, until
-from jaxtsad.detectors import anomaly_transformer
-from jaxtsad.ops import attention, products
-from jaxtsad.ops.attention import Implementation
+from jaxtsad.detectors.anomaly_transformer import detector as anomaly_transformer
+from jaxtsad.ops import products
+from jaxtsad.ops.attention import dispatch as attention
+from jaxtsad.ops.attention.dispatch import Implementation
 from jaxtsad.types import Array, Batch, State
 
 

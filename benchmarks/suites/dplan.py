@@ -19,7 +19,7 @@ from benchmarks import compare, torch_side
 from benchmarks.options import Options, Row
 from benchmarks.timing import Contender, Work, alternate, until
 from jaxtsad import types
-from jaxtsad.detectors import dplan
+from jaxtsad.detectors.dplan import detector as dplan
 from jaxtsad.pipeline import shapes
 from jaxtsad.training import fit, fleet, plan
 

@@ -20,9 +20,10 @@ from benchmarks import compare, torch_side
 from benchmarks import memory as memory_
 from benchmarks.options import Options, Row
 from benchmarks.timing import Contender, alternate, until
-from jaxtsad.models import dcgan, network
-from jaxtsad.training import latent_search
-from jaxtsad.training.latent_search import Search
+from jaxtsad.detectors.latent_search import network as dcgan
+from jaxtsad.detectors.latent_search import search as latent_search
+from jaxtsad.detectors.latent_search.search import Search
+from jaxtsad.models import network
 
 
 class Sizes(NamedTuple):

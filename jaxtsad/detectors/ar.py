@@ -13,8 +13,9 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from jaxtsad.detectors import _closed_form, _options
+from jaxtsad.detectors import _options
 from jaxtsad.ops.windows import WindowView
+from jaxtsad.training import closed_form as _closed_form
 from jaxtsad.types import Array, Batch, Detector, Key, PyTree, State
 
 

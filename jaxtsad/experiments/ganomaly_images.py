@@ -18,10 +18,10 @@ import numpy as np
 from rich.console import Console
 
 from jaxtsad.datasets import pictures as pictures_
+from jaxtsad.detectors.ganomaly import losses as objectives
 from jaxtsad.evaluation.metrics import point
 from jaxtsad.experiments import console, image_plots, image_tables
 from jaxtsad.experiments.image_tables import Row
-from jaxtsad.objectives import ganomaly as objectives
 from jaxtsad.pipeline import samples
 from jaxtsad.pipeline.samples import Fitted, Setup
 from jaxtsad.training.fit import Watch

@@ -24,8 +24,10 @@ from rich.console import Console
 
 from jaxtsad.datasets import catalog
 from jaxtsad.datasets import pictures as pictures_
-from jaxtsad.detectors import ganomaly as detector
-from jaxtsad.detectors._ganomaly import Game, Players
+from jaxtsad.detectors.ganomaly import detector
+from jaxtsad.detectors.ganomaly import losses as objectives
+from jaxtsad.detectors.ganomaly.losses import Weights
+from jaxtsad.detectors.ganomaly.training import Game, Players
 from jaxtsad.evaluation.metrics import point
 from jaxtsad.experiments import console, ganomaly_images, image_tables
 from jaxtsad.experiments.ganomaly_images import SIDE, Cut
@@ -33,8 +35,6 @@ from jaxtsad.experiments.ganomaly_mnist import DIGITS
 from jaxtsad.experiments.image_tables import Row
 from jaxtsad.models import network
 from jaxtsad.models.network import Network
-from jaxtsad.objectives import ganomaly as objectives
-from jaxtsad.objectives.ganomaly import Weights
 from jaxtsad.pipeline import samples
 from jaxtsad.pipeline.samples import Setup
 from jaxtsad.types import Array, Key, PyTree

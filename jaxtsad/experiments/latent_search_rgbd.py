@@ -23,7 +23,9 @@ import numpy as np
 from rich.console import Console
 
 from jaxtsad.datasets import places
-from jaxtsad.detectors import latent_search as detector
+from jaxtsad.detectors.latent_search import detector
+from jaxtsad.detectors.latent_search import search as latent_search
+from jaxtsad.detectors.latent_search.training import LOSSES
 from jaxtsad.evaluation.metrics import point
 from jaxtsad.experiments import (
     console,
@@ -40,8 +42,7 @@ from jaxtsad.models import network
 from jaxtsad.pipeline import samples
 from jaxtsad.pipeline.members import Member
 from jaxtsad.pipeline.samples import Fitted, Setup
-from jaxtsad.training import fleet, latent_search
-from jaxtsad.training.adversarial import LOSSES
+from jaxtsad.training import fleet
 from jaxtsad.training.fit import Watch
 from jaxtsad.types import PyTree
 

@@ -14,9 +14,10 @@ import jax
 import jax.numpy as jnp
 
 from jaxtsad.models.affine import Affine, Factors, joined
-from jaxtsad.ops import association, attention
-from jaxtsad.ops.association import Direction, Epsilon
-from jaxtsad.ops.attention import Implementation
+from jaxtsad.ops.attention import association
+from jaxtsad.ops.attention import dispatch as attention
+from jaxtsad.ops.attention.association import Direction, Epsilon
+from jaxtsad.ops.attention.dispatch import Implementation
 from jaxtsad.ops.products import Precision
 from jaxtsad.types import Array
 

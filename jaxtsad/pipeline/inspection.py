@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxtsad.ops import fold, windows
+from jaxtsad.ops import aggregate as fold
+from jaxtsad.ops import windows
 from jaxtsad.pipeline.members import Fitted, keys_of
 from jaxtsad.pipeline.setup import view
 from jaxtsad.training import fleet, scoring

@@ -13,7 +13,8 @@ import numpy as np
 from jaxtsad import types
 from jaxtsad.datasets import preprocessing, screening
 from jaxtsad.evaluation import events, thresholds
-from jaxtsad.ops import fold, windows
+from jaxtsad.ops import aggregate as fold
+from jaxtsad.ops import windows
 from jaxtsad.pipeline.setup import Setup, build, view
 from jaxtsad.training import fit as training
 from jaxtsad.training import fleet, scoring

@@ -8,7 +8,8 @@ from typing import Any
 
 from jaxtsad import detectors, types
 from jaxtsad.evaluation import thresholds
-from jaxtsad.ops import fold, windows
+from jaxtsad.ops import aggregate as fold
+from jaxtsad.ops import windows
 from jaxtsad.training.plan import Plan
 from jaxtsad.types import Split
 

@@ -6,11 +6,14 @@ Signs live in the objectives: every optimiser here descends.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypeAlias
 
 import jax
 import optax
 
 from jaxtsad.types import Array, PyTree
+
+Transform: TypeAlias = optax.GradientTransformation
 
 
 def adam(
@@ -21,7 +24,7 @@ def adam(
     b1: float = 0.9,
     b2: float = 0.999,
     eps: float = 1e-8,
-) -> optax.GradientTransformation:
+) -> Transform:
     """Adam, optionally after clipping the gradient's global norm.
 
     Args:
@@ -43,14 +46,12 @@ def adam(
     return optax.chain(*parts)
 
 
-def sgd(learning_rate: float) -> optax.GradientTransformation:
+def sgd(learning_rate: float) -> Transform:
     """Plain steps down the gradient."""
     return optax.sgd(learning_rate)
 
 
-def nesterov(
-    learning_rate: float, momentum: float = 0.9
-) -> optax.GradientTransformation:
+def nesterov(learning_rate: float, momentum: float = 0.9) -> Transform:
     """Steps down the gradient with Nesterov's momentum."""
     return optax.sgd(learning_rate, momentum=momentum, nesterov=True)
 
@@ -62,7 +63,7 @@ def rmsprop(
     momentum: float = 0.95,
     eps: float = 0.01,
     clip: float = 0.0,
-) -> optax.GradientTransformation:
+) -> Transform:
     """RMSprop as deep Q-learning uses it: with momentum, `eps` below the root.
 
     Args:
@@ -79,14 +80,12 @@ def rmsprop(
     return optax.chain(optax.clip_by_global_norm(clip), steps) if clip else steps
 
 
-def frozen() -> optax.GradientTransformation:
+def frozen() -> Transform:
     """Leaves its parameters where they are; unlike a zero gradient under Adam."""
     return optax.set_to_zero()
 
 
-def partition(
-    transforms: Mapping[str, optax.GradientTransformation], labels: PyTree
-) -> optax.GradientTransformation:
+def partition(transforms: Mapping[str, Transform], labels: PyTree) -> Transform:
     """One transformation per label; each has its own state.
 
     Args:
@@ -127,7 +126,7 @@ def label_leaves(
 
 
 def apply(
-    transform: optax.GradientTransformation,
+    transform: Transform,
     grads: PyTree,
     opt_state: PyTree,
     params: PyTree,

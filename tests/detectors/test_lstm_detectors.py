@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from jaxtsad import detectors, types
-from jaxtsad.detectors import lstm_attention, lstm_vae
-from jaxtsad.objectives import lstm_vae as objectives
+from jaxtsad.detectors.lstm_attention import detector as lstm_attention
+from jaxtsad.detectors.lstm_vae import detector as lstm_vae
+from jaxtsad.detectors.lstm_vae import losses as objectives
 from jaxtsad.ops import windows
 from jaxtsad.training import fit, fleet, plan
 from jaxtsad.types import Batch, Clock, Detector, State

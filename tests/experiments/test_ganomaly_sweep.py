@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxtsad.detectors.ganomaly.losses import Weights
 from jaxtsad.experiments import ganomaly_images, ganomaly_sweep
 from jaxtsad.experiments.ganomaly_sweep import Run, Variant
-from jaxtsad.objectives.ganomaly import Weights
 
 GAME = ganomaly_sweep.game_of(width=4, latent=5, rate=1e-2, side=8)
 

@@ -11,11 +11,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxtsad import types
-from jaxtsad.detectors import _minimax, anomaly_transformer
-from jaxtsad.interop import anomaly_transformer as interop
-from jaxtsad.interop import checkpoints
-from jaxtsad.models.anomaly_transformer import forward
-from jaxtsad.objectives import anomaly_transformer as objectives
+from jaxtsad.detectors.anomaly_transformer import detector as anomaly_transformer
+from jaxtsad.detectors.anomaly_transformer import losses as objectives
+from jaxtsad.detectors.anomaly_transformer import pytorch as interop
+from jaxtsad.detectors.anomaly_transformer import training as _minimax
+from jaxtsad.detectors.anomaly_transformer.network import forward
+from jaxtsad.models import pytorch as checkpoints
 from jaxtsad.ops import windows
 from jaxtsad.types import Array, Batch, PyTree, State
 from tests.golden import loading

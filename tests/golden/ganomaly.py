@@ -8,11 +8,11 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from jaxtsad.detectors._ganomaly import Game, Players
-from jaxtsad.interop import ganomaly as interop
-from jaxtsad.models.ganomaly import Discriminator, Generator
+from jaxtsad.detectors.ganomaly import pytorch as interop
+from jaxtsad.detectors.ganomaly.losses import Weights
+from jaxtsad.detectors.ganomaly.network import Discriminator, Generator
+from jaxtsad.detectors.ganomaly.training import Game, Players
 from jaxtsad.models.network import Network
-from jaxtsad.objectives.ganomaly import Weights
 from tests.golden import loading
 
 STEM = "ganomaly_forward"

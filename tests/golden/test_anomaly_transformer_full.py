@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxtsad.detectors import anomaly_transformer
-from jaxtsad.ops import association
+from jaxtsad.detectors.anomaly_transformer import detector as anomaly_transformer
+from jaxtsad.ops.attention import association
 from tests.golden import anomaly_transformer as golden
 
 STEM = "anomaly_transformer_full"

@@ -9,12 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxtsad.detectors import anomaly_transformer
+from jaxtsad.detectors.anomaly_transformer import detector as anomaly_transformer
+from jaxtsad.detectors.anomaly_transformer import pytorch as interop
+from jaxtsad.detectors.anomaly_transformer.network import positional_encoding
 from jaxtsad.evaluation.metrics import point, point_adjusted
 from jaxtsad.evaluation.thresholds import transductive
-from jaxtsad.interop import anomaly_transformer as interop
-from jaxtsad.models.anomaly_transformer import positional_encoding
-from jaxtsad.ops import association, attention_kernels
+from jaxtsad.ops.attention import association
+from jaxtsad.ops.attention.kernels import launch as attention_kernels
 from tests.golden import anomaly_transformer as golden
 
 STEM = "anomaly_transformer_small"

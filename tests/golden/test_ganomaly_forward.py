@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from jaxtsad.detectors import _ganomaly
-from jaxtsad.interop import ganomaly as interop
+from jaxtsad.detectors.ganomaly import losses as objectives
+from jaxtsad.detectors.ganomaly import pytorch as interop
+from jaxtsad.detectors.ganomaly import training as _ganomaly
+from jaxtsad.detectors.ganomaly.network import Judgement, Output
 from jaxtsad.models import convolutional, network
-from jaxtsad.models.ganomaly import Judgement, Output
-from jaxtsad.objectives import ganomaly as objectives
 from tests.golden import ganomaly as golden
 from tests.golden import loading
 

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxtsad.detectors.deep_clustering import losses as clustering
 from jaxtsad.evaluation import clustering as measures
-from jaxtsad.objectives import clustering
 from tests.golden import loading
 
 STEM = "student_t"

@@ -11,10 +11,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxtsad.detectors import _minimax, anomaly_transformer
-from jaxtsad.detectors.anomaly_transformer import Config, Score
-from jaxtsad.models.anomaly_transformer import forward
-from jaxtsad.ops import fold, windows
+from jaxtsad.detectors.anomaly_transformer import detector as anomaly_transformer
+from jaxtsad.detectors.anomaly_transformer import training as _minimax
+from jaxtsad.detectors.anomaly_transformer.detector import Config, Score
+from jaxtsad.detectors.anomaly_transformer.network import forward
+from jaxtsad.ops import aggregate as fold
+from jaxtsad.ops import windows
 from jaxtsad.training import fleet, scoring
 from jaxtsad.types import Array, Batch, Detector, Key, PyTree, Split
 

@@ -14,7 +14,7 @@ from jaxtsad.experiments.at_ablation.summary import (
 )
 from jaxtsad.experiments.at_ablation.text import Found, Text
 from jaxtsad.experiments.at_ablation.variants import VARIANTS
-from jaxtsad.ops import fold
+from jaxtsad.ops import aggregate as fold
 
 
 def everything(name: str, found: Found) -> list[Text]:

@@ -10,12 +10,13 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from scipy import stats
 
-from jaxtsad.detectors import anomaly_transformer, configure
+from jaxtsad.detectors import configure
+from jaxtsad.detectors.anomaly_transformer import detector as anomaly_transformer
 from jaxtsad.evaluation.metrics import point
 from jaxtsad.experiments.at_ablation import measures, scores
 from jaxtsad.experiments.at_ablation.tasks import Task
 from jaxtsad.experiments.at_ablation.variants import Preset, Variant
-from jaxtsad.ops import fold
+from jaxtsad.ops import aggregate as fold
 from jaxtsad.pipeline.members import Member, keys_of
 from jaxtsad.pipeline.setup import view
 from jaxtsad.training import fit as training

@@ -13,12 +13,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxtsad import __version__, types
-from jaxtsad.detectors import _minimax, anomaly_transformer, configure
-from jaxtsad.detectors.anomaly_transformer import Config
+from jaxtsad.detectors import configure
+from jaxtsad.detectors.anomaly_transformer import detector as anomaly_transformer
+from jaxtsad.detectors.anomaly_transformer import training as _minimax
+from jaxtsad.detectors.anomaly_transformer.detector import Config
+from jaxtsad.detectors.anomaly_transformer.network import forward
 from jaxtsad.experiments import records
 from jaxtsad.experiments.at_ablation import scores
 from jaxtsad.experiments.at_improved.recipes import INPUT, Evidence
-from jaxtsad.models.anomaly_transformer import forward
 from jaxtsad.pipeline import parts as cutting
 from jaxtsad.pipeline.members import Member, keys_of
 from jaxtsad.pipeline.parts import Part

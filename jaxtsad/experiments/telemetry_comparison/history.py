@@ -6,8 +6,8 @@ import json
 import pathlib
 from typing import Any
 
+from jaxtsad.detectors.lstm_vae import losses as lstm_vae
 from jaxtsad.experiments import records
-from jaxtsad.objectives import lstm_vae
 
 
 def epochs(folder: pathlib.Path) -> list[int]:

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from jaxtsad.datasets import preprocessing
-from jaxtsad.ops import fold
+from jaxtsad.ops import aggregate as fold
 from jaxtsad.pipeline import members
 from jaxtsad.pipeline.members import Fitted
 from jaxtsad.types import Split

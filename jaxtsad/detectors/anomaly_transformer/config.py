@@ -1,0 +1,148 @@
+"""Options of the Anomaly Transformer and the named sets of them."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Literal, TypeAlias
+
+from jaxtsad.detectors import _options
+from jaxtsad.detectors.anomaly_transformer.losses import KL_DIRECTIONS, KlDirection
+from jaxtsad.models.anomaly_attention import PRIOR_PARAMS, PriorParam
+from jaxtsad.ops.attention.association import EPSILONS, Epsilon
+from jaxtsad.ops.attention.dispatch import IMPLEMENTATIONS, Implementation
+from jaxtsad.ops.products import PRECISIONS, Precision
+
+Score: TypeAlias = Literal["assdis", "reconstruction", "sp_rows", "sp_cols"]
+Minimax: TypeAlias = Literal["joint", "alternating"]
+SCORES: tuple[Score, ...] = ("assdis", "reconstruction", "sp_rows", "sp_cols")
+MINIMAXES: tuple[Minimax, ...] = ("joint", "alternating")
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Options of `anomaly_transformer`.
+
+    Attributes:
+        window: Window length L in steps.
+        channels: Number of channels C.
+        width: Model width D, a multiple of `heads`.
+        heads: Attention heads H.
+        layers: Encoder layers N.
+        hidden: Width of the position-wise networks.
+        dropout: Share dropped in training.
+        k: Weight of the divergence in the losses; the paper's lambda.
+        temperature: Multiplier of the discrepancy inside the score's softmax.
+        score: `assdis`, reconstruction error weighted by low discrepancy;
+            `reconstruction`, unweighted; `sp_cols`, weighted by the attention that a
+            step receives; `sp_rows`, that weight as written down, which is uniform.
+        minimax: `joint`, both phases in one optimiser step, as the published code;
+            `alternating`, a step of series and trunk, then one of the prior alone.
+        kl_direction: `symmetric`, as published; `sp_ps`, KL(series || prior) in the
+            series phase and KL(prior || series) in the prior phase; `forward` or
+            `reverse` in both.
+        epsilon: `additive`, 1e-4 in both logarithms, as published; `clip`, at 1e-7.
+        prior_param: What the prior's width is made of (see `models`).
+        sigma_cap: Largest width of `dynamic_wide` in steps; 0 for no limit.
+        prior_in_output: Whether the prior's density mixes values too.
+        dropped_divergence: Whether divergences see the series after dropout.
+        stop_partner: Whether a phase's gradient stops at the association that does not
+            move (alternating only; joint always stops).
+        learning_rate: Of Adam.
+        prior_multiplier: Learning rate of the prior over `learning_rate`, when
+            alternating.
+        series_updates: Steps of series and trunk per batch, when alternating.
+        prior_updates: Steps of the prior per batch, when alternating.
+        warmup_epochs: First epochs in which `k` is 0.
+        clip: Largest global norm of a gradient; 0 does not clip.
+        batch_size: Windows per step.
+        precision: Of products: `float32`; `default`, what the device does with float32
+            by itself (TF32 on a GPU); `bfloat16`. Parameters, softmax, divergences and
+            sums are float32 whatever it is.
+        implementation: Of the attention (see `ops.attention`).
+
+    Raises:
+        ValueError: If a value is out of range or a choice unknown.
+    """
+
+    window: int
+    channels: int
+    width: int = 512
+    heads: int = 8
+    layers: int = 3
+    hidden: int = 512
+    dropout: float = 0.0
+    k: float = 3.0
+    temperature: float = 50.0
+    score: Score = "assdis"
+    minimax: Minimax = "joint"
+    kl_direction: KlDirection = "symmetric"
+    epsilon: Epsilon = "additive"
+    prior_param: PriorParam = "dynamic"
+    sigma_cap: float = 0.0
+    prior_in_output: bool = False
+    dropped_divergence: bool = True
+    stop_partner: bool = True
+    learning_rate: float = 1e-4
+    prior_multiplier: float = 10.0
+    series_updates: int = 1
+    prior_updates: int = 1
+    warmup_epochs: int = 0
+    clip: float = 0.0
+    batch_size: int = 32
+    precision: Precision = "float32"
+    implementation: Implementation = "auto"
+
+    def __post_init__(self) -> None:
+        for name, choices in (
+            ("score", SCORES),
+            ("minimax", MINIMAXES),
+            ("kl_direction", tuple(KL_DIRECTIONS)),
+            ("epsilon", EPSILONS),
+            ("prior_param", PRIOR_PARAMS),
+            ("precision", PRECISIONS),
+            ("implementation", IMPLEMENTATIONS),
+        ):
+            _options.check_choice(self, name, choices)
+        _options.check_sizes(self, "window", "channels", "width", "heads", "layers")
+        _options.check_sizes(self, "hidden", "batch_size")
+        _options.check_counts(self, "series_updates", "prior_updates", "warmup_epochs")
+        _options.check_not_negative(self, "k", "temperature", "sigma_cap", "clip")
+        _options.check_positive(self, "learning_rate", "prior_multiplier")
+        if self.series_updates + self.prior_updates < 1:
+            raise ValueError("series_updates and prior_updates must not both be 0")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout={self.dropout} must be in [0, 1)")
+        if self.width % self.heads:
+            raise ValueError(
+                f"width={self.width} must be a multiple of heads={self.heads}"
+            )
+        if self.width % 2:
+            raise ValueError(f"width={self.width} must be even")
+
+
+TINY = Config(
+    window=8,
+    channels=3,
+    width=8,
+    heads=2,
+    layers=2,
+    hidden=8,
+    temperature=0.1,
+    batch_size=16,
+)
+
+MODES: dict[str, dict[str, Any]] = {
+    "reference": {},
+    "modified": {
+        "layers": 2,
+        "dropout": 0.3,
+        "temperature": 3.0,
+        "minimax": "alternating",
+        "kl_direction": "sp_ps",
+        "epsilon": "clip",
+        "dropped_divergence": False,
+        "warmup_epochs": 1,
+        "clip": 1.0,
+    },
+}
+"""What each mode changes of the defaults."""

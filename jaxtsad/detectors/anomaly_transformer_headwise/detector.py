@@ -1,0 +1,234 @@
+"""The head-wise Anomaly Transformer: a prior per head, the discrepancy as the score.
+
+After a public notebook that builds on Xu et al., "Anomaly Transformer", ICLR 2022: two
+groups of parameters move the discrepancy against each other, in the direction opposite
+to the paper's, and a high discrepancy is taken as strange. Averaged over covering
+windows (`fold="spread"`) the step score is the notebook's window score over L. Nothing
+makes the discrepancy of a strange window high; `score="reconstruction"` is the error.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import Any, Literal, TypeAlias
+
+import jax
+import jax.numpy as jnp
+
+from jaxtsad.detectors import _options
+from jaxtsad.detectors.anomaly_transformer_headwise import losses as objectives
+from jaxtsad.detectors.anomaly_transformer_headwise.losses import DIRECTIONS, Direction
+from jaxtsad.detectors.anomaly_transformer_headwise.network import (
+    HeadwiseTransformer,
+    forward,
+)
+from jaxtsad.models import reconstruction as errors
+from jaxtsad.training import descent as _descent
+from jaxtsad.training import epochs, optimizers
+from jaxtsad.types import Array, Batch, Detector, Key, Metrics, PyTree, State
+
+Score: TypeAlias = Literal["discrepancy", "reconstruction"]
+SCORES: tuple[Score, ...] = ("discrepancy", "reconstruction")
+SIGNS = (1, -1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Options of `anomaly_transformer_headwise`.
+
+    Attributes:
+        window: Window length L in steps.
+        channels: Number of channels C.
+        width: Model width D, even and a multiple of `heads`.
+        heads: Attention heads H.
+        layers: Encoder layers N.
+        hidden: Width of the position-wise networks.
+        dropout: Share dropped in training.
+        k: Weight of the discrepancy, a sum over the window's steps, in the loss.
+        direction: `reversed`, the network lowers the discrepancy and the prior raises
+            it, as in the notebook; `paper`, the other way round.
+        score: `discrepancy`, or `reconstruction`, the squared error.
+        score_sign: 1, a high discrepancy is strange, as in the notebook; -1, a low
+            one, as in the paper.
+        floor: Least association inside the discrepancy, which is at most -log(floor).
+        learning_rate: Of Adam.
+        prior_multiplier: Learning rate of the prior's widths over `learning_rate`.
+        weight_decay: L2 term added to the gradient of either group.
+        clip: Largest norm of either group's gradient; 0 does not clip.
+        batch_size: Windows per step.
+
+    Raises:
+        ValueError: If a value is out of range or a choice unknown.
+    """
+
+    window: int
+    channels: int
+    width: int = 512
+    heads: int = 8
+    layers: int = 8
+    hidden: int = 2048
+    dropout: float = 0.1
+    k: float = 0.1
+    direction: Direction = "reversed"
+    score: Score = "discrepancy"
+    score_sign: int = 1
+    floor: float = 1e-8
+    learning_rate: float = 1e-3
+    prior_multiplier: float = 1.0
+    weight_decay: float = 1e-5
+    clip: float = 1.0
+    batch_size: int = 32
+
+    def __post_init__(self) -> None:
+        _options.check_sizes(self, "window", "channels", "width", "heads", "layers")
+        _options.check_sizes(self, "hidden", "batch_size")
+        _options.check_choice(self, "direction", DIRECTIONS)
+        _options.check_choice(self, "score", SCORES)
+        _options.check_choice(self, "score_sign", SIGNS)
+        _options.check_positive(self, "learning_rate", "prior_multiplier", "floor")
+        _options.check_not_negative(self, "k", "weight_decay", "clip")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout={self.dropout} must be in [0, 1)")
+        if self.width % self.heads or self.width % 2:
+            raise ValueError(
+                f"width={self.width} must be even and a multiple of heads={self.heads}"
+            )
+
+
+# What is tested of every detector includes that a planted spike scores high. The error
+# promises that, the discrepancy does not.
+TINY = Config(
+    window=8,
+    channels=3,
+    width=8,
+    heads=2,
+    layers=1,
+    hidden=8,
+    dropout=0.0,
+    score="reconstruction",
+    batch_size=16,
+)
+
+
+def network(config: Config) -> HeadwiseTransformer:
+    """The network of a config."""
+    return HeadwiseTransformer(
+        length=config.window,
+        channels=config.channels,
+        width=config.width,
+        heads=config.heads,
+        layers=config.layers,
+        hidden=config.hidden,
+        dropout=config.dropout,
+        floor=config.floor,
+    )
+
+
+def groups(params: PyTree) -> PyTree:
+    """Labels every parameter `prior` (the widths) or `network` (everything else)."""
+    return optimizers.label_leaves(params, {"prior": ("sigma",)}, "network")
+
+
+@functools.lru_cache(maxsize=64)
+def build(config: Config) -> Detector:
+    """Builds the detector; equal configs give the same functions, compiled once.
+
+    Example:
+        >>> build(TINY) is build(dataclasses.replace(TINY))
+        True
+    """
+    net = network(config)
+
+    def objective(
+        params: PyTree, key: Key, batch: Batch, epoch: Array
+    ) -> tuple[Array, Metrics]:
+        del epoch
+        output = forward(
+            net, params, batch.values, dropout_key=key if config.dropout else None
+        )
+        terms = objectives.terms(batch.values, output, batch.weight)
+        # Each term sends its gradient to one group only, so one sum serves both.
+        own = objectives.network_loss(terms, config.k, config.direction)
+        return own + objectives.prior_loss(terms, config.direction), said(terms)
+
+    def said(terms: objectives.Terms) -> Metrics:
+        return {
+            "loss": objectives.network_loss(terms, config.k, config.direction),
+            "reconstruction": terms.reconstruction,
+            "discrepancy": terms.series,
+        }
+
+    def adam(rate: float) -> Any:
+        return optimizers.adam(rate, clip=config.clip, weight_decay=config.weight_decay)
+
+    transforms = {
+        "network": adam(config.learning_rate),
+        "prior": adam(config.learning_rate * config.prior_multiplier),
+    }
+    way = _descent.descent(objective, config, optimizers.partition(transforms, groups))
+
+    def init(key: Key, source: Any) -> State:
+        del source
+        windows = jnp.zeros((1, config.window, config.channels))
+        return way.start(net.init(key, windows)["params"])
+
+    def measure(key: Key, model: PyTree, batch: Batch) -> Metrics:
+        del key
+        output = forward(net, model, batch.values)
+        return said(objectives.terms(batch.values, output, batch.weight))
+
+    def explain(keys: Array, model: PyTree, batch: Batch) -> Array:
+        """Channels share a discrepancy as they share the squared error."""
+        del keys
+        output = forward(net, model, batch.values)
+        error = errors.squared_error(output.reconstruction, batch.values)
+        if config.score == "reconstruction":
+            return error
+        total = error.sum(-1, keepdims=True)
+        equal = 1 / config.channels
+        share = jnp.where(total > 0, error / jnp.where(total > 0, total, 1.0), equal)
+        discrepancy = config.score_sign * output.series.mean(1)
+        return discrepancy[..., None] * share
+
+    def score(keys: Array, model: PyTree, batch: Batch) -> Array:
+        if config.score == "reconstruction":
+            return explain(keys, model, batch).sum(-1)
+        output = forward(net, model, batch.values)
+        return config.score_sign * output.series.mean(1)
+
+    def inspect(keys: Array, model: PyTree, batch: Batch) -> dict[str, Array]:
+        del keys
+        output = forward(net, model, batch.values, associations=True)
+        seen: Any = output.associations
+        error = errors.squared_error(output.reconstruction, batch.values)
+        return {
+            "series": seen.series,
+            "prior": seen.prior,
+            "sigma": seen.sigma,
+            "discrepancy": output.series,
+            "reconstruction": output.reconstruction,
+            "error": error.sum(-1),
+        }
+
+    return Detector(
+        steps=functools.partial(epochs.steps, batch_size=config.batch_size),
+        init=init,
+        advance=way.advance,
+        validate=epochs.evaluate(measure, config.batch_size),
+        score=score,
+        explain=explain,
+        inspect=inspect,
+    )
+
+
+def size(config: Config) -> int:
+    """Number of parameters, without computing any.
+
+    Example:
+        >>> size(Config(window=100, channels=25))
+        25245273
+    """
+    shape = jax.ShapeDtypeStruct((1, config.window, config.channels), jnp.float32)
+    params = jax.eval_shape(network(config).init, jax.random.key(0), shape)["params"]
+    return sum(leaf.size for leaf in jax.tree.leaves(params))

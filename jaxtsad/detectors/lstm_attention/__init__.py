@@ -1,0 +1,5 @@
+"""An LSTM encoder-decoder with additive attention: what it cannot retell is strange."""
+
+from jaxtsad.detectors.lstm_attention.detector import TINY, Config, build
+
+__all__ = ["TINY", "Config", "build"]

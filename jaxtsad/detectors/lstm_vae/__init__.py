@@ -1,0 +1,5 @@
+"""An LSTM variational autoencoder: what a Gaussian code cannot hold is strange."""
+
+from jaxtsad.detectors.lstm_vae.detector import TINY, Config, build
+
+__all__ = ["TINY", "Config", "build"]

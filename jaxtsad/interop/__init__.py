@@ -1,1 +1,0 @@
-"""Parameters of public PyTorch checkpoints, in and out."""

@@ -1,1 +1,0 @@
-"""Losses, their signs and every stop_gradient."""

@@ -1,0 +1,1 @@
+"""Anomaly attention: the definition, the paths of XLA, and kernels."""

@@ -1,0 +1,176 @@
+"""Anomaly attention: mixed values and association divergences, in few passes.
+
+`_reference` is the definition, in the words of `ops.association`. The others compute
+the same with one logarithm per entry and backward passes written by hand:
+`attention_fused` keeps L x L arrays for the backward pass; `attention_grouped` keeps
+none, group of windows by group, and is what runs short windows on a CPU;
+`attention_tiled` keeps nothing of that size either and is what runs long windows; nor
+do `attention_kernels`, Pallas kernels for GPU (Mosaic) and TPU.
+
+On an H100 the GPU's kernels agree with the definition and are faster forward than what
+XLA makes, slower backward (benchmarks/results/gpu-nvidia-h100-jax-0.11.2.md); the TPU's
+have run on no device. `auto` does not choose them: they have to be asked for by name.
+
+Shape letters: B batch, L window length (i query, j key), H heads, K head width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple, TypeAlias
+
+import jax
+import jax.numpy as jnp
+
+from jaxtsad.ops import products
+from jaxtsad.ops.attention import association
+from jaxtsad.ops.attention.association import Direction, Epsilon
+from jaxtsad.ops.attention.fused import fused
+from jaxtsad.ops.attention.grouped import grouped
+from jaxtsad.ops.attention.kernels import launch as attention_kernels
+from jaxtsad.ops.attention.rows import Kind
+from jaxtsad.ops.attention.tiled import tiled
+from jaxtsad.ops.products import Precision
+from jaxtsad.types import Array
+
+Implementation: TypeAlias = Literal[
+    "auto", "reference", "fused", "grouped", "tiled", "mosaic"
+]
+IMPLEMENTATIONS: tuple[Implementation, ...] = (
+    "auto",
+    "reference",
+    "fused",
+    "grouped",
+    "tiled",
+    "mosaic",
+)
+XLA: dict[Implementation, Callable[..., tuple[Array, Array, Array]]] = {
+    "fused": fused,
+    "grouped": grouped,
+    "tiled": tiled,
+}
+# Windows up to this many steps are kept whole by `auto`.
+WHOLE = 512
+
+
+class Attended(NamedTuple):
+    """What anomaly attention gives.
+
+    Attributes:
+        values: `[B, L, H, K]`, values mixed by the series association.
+        series: `[B, H, L]`, divergence whose gradient reaches query and key only.
+        prior: `[B, H, L]`, divergence whose gradient reaches sigma only.
+    """
+
+    values: Array
+    series: Array
+    prior: Array
+
+
+def anomaly_attention(
+    query: Array,
+    key: Array,
+    value: Array,
+    sigma: Array,
+    *,
+    epsilon: Epsilon = "additive",
+    series_direction: Direction = "symmetric",
+    prior_direction: Direction = "symmetric",
+    mask: Array | None = None,
+    mask_divergence: bool = True,
+    precision: Precision = "default",
+    implementation: Implementation = "auto",
+) -> Attended:
+    """Mixes values by attention and measures it against a Gaussian prior.
+
+    Softmax and divergences are float32 whatever the inputs are. Both divergences are
+    per head and step; they differ in who receives their gradient, and in direction
+    where that is asked for.
+
+    Args:
+        query: `[B, L, H, K]`.
+        key: `[B, L, H, K]`.
+        value: `[B, L, H, K]`.
+        sigma: `[B, H, L]` width of the prior in steps.
+        epsilon: How logarithms are kept finite (see `association.kl`).
+        series_direction: Direction of the divergence that moves the series.
+        prior_direction: Direction of the divergence that moves the prior.
+        mask: `[B, H, L, L]` multiplier of the series association (dropout), or None.
+            With a mask the reference implementation runs.
+        mask_divergence: Whether the divergences see the masked association.
+        precision: Of the products (see `products.einsum`); `bfloat16` rounds query, key
+            and value to it.
+        implementation: `reference`, `fused`, `grouped`, `tiled`, `mosaic` (kernels for
+            the GPU or TPU at hand, without one interpreted where JAX can), or `auto`:
+            for windows of up to 512 steps grouped on a CPU and fused elsewhere, for
+            longer ones tiled.
+
+    Raises:
+        ValueError: If a choice is unknown, or kernels cannot run here.
+
+    Example:
+        >>> x = jnp.ones((1, 5, 2, 3))
+        >>> out = anomaly_attention(x, x, x, jnp.ones((1, 2, 5)))
+        >>> out.values.shape, [round(float(d), 4) for d in out.series[0, 0, :2]]
+        ((1, 5, 2, 3), [2.5555, 1.1028])
+
+    Reference:
+        Xu et al., "Anomaly Transformer", ICLR 2022, equations 2 to 4.
+    """
+    for name, choice, choices in (
+        ("epsilon", epsilon, association.EPSILONS),
+        ("series_direction", series_direction, association.DIRECTIONS),
+        ("prior_direction", prior_direction, association.DIRECTIONS),
+        ("precision", precision, products.PRECISIONS),
+        ("implementation", implementation, IMPLEMENTATIONS),
+    ):
+        if choice not in choices:
+            raise ValueError(
+                f"{name}={choice!r} is unknown; the choices are {', '.join(choices)}"
+            )
+    if precision == "bfloat16":
+        query, key, value = (x.astype(jnp.bfloat16) for x in (query, key, value))
+    kind = Kind(epsilon, series_direction, prior_direction, precision)
+    if mask is not None or implementation == "reference":
+        return _reference(query, key, value, sigma, kind, mask, mask_divergence)
+    if implementation == "mosaic":
+        run = attention_kernels.here(jax.default_backend(), precision)
+        return Attended(*attention_kernels.kernels(query, key, value, sigma, kind, run))
+    if implementation == "auto":
+        implementation = chosen(query.shape[1], jax.default_backend())
+    return Attended(*XLA[implementation](query, key, value, sigma, kind))
+
+
+def chosen(length: int, backend: str) -> Implementation:
+    """What `auto` runs for a window of that length.
+
+    Example:
+        >>> chosen(100, "cpu"), chosen(100, "gpu"), chosen(2048, "gpu")
+        ('grouped', 'fused', 'tiled')
+    """
+    if length > WHOLE:
+        return "tiled"
+    return "grouped" if backend == "cpu" else "fused"
+
+
+def _reference(
+    query: Array,
+    key: Array,
+    value: Array,
+    sigma: Array,
+    kind: Kind,
+    mask: Array | None,
+    mask_divergence: bool,
+) -> Attended:
+    epsilon, series_direction, prior_direction, precision = kind
+    series = association.series(query, key, precision)
+    prior = association.prior(sigma)
+    mixing = series if mask is None else series * mask
+    values = products.einsum("bhij,bjhk->bihk", mixing, value, precision)
+    compared = mixing if mask_divergence else series
+    fixed = jax.lax.stop_gradient
+    return Attended(
+        values.astype(value.dtype),
+        association.divergence(compared, fixed(prior), epsilon, series_direction),
+        association.divergence(fixed(compared), prior, epsilon, prior_direction),
+    )

@@ -1,0 +1,1 @@
+"""Experimental Pallas kernels of anomaly attention for GPU and TPU."""

@@ -1,0 +1,134 @@
+"""iforest: scikit-learn's scores, from real rows only, solved once on the host."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from sklearn.ensemble import IsolationForest
+
+from jaxtsad.detectors.iforest import detector as iforest
+from jaxtsad.detectors.iforest import forest as _forest
+from jaxtsad.training import fit as training
+from jaxtsad.training import fleet, plan
+from jaxtsad.types import State
+from tests.detectors import views
+
+LENGTH, CHANNELS = 5, 3
+RNG = np.random.default_rng(1)
+FIT = RNG.normal(size=(120, CHANNELS)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("samples", "room", "rows"), [(64, 64, 500), (50, 64, 50), (2, 5, 9), (1, 3, 4)]
+)
+def test_scores_equal_scikit_learns(samples: int, room: int, rows: int) -> None:
+    values = RNG.normal(size=(rows, 4)).astype(np.float32)
+    values[:, 3] = np.round(values[:, 3])
+    forest = IsolationForest(n_estimators=25, max_samples=samples, random_state=3).fit(
+        values
+    )
+    asked = np.concatenate(
+        [values, 5 * RNG.normal(size=(100, 4)), np.zeros((1, 4))]
+    ).astype(np.float32)
+    arrays = _forest.arrays(forest, room)
+    found = jax.jit(_forest.score, static_argnums=2)(arrays, jnp.asarray(asked), room)
+    np.testing.assert_allclose(found, -forest.score_samples(asked), atol=1e-5)
+
+
+def test_a_row_on_a_cut_goes_where_scikit_learn_sends_it() -> None:
+    values = RNG.normal(size=(300, 1)).astype(np.float32)
+    forest = IsolationForest(n_estimators=10, max_samples=256, random_state=0).fit(
+        values
+    )
+    cuts = np.concatenate(
+        [one.tree_.threshold[one.tree_.children_left >= 0] for one in forest]
+    )
+    near = cuts.astype(np.float32)
+    steps = [np.nextafter(near, np.float32(side)) for side in (-np.inf, np.inf)]
+    asked = np.concatenate([near, *steps])[:, None]
+    arrays = _forest.arrays(forest, 256)
+    found = jax.jit(_forest.score, static_argnums=2)(arrays, jnp.asarray(asked), 256)
+    np.testing.assert_allclose(found, -forest.score_samples(asked), atol=1e-5)
+
+
+def test_numbers_worked_out_by_hand() -> None:
+    paths = _forest.expected_path(np.array([1, 2, 3, 64, 256]))
+    np.testing.assert_allclose(paths, [0, 1, 1.207392, 7.471951, 10.244771], atol=1e-6)
+    arrays = _forest.empty(trees=4, max_samples=8)
+    score = _forest.score(arrays, jnp.ones((2, 3)), 8)
+    np.testing.assert_allclose(score, 0.5)
+    certain = arrays | {"path": jnp.zeros_like(arrays["path"])}
+    np.testing.assert_allclose(_forest.score(certain, jnp.ones((2, 3)), 8), 1.0)
+
+
+@pytest.mark.parametrize("on", ["step", "window"])
+def test_the_forest_grows_on_real_rows_whatever_the_plan(on: str) -> None:
+    config = iforest.Config(LENGTH, CHANNELS, on=on, trees=30, max_samples=64)
+    detector = iforest.build(config)
+    source = views.fit_view(FIT, LENGTH)
+    models = [
+        training.fit(
+            jax.random.key(4)[None],
+            detector,
+            fleet.stack([view]),
+            plan=plan.Plan(epochs=epochs),
+        ).model
+        for view, epochs in (
+            (source, 0),
+            (source, 7),
+            (views.padded(source, steps=LENGTH, count=4), 1),
+        )
+    ]
+    for other in models[1:]:
+        for name, leaf in models[0].items():
+            np.testing.assert_array_equal(leaf, other[name])
+    rows = views.batch(FIT, LENGTH)
+    found = views.run(detector, "score", fleet.member(models[0], 0), rows)
+    assert found.shape == ((116, LENGTH) if on == "step" else (116,))
+    far = rows._replace(values=rows.values + 20)
+    above = views.run(detector, "score", fleet.member(models[0], 0), far)
+    assert above.min() > found.mean()
+
+
+def test_a_refresh_replaces_the_forest_by_the_key() -> None:
+    config = iforest.Config(LENGTH, CHANNELS, trees=5, max_samples=16)
+    detector = iforest.build(config)
+    source = views.fit_view(FIT, LENGTH)
+    state = State(views.init(detector, source), ())
+    assert detector.refresh is not None
+    grown = [
+        detector.refresh(jax.random.key(seed), state, source).model
+        for seed in (0, 0, 1)
+    ]
+    same, other = (
+        all(np.array_equal(grown[0][name], one[name]) for name in one)
+        for one in grown[1:]
+    )
+    assert same and not other
+    shapes = [{n: (a.shape, a.dtype) for n, a in m.items()} for m in (state[0], *grown)]
+    assert all(one == shapes[0] for one in shapes)
+
+
+def test_of_very_many_windows_some_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(iforest, "MOST_WINDOWS", 20)
+    config = iforest.Config(LENGTH, CHANNELS, on="window")
+    rows = iforest._rows(config, views.fit_view(FIT, LENGTH), seed=0)
+    assert rows.shape == (20, LENGTH * CHANNELS)
+    everything = np.asarray(views.batch(FIT, LENGTH).values).reshape(116, -1)
+    known = {row.tobytes() for row in everything}
+    assert len({row.tobytes() for row in rows} & known) == 20
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"on": "day"}, "on='day' is unknown; the choices are step, window"),
+        ({"trees": 0}, "trees=0 must be a whole number of at least 1"),
+        ({"max_samples": 0}, "max_samples=0 must be a whole number of at least 1"),
+    ],
+)
+def test_bad_options_are_named(options: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        iforest.Config(LENGTH, CHANNELS, **options)
