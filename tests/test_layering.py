@@ -10,6 +10,7 @@ import pytest
 PACKAGE = pathlib.Path(__file__).parents[1] / "jaxtsad"
 RANKS = {
     "types": 0,
+    "validation": 0,
     "datasets": 1,
     "ops": 1,
     "evaluation": 1,
