@@ -9,7 +9,8 @@ from typing import Any
 
 def explore(options: argparse.Namespace) -> None:
     """Draws a recording as a page."""
-    from jaxtsad.datasets import catalog, frames
+    from jaxtsad.datasets import catalog
+    from jaxtsad.datasets.reading import frames
     from jaxtsad.experiments import records
     from jaxtsad.reporting import exploration
 
@@ -86,7 +87,7 @@ def events(options: argparse.Namespace) -> None:
 def _frame(path: str, options: argparse.Namespace) -> Any:
     import pandas as pd
 
-    from jaxtsad.datasets import tabular
+    from jaxtsad.datasets.reading import tabular
 
     read = tabular.read(
         path, time_column=options.time_column, label_column=options.label_column

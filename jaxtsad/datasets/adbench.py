@@ -11,7 +11,7 @@ import pathlib
 
 import numpy as np
 
-from jaxtsad.datasets import reading
+from jaxtsad.datasets.reading import files
 from jaxtsad.types import Samples
 
 
@@ -34,7 +34,7 @@ def load_samples(root: str | os.PathLike[str], *, table: str = "annthyroid") -> 
     if table not in named:
         choices = ", ".join(stem.split("_", 1)[1] for stem in paths)
         raise ValueError(f"{table=} is not there; the choices are {choices}")
-    arrays = reading.arrays(named[table], "X", "y")
+    arrays = files.arrays(named[table], "X", "y")
     values, labels = arrays["X"].astype(np.float32), arrays["y"].astype(np.int64)
     if values.ndim != 2 or labels.shape != (len(values),):
         raise ValueError(f"{named[table]}: X is {values.shape} and y is {labels.shape}")

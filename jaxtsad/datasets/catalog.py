@@ -17,7 +17,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from jaxtsad import datasets
-from jaxtsad.datasets import places, tabular
+from jaxtsad.datasets import places
+from jaxtsad.datasets.reading import tabular
 from jaxtsad.types import Samples, Series
 
 

@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from jaxtsad.datasets.reading import reading
+from jaxtsad.datasets.reading.files import reading
 
 UNPACK: Mapping[str, Callable[[bytes], bytes]] = {
     ".gz": gzip.decompress,

@@ -13,7 +13,7 @@ import tarfile
 
 import numpy as np
 
-from jaxtsad.datasets.reading import reading
+from jaxtsad.datasets.reading.files import reading
 from jaxtsad.types import Samples
 
 CLASSES = (

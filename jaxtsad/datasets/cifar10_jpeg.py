@@ -11,8 +11,8 @@ import pathlib
 
 import numpy as np
 
-from jaxtsad.datasets import pictures
 from jaxtsad.datasets.cifar10 import CLASSES
+from jaxtsad.datasets.reading import pictures
 from jaxtsad.types import Samples
 
 

@@ -12,7 +12,7 @@ import pathlib
 
 import numpy as np
 
-from jaxtsad.datasets import pictures, reading
+from jaxtsad.datasets.reading import files, pictures
 from jaxtsad.types import Samples
 
 
@@ -33,7 +33,7 @@ def load_samples(root: str | os.PathLike[str], *, size: int = 32) -> Samples:
     """
     folder = pathlib.Path(root) / "coil20"
     if size == 32:
-        arrays = reading.arrays(
+        arrays = files.arrays(
             folder / "coil20_32x32.npz", "images", "object_id", "pose"
         )
         values, objects = arrays["images"], arrays["object_id"]

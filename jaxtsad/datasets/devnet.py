@@ -13,8 +13,9 @@ import tarfile
 
 import pandas as pd
 
-from jaxtsad.datasets import checksums, columns, frames
-from jaxtsad.datasets.reading import reading
+from jaxtsad.datasets import checksums
+from jaxtsad.datasets.reading import columns, frames
+from jaxtsad.datasets.reading.files import reading
 from jaxtsad.types import Samples
 
 TABLES = {

@@ -17,8 +17,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from jaxtsad.datasets import frames, spans, tabular
-from jaxtsad.datasets.reading import reading
+from jaxtsad.datasets.reading import frames, spans, tabular
+from jaxtsad.datasets.reading.files import reading
 from jaxtsad.types import Series
 
 PROBATION_SHARE = 0.15

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jaxtsad.datasets import columns, frames, spans, tabular
+from jaxtsad.datasets.reading import columns, frames, spans, tabular
 from jaxtsad.types import Series
 
 TIME = "timestamp_(min)"

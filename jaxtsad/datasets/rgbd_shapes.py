@@ -12,7 +12,7 @@ import pathlib
 
 import numpy as np
 
-from jaxtsad.datasets import pictures, reading
+from jaxtsad.datasets.reading import files, pictures
 from jaxtsad.types import Samples
 
 FOLDERS = {
@@ -42,7 +42,7 @@ def load_samples(root: str | os.PathLike[str]) -> Samples:
     folder = pathlib.Path(root) / "rgbd_shapes"
     decoded = folder / "rgbd_shapes_64.npz"
     if decoded.is_file():
-        arrays = reading.arrays(decoded, "rgbd", "label", "index")
+        arrays = files.arrays(decoded, "rgbd", "label", "index")
         values, labels, index = arrays["rgbd"], arrays["label"], arrays["index"]
     else:
         values, labels, index = _published(folder / "Data.zip")

@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxtsad.datasets import archives, frames, spans
-from jaxtsad.datasets.spans import Span
+from jaxtsad.datasets.reading import archives, frames, spans
+from jaxtsad.datasets.reading.spans import Span
 from jaxtsad.types import Series
 
 COLUMNS = ("chan_id", "spacecraft", "anomaly_sequences", "class", "num_values")

@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from jaxtsad.datasets import columns, frames, spans
+from jaxtsad.datasets.reading import columns, frames, spans
 from jaxtsad.types import Series
 
 Interpretation: TypeAlias = tuple[int, int, tuple[int, ...]]

@@ -18,8 +18,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from jaxtsad.datasets import frames, spans
-from jaxtsad.datasets.reading import reading
+from jaxtsad.datasets.reading import frames, spans
+from jaxtsad.datasets.reading.files import reading
 from jaxtsad.types import Series
 
 NAME = re.compile(r"(\d+)_UCR_Anomaly_(.+)_(\d+)_(\d+)_(\d+)\.txt")

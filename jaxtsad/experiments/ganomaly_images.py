@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from rich.console import Console
 
-from jaxtsad.datasets import pictures as pictures_
+from jaxtsad.datasets.reading import pictures as pictures_
 from jaxtsad.detectors.ganomaly import losses as objectives
 from jaxtsad.evaluation.metrics import point
 from jaxtsad.experiments import console, image_plots, image_tables

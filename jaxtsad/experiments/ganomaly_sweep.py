@@ -23,7 +23,7 @@ import numpy as np
 from rich.console import Console
 
 from jaxtsad.datasets import catalog
-from jaxtsad.datasets import pictures as pictures_
+from jaxtsad.datasets.reading import pictures as pictures_
 from jaxtsad.detectors.ganomaly import detector
 from jaxtsad.detectors.ganomaly import losses as objectives
 from jaxtsad.detectors.ganomaly.losses import Weights

@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from jaxtsad.datasets import rgbd_shapes, rgbd_synthetic
+from jaxtsad.datasets import rgbd_shapes
+from jaxtsad.datasets.synthetic import scenes
 
 BACKGROUND = -1.0
 
@@ -38,15 +39,15 @@ class Shapes(NamedTuple):
 
 def drawn(side: int, train: int, test: int, seed: int = 0) -> Shapes:
     """Drawn pictures, so many per class; the validation part is held out."""
-    classes = rgbd_synthetic.CLASSES[:3]
+    classes = scenes.CLASSES[:3]
 
     def part(name: str, count: int) -> tuple[np.ndarray, ...]:
         return tuple(
-            rgbd_synthetic.pictures(kind, count, seed=seed, part=name, side=side)
+            scenes.pictures(kind, count, seed=seed, part=name, side=side)
             for kind in classes
         )
 
-    held = part("validation", rgbd_synthetic.PARTS["validation"])
+    held = part("validation", scenes.PARTS["validation"])
     return Shapes(
         classes,
         part("train", train),

@@ -11,7 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxtsad import types
-from jaxtsad.datasets import preprocessing, screening
+from jaxtsad.datasets import preprocessing
+from jaxtsad.datasets.reading import screening
 from jaxtsad.evaluation import events, thresholds
 from jaxtsad.ops import aggregate as fold
 from jaxtsad.ops import windows

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxtsad import types
-from jaxtsad.datasets import preprocessing, screening
+from jaxtsad.datasets import preprocessing
+from jaxtsad.datasets.reading import screening
 from jaxtsad.ops.windows import WindowView
 from jaxtsad.pipeline.setup import Setup
 from jaxtsad.types import Split

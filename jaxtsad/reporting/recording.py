@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxtsad.datasets import spans
-from jaxtsad.datasets.spans import Span
+from jaxtsad.datasets.reading import spans
+from jaxtsad.datasets.reading.spans import Span
 from jaxtsad.evaluation import segments
 from jaxtsad.types import Series
 

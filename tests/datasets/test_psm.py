@@ -6,7 +6,8 @@ import pathlib
 import numpy as np
 import pytest
 
-from jaxtsad.datasets import psm, screening
+from jaxtsad.datasets import psm
+from jaxtsad.datasets.reading import screening
 
 HEADER = "timestamp_(min),feature_0,feature_1\n"
 

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxtsad.datasets import labels, selection, smap_msl, spans
+from jaxtsad.datasets import labels, smap_msl
+from jaxtsad.datasets.reading import spans
 from jaxtsad.types import Series
 
 PUBLISHED = (
@@ -67,7 +68,7 @@ def select(
         ValueError: If a name has no labels, or the rule keeps no channel.
     """
     known = smap_msl.labels(root)
-    rule = selection.with_anomalies(known, least=LEAST)
+    rule = labels.with_anomalies(known, least=LEAST)
     if names:
         for name in names:
             if name not in known:

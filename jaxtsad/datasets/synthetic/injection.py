@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxtsad.datasets import _slots, _streams, _taxonomy, _waves
+from jaxtsad.datasets.synthetic import placement, streams, taxonomy_options, waveforms
 
 JOINING = 1 / 3
 
@@ -36,7 +36,7 @@ class Dimension(NamedTuple):
         noise: `[T]`.
     """
 
-    wave: _waves.Wave
+    wave: waveforms.Wave
     own: float
     range: Range
     mixed: np.ndarray
@@ -65,15 +65,15 @@ def admissible(clean: np.ndarray, bounds: Range, jump: float) -> np.ndarray:
 
 
 def choices(
-    seed: int, series: int, section: _streams.Section, dims: int, events: int
+    seed: int, series: int, section: streams.Section, dims: int, events: int
 ) -> np.ndarray:
     """Uniform numbers `[E, dims, 3]`: does it join, which sign, how much.
 
     Each dimension draws from its own stream, so one more leaves the others as they are.
     """
     drawn = [
-        _streams.stream(
-            seed, _streams.Use.EVENTS, series, dim=dim, section=section
+        streams.stream(
+            seed, streams.Use.EVENTS, series, dim=dim, section=section
         ).random((events, 3))
         for dim in range(dims)
     ]
@@ -81,10 +81,10 @@ def choices(
 
 
 def affected(
-    plan: _slots.Plan,
+    plan: placement.Plan,
     coins: np.ndarray,
     possible: np.ndarray,
-    options: _taxonomy.Options,
+    options: taxonomy_options.Options,
 ) -> np.ndarray:
     """Which dimensions each event changes.
 
@@ -117,8 +117,8 @@ def affected(
 def inject(
     dimension: Dimension,
     steps: np.ndarray,
-    events: Sequence[tuple[_slots.Slot, np.ndarray]],
-    options: _taxonomy.Options,
+    events: Sequence[tuple[placement.Slot, np.ndarray]],
+    options: taxonomy_options.Options,
 ) -> np.ndarray:
     """Values `[T]` of one dimension with the events that affect it.
 
@@ -128,7 +128,7 @@ def inject(
         events: Slots and their uniform numbers `[3]`.
         options: Options of the generator.
     """
-    strength = _taxonomy.STRENGTHS[options.difficulty]
+    strength = taxonomy_options.STRENGTHS[options.difficulty]
     wave, half = dimension.wave, dimension.range.half
     base = dimension.clean(steps)
     values = base + dimension.trend + dimension.noise
@@ -178,7 +178,7 @@ def _hidden(clean: np.ndarray, bounds: Range, jump: float, amount: float) -> np.
 
 
 def _slope(
-    slot: _slots.Slot, steps: int, height: float, options: _taxonomy.Options
+    slot: placement.Slot, steps: int, height: float, options: taxonomy_options.Options
 ) -> np.ndarray:
     shift = np.zeros(steps)
     body = slot.start + slot.length

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxtsad.datasets import _streams, _taxonomy
+from jaxtsad.datasets.synthetic import streams, taxonomy_options
 
 
 def _two_sines(phase: np.ndarray) -> np.ndarray:
@@ -96,10 +96,10 @@ def reflect(walk: np.ndarray, low: float, high: float) -> np.ndarray:
 
 
 def _wander(
-    options: _taxonomy.Options, seed: int, series: int, dim: int
+    options: taxonomy_options.Options, seed: int, series: int, dim: int
 ) -> tuple[np.ndarray, np.ndarray]:
     horizon = options.T_train + options.T_val + options.T_test
-    rng = _streams.stream(seed, _streams.Use.WANDER, series, dim)
+    rng = streams.stream(seed, streams.Use.WANDER, series, dim)
     amplitude, switched = np.ones(horizon), np.zeros(horizon, bool)
     if options.base == "am":
         amplitude = reflect(1 + np.cumsum(rng.normal(0, 0.01, horizon)), 0.6, 1.4)
@@ -109,7 +109,9 @@ def _wander(
     return amplitude, switched
 
 
-def draw_wave(options: _taxonomy.Options, seed: int, series: int, dim: int) -> Wave:
+def draw_wave(
+    options: taxonomy_options.Options, seed: int, series: int, dim: int
+) -> Wave:
     """Draws the wave of one dimension; it depends on no other dimension.
 
     Args:
@@ -118,7 +120,7 @@ def draw_wave(options: _taxonomy.Options, seed: int, series: int, dim: int) -> W
         series: Number of the series.
         dim: Number of the dimension.
     """
-    rng = _streams.stream(seed, _streams.Use.BASE, series, dim)
+    rng = streams.stream(seed, streams.Use.BASE, series, dim)
     shape = BASES[rng.integers(len(BASES))]
     other = BASES[(BASES.index(shape) + rng.integers(1, len(BASES))) % len(BASES)]
     period = int(options.periods[rng.integers(len(options.periods))])

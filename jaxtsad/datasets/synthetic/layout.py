@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from jaxtsad.datasets import _generated
+from jaxtsad.datasets.synthetic import generated
 
 HEADER = ("chan_id", "spacecraft", "anomaly_sequences", "class", "num_values")
 DOUBLED = 1
 
 
 def rows(
-    channels: Sequence[_generated.Generated], doubled: bool
+    channels: Sequence[generated.Generated], doubled: bool
 ) -> list[tuple[str, str, str, str, int]]:
     """Rows of the label table; ends are inclusive as in the public one.
 
@@ -45,7 +45,7 @@ def rows(
 
 
 def _row(
-    channel: _generated.Generated, events: Sequence[_generated.Event]
+    channel: generated.Generated, events: Sequence[generated.Event]
 ) -> tuple[str, str, str, str, int]:
     spans = [[event.start, event.stop - 1] for event in events]
     kinds = ", ".join(event.kind for event in events)
@@ -55,7 +55,7 @@ def _row(
 
 def write(
     root: str | os.PathLike[str],
-    channels: Sequence[_generated.Generated],
+    channels: Sequence[generated.Generated],
     doubled: bool,
 ) -> pathlib.Path:
     """Writes arrays, label table and metadata below `root` and returns it."""

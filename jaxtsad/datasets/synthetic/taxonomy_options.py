@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from jaxtsad.datasets import _generated
+from jaxtsad.datasets.synthetic import generated
 
 TYPES = ("global", "contextual", "shapelet", "seasonal", "trend")
 
@@ -125,7 +125,7 @@ def options_of(preset: str, changes: Mapping[str, Any]) -> Options:
     Raises:
         ValueError: If the preset or an option is unknown or a value is out of range.
     """
-    options = _generated.chosen(PRESETS, preset, changes)
+    options = generated.chosen(PRESETS, preset, changes)
     _check(options)
     return options
 

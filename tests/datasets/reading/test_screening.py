@@ -6,7 +6,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 
-from jaxtsad.datasets import screening
+from jaxtsad.datasets.reading import screening
 
 NAN = np.nan
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxtsad.datasets import _taxonomy
+from jaxtsad.datasets.synthetic import taxonomy_options
 
 POINTS = ("global", "contextual")
 TRIES = 200
@@ -43,7 +43,7 @@ def _bounds(kind: str, period: int, fixed: int | None) -> tuple[int, int]:
     return (period // 2, 2 * period) if kind == "shapelet" else (period, 3 * period)
 
 
-def _ramp(kind: str, period: int, options: _taxonomy.Options) -> int:
+def _ramp(kind: str, period: int, options: taxonomy_options.Options) -> int:
     returns = kind == "trend" and options.trend_after == "return"
     return period // 2 if returns else 0
 
@@ -60,7 +60,7 @@ def _draw(
 
 
 def lengths(
-    rng: np.random.Generator, options: _taxonomy.Options, steps: int, period: int
+    rng: np.random.Generator, options: taxonomy_options.Options, steps: int, period: int
 ) -> list[Slot]:
     """Unplaced slots of a test part: every type present, each with its share.
 
@@ -85,7 +85,7 @@ def lengths(
 
 
 def contamination(
-    rng: np.random.Generator, options: _taxonomy.Options, steps: int, period: int
+    rng: np.random.Generator, options: taxonomy_options.Options, steps: int, period: int
 ) -> list[Slot]:
     """Unplaced slots whose steps add up to the contamination as closely as they can.
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxtsad.datasets import _telemetry
+from jaxtsad.datasets.synthetic import telemetry_options
 
 GROUP = 3
 
@@ -39,9 +39,9 @@ class Commands(NamedTuple):
     pulses: np.ndarray
 
 
-def draw_wiring(rng: np.random.Generator, options: _telemetry.Options) -> Wiring:
+def draw_wiring(rng: np.random.Generator, options: telemetry_options.Options) -> Wiring:
     """Draws the columns in use and the period of every pulse command."""
-    layout = _telemetry.LAYOUTS[options.kind]
+    layout = telemetry_options.LAYOUTS[options.kind]
     chosen = rng.choice(layout.columns - 1, layout.active, replace=False).tolist()
     periods = rng.choice(options.command_periods, layout.active - GROUP).tolist()
     first, second, third, *pulses = chosen
@@ -49,7 +49,10 @@ def draw_wiring(rng: np.random.Generator, options: _telemetry.Options) -> Wiring
 
 
 def draw_commands(
-    rng: np.random.Generator, wiring: Wiring, options: _telemetry.Options, steps: int
+    rng: np.random.Generator,
+    wiring: Wiring,
+    options: telemetry_options.Options,
+    steps: int,
 ) -> Commands:
     """Draws the commands of one part of `steps` steps."""
     mode = _modes(rng, options, steps)
@@ -57,14 +60,14 @@ def draw_commands(
     for first in range(0, len(wiring.pulses), GROUP):
         group = slice(first, first + GROUP)
         pulses[:, group] = _pulses(rng, wiring.periods[group], options, steps)
-    columns = np.zeros((steps, _telemetry.LAYOUTS[options.kind].columns - 1))
+    columns = np.zeros((steps, telemetry_options.LAYOUTS[options.kind].columns - 1))
     columns[:, list(wiring.mode)] = np.stack([mode > 0, mode == 0, mode == 2], axis=1)
     columns[:, list(wiring.pulses)] = pulses
     return Commands(columns, mode, pulses)
 
 
 def _modes(
-    rng: np.random.Generator, options: _telemetry.Options, steps: int
+    rng: np.random.Generator, options: telemetry_options.Options, steps: int
 ) -> np.ndarray:
     shortest, longest = options.dwell
     stays = rng.integers(shortest, longest + 1, steps // shortest + 1)
@@ -76,7 +79,7 @@ def _modes(
 def _pulses(
     rng: np.random.Generator,
     periods: tuple[int, ...],
-    options: _telemetry.Options,
+    options: telemetry_options.Options,
     steps: int,
 ) -> np.ndarray:
     """Pulses `[T, 3]` of one group; one that meets another waits for its end."""

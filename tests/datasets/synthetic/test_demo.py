@@ -10,7 +10,7 @@ import pytest
 
 from jaxtsad.datasets import demo, synthetic
 
-BUNDLED = pathlib.Path(__file__).parents[2] / "data" / "demo"
+BUNDLED = pathlib.Path(__file__).parents[3] / "data" / "demo"
 ARRAYS = ("train/P-1.npy", "train/S-1.npy", "test/P-1.npy", "test/S-1.npy")
 
 

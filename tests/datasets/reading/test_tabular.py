@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from jaxtsad.datasets import tabular
+from jaxtsad.datasets.reading import tabular
 
 CSV = """time,flow,level,fault
 2024-03-01T00:00:00,1,2.5,0

@@ -6,8 +6,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxtsad.datasets import catalog, rgbd_synthetic
-from jaxtsad.datasets.rgbd_synthetic import CLASSES, Scene
+from jaxtsad.datasets import catalog
+from jaxtsad.datasets.synthetic import scenes
+from jaxtsad.datasets.synthetic.scenes import CLASSES, Scene
 
 SIDE = 256
 CASES = {
@@ -33,7 +34,7 @@ def depth_of(picture: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("kind", CLASSES)
 def test_areas_and_nearest_depths(kind: str) -> None:
     size, area, nearest = CASES[kind]
-    picture = rgbd_synthetic.render(kind, centred(size), SIDE, "orthographic")[0]
+    picture = scenes.render(kind, centred(size), SIDE, "orthographic")[0]
     hit = picture[..., 3] > -1
     np.testing.assert_allclose(4 * hit.mean(), area, rtol=0.01)
     np.testing.assert_allclose(depth_of(picture)[hit].min(), nearest, atol=5e-3)
@@ -42,7 +43,7 @@ def test_areas_and_nearest_depths(kind: str) -> None:
 
 
 def test_depth_of_a_ball_everywhere() -> None:
-    picture = rgbd_synthetic.render("ball", centred((0.6, 0, 0)), 64, "orthographic")
+    picture = scenes.render("ball", centred((0.6, 0, 0)), 64, "orthographic")
     place = (np.arange(64) + 0.5) / 64 * 2 - 1
     inside = 0.36 - place[None] ** 2 - place[:, None] ** 2
     hit = inside > 0
@@ -52,10 +53,10 @@ def test_depth_of_a_ball_everywhere() -> None:
 
 @pytest.mark.parametrize("kind", CLASSES)
 def test_numpy_and_jax_agree(kind: str) -> None:
-    scene = rgbd_synthetic.draw(kind, 3, seed=2, pose="any")
-    ours = rgbd_synthetic.render(kind, scene, 32)
+    scene = scenes.draw(kind, 3, seed=2, pose="any")
+    ours = scenes.render(kind, scene, 32)
     single = Scene(*(jnp.asarray(part, jnp.float32) for part in scene))
-    theirs = np.asarray(rgbd_synthetic.render(kind, single, 32, xp=jnp))
+    theirs = np.asarray(scenes.render(kind, single, 32, xp=jnp))
     # On an edge a ray may hit in one precision and miss in the other.
     same = np.abs(ours - theirs).max(-1) < 1e-4
     assert same.mean() > 0.995
@@ -63,7 +64,7 @@ def test_numpy_and_jax_agree(kind: str) -> None:
 
 def test_turning_object_and_light_turns_the_picture() -> None:
     quarter = np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]])
-    scene = rgbd_synthetic.draw("box", 2, seed=1, pose="any")
+    scene = scenes.draw("box", 2, seed=1, pose="any")
     turned = Scene(
         scene.centre @ quarter.T,
         quarter @ scene.rotation,
@@ -71,17 +72,17 @@ def test_turning_object_and_light_turns_the_picture() -> None:
         scene.albedo,
         scene.light @ quarter.T,
     )
-    first = rgbd_synthetic.render("box", scene, 32)
-    second = rgbd_synthetic.render("box", turned, 32)
+    first = scenes.render("box", scene, 32)
+    second = scenes.render("box", turned, 32)
     np.testing.assert_allclose(np.rot90(first, axes=(1, 2)), second, atol=1e-6)
 
 
 def test_pictures_depend_on_their_own_index_alone() -> None:
-    few = rgbd_synthetic.pictures("cone", 2, side=16)
-    more = rgbd_synthetic.pictures("cone", 4, side=16)
+    few = scenes.pictures("cone", 2, side=16)
+    more = scenes.pictures("cone", 4, side=16)
     np.testing.assert_array_equal(few, more[:2])
     assert np.abs(more[0] - more[1]).max() > 0.1
-    other = rgbd_synthetic.pictures("cone", 2, side=16, part="test")
+    other = scenes.pictures("cone", 2, side=16, part="test")
     assert np.abs(few - other).max() > 0.1
     assert np.abs(more).max() <= 1 and more.dtype == np.float32
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxtsad.datasets import _analog, _commands, _telemetry
+from jaxtsad.datasets.synthetic import analog, commanding, telemetry_options
 
 VISIBLE = 0.15
 GAP = 50
@@ -17,11 +17,11 @@ PLACES = (0.30, 0.85)
 class Situation(NamedTuple):
     """A channel's test part as it would be recorded without any fault."""
 
-    channel: _analog.Channel
-    commands: _commands.Commands
+    channel: analog.Channel
+    commands: commanding.Commands
     steps: np.ndarray
     background: np.ndarray
-    scale: _analog.Scale
+    scale: analog.Scale
     clean: np.ndarray
 
 
@@ -44,12 +44,12 @@ def at(
     Args:
         rng: Source of levels, signs and spikes.
         now: The test part without fault.
-        kind: One of `_telemetry.KINDS`.
+        kind: One of `telemetry_options.KINDS`.
         start: First step.
         length: Steps it lasts.
     """
     starts = [start]
-    if kind in _telemetry.COMMAND and kind != "response_unprompted":
+    if kind in telemetry_options.COMMAND and kind != "response_unprompted":
         strongest = int(np.argmax(np.abs(now.channel.gains)))
         rises = np.diff(now.commands.pulses[:, strongest], prepend=0.0) > 0
         starts = [step for step in np.flatnonzero(rises).tolist() if step >= start]
@@ -57,7 +57,7 @@ def at(
         stop = first + length
         if stop > len(now.clean):
             break
-        if kind in _telemetry.POINT or kind in ("frozen", "trend"):
+        if kind in telemetry_options.POINT or kind in ("frozen", "trend"):
             values = _by_value(rng, now, kind, first, stop)
         else:
             values = _by_system(now, kind, first, stop)
@@ -71,7 +71,7 @@ def _by_value(
 ) -> np.ndarray:
     clean, length = now.clean[start:stop], stop - start
     sign = rng.choice([-1.0, 1.0])
-    far = sign * rng.uniform(1.2, 2.0, length) * _analog.REACH
+    far = sign * rng.uniform(1.2, 2.0, length) * analog.REACH
     if kind == "spike":
         spiked = np.cumsum(rng.integers(4, 20, length)) - 4
         values = clean.copy()
@@ -82,14 +82,14 @@ def _by_value(
     if kind == "dropout":
         return np.full(length, -1.0 if clean.mean() > -0.4 else 0.0)
     if kind == "noise_burst":
-        spread = _analog.REACH / now.scale.half * now.channel.sd
+        spread = analog.REACH / now.scale.half * now.channel.sd
         return clean + 6 * spread * rng.standard_normal(length)
     if kind == "frozen":
         return np.full(length, now.clean[max(start - 1, 0)])
     # A trend that stays inside the range runs towards the farther border.
     away = -np.sign(clean.mean()) or sign
     slope = away * rng.uniform(0.5, 0.9) * np.arange(1, length + 1) / length
-    return np.clip(clean + slope, -_analog.REACH, _analog.REACH)
+    return np.clip(clean + slope, -analog.REACH, analog.REACH)
 
 
 def _by_system(now: Situation, kind: str, start: int, stop: int) -> np.ndarray:
@@ -107,14 +107,14 @@ def _by_system(now: Situation, kind: str, start: int, stop: int) -> np.ndarray:
     else:
         channel = channel._replace(period=channel.period // 2)
     commands = now.commands._replace(pulses=pulses)
-    raw = _analog.measure(channel, commands, now.steps, now.background)
-    return _analog.record(channel, raw, now.scale)[start:stop]
+    raw = analog.measure(channel, commands, now.steps, now.background)
+    return analog.record(channel, raw, now.scale)[start:stop]
 
 
 def draw(
     rng: np.random.Generator,
     now: Situation,
-    options: _telemetry.Options,
+    options: telemetry_options.Options,
     bounds: tuple[int, int] | None,
 ) -> list[Fault]:
     """Draws one to three disjoint, visible faults of a channel.
@@ -125,8 +125,8 @@ def draw(
         options: Options of the generator.
         bounds: Least and most steps of a fault, or None for the usual.
     """
-    layout, steps = _telemetry.LAYOUTS[options.kind], len(now.clean)
-    kinds = _telemetry.ALLOWED[now.channel.archetype]
+    layout, steps = telemetry_options.LAYOUTS[options.kind], len(now.clean)
+    kinds = telemetry_options.ALLOWED[now.channel.archetype]
     wanted = int(rng.choice([1, 2, 3], p=layout.spans))
     faults: list[Fault] = []
     for attempt in range(TRIES):

@@ -16,22 +16,22 @@ from collections.abc import Sequence
 from typing import Any
 
 from jaxtsad import types
-from jaxtsad.datasets import (
-    _compose,
-    _generated,
-    _layout,
-    _recorder,
-    _taxonomy,
-    _telemetry,
+from jaxtsad.datasets.synthetic import (
+    compose,
+    generated,
+    layout,
+    recorder,
+    taxonomy_options,
+    telemetry_options,
 )
 
-Event = _generated.Event
-Generated = _generated.Generated
-Part = _generated.Part
-TaxonomyOptions = _taxonomy.Options
-TelemetryOptions = _telemetry.Options
-TYPE_CODES = {**_generated.CODES, **_telemetry.CODES}
-TELEMETRY_KINDS = _telemetry.KINDS
+Event = generated.Event
+Generated = generated.Generated
+Part = generated.Part
+TaxonomyOptions = taxonomy_options.Options
+TelemetryOptions = telemetry_options.Options
+TYPE_CODES = {**generated.CODES, **telemetry_options.CODES}
+TELEMETRY_KINDS = telemetry_options.KINDS
 
 DEMO_SEED = 6
 
@@ -64,8 +64,8 @@ def make_neurips_ts(
         (800, 2)
     """
     _check_seed(seed)
-    checked = _taxonomy.options_of(preset, options)
-    return _compose.compose(checked, seed, series, f"{preset}-{series}")
+    checked = taxonomy_options.options_of(preset, options)
+    return compose.compose(checked, seed, series, f"{preset}-{series}")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -107,8 +107,8 @@ def make_telemetry(seed: int = 0, preset: str = "smap", **options: Any) -> Telem
         [('S-1', (800, 25)), ('P-1', (800, 25))]
     """
     _check_seed(seed)
-    checked = _telemetry.options_of(preset, options)
-    return Telemetry(tuple(_recorder.channels(checked, seed)), checked)
+    checked = telemetry_options.options_of(preset, options)
+    return Telemetry(tuple(recorder.channels(checked, seed)), checked)
 
 
 def write_telemetry(root: str | os.PathLike[str], telemetry: Telemetry) -> pathlib.Path:
@@ -124,7 +124,7 @@ def write_telemetry(root: str | os.PathLike[str], telemetry: Telemetry) -> pathl
         telemetry: The channels.
     """
     doubled = telemetry.options.n_channels >= 8
-    return _layout.write(root, telemetry.channels, doubled)
+    return layout.write(root, telemetry.channels, doubled)
 
 
 def write_demo(root: str | os.PathLike[str]) -> pathlib.Path:

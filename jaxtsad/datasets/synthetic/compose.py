@@ -7,12 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from jaxtsad.datasets import _generated, _injection, _slots, _streams, _taxonomy, _waves
+from jaxtsad.datasets.synthetic import (
+    generated,
+    injection,
+    placement,
+    streams,
+    taxonomy_options,
+    waveforms,
+)
 
 
 def compose(
-    options: _taxonomy.Options, seed: int, series: int, name: str
-) -> _generated.Generated:
+    options: taxonomy_options.Options, seed: int, series: int, name: str
+) -> generated.Generated:
     """Generates one recording.
 
     Args:
@@ -22,7 +29,7 @@ def compose(
         name: Name of the recording.
     """
     waves = [
-        _waves.draw_wave(options, seed, series, dim) for dim in range(options.dims)
+        waveforms.draw_wave(options, seed, series, dim) for dim in range(options.dims)
     ]
     seen = np.arange(options.T_train)
     ranges = []
@@ -30,12 +37,12 @@ def compose(
         values = wave.draw(seen, wave.phases(seen))
         own, mixed = _mixture(options, waves, dim, seen)
         clean = own * values + mixed
-        ranges.append(_injection.Range(float(clean.min()), float(clean.max())))
+        ranges.append(injection.Range(float(clean.min()), float(clean.max())))
     first = 0
-    parts: list[_generated.Part] = []
+    parts: list[generated.Part] = []
     facts: dict[str, Any] = {}
     for section, length in zip(
-        _streams.Section, (options.T_train, options.T_val, options.T_test), strict=True
+        streams.Section, (options.T_train, options.T_val, options.T_test), strict=True
     ):
         steps = np.arange(first, first + length)
         part, found = _part(options, waves, ranges, steps, (seed, series, section))
@@ -63,11 +70,14 @@ def compose(
     }
     channels = tuple(f"dim{dim}" for dim in range(options.dims))
     train, validation, test = parts
-    return _generated.Generated(name, train, validation, test, channels, metadata)
+    return generated.Generated(name, train, validation, test, channels, metadata)
 
 
 def _mixture(
-    options: _taxonomy.Options, waves: list[_waves.Wave], dim: int, steps: np.ndarray
+    options: taxonomy_options.Options,
+    waves: list[waveforms.Wave],
+    dim: int,
+    steps: np.ndarray,
 ) -> tuple[float, np.ndarray]:
     """Share of a dimension's own wave, and what is added to it at `steps`."""
     wave, leader = waves[dim], waves[0]
@@ -78,38 +88,38 @@ def _mixture(
 
 
 def _part(
-    options: _taxonomy.Options,
-    waves: list[_waves.Wave],
-    ranges: list[_injection.Range],
+    options: taxonomy_options.Options,
+    waves: list[waveforms.Wave],
+    ranges: list[injection.Range],
     steps: np.ndarray,
-    source: tuple[int, int, _streams.Section],
-) -> tuple[_generated.Part, dict[str, Any]]:
+    source: tuple[int, int, streams.Section],
+) -> tuple[generated.Part, dict[str, Any]]:
     seed, series, section = source
     length = len(steps)
     trend = options.trend_per_1000 / 1000 * steps
     dimensions = []
     for dim, wave in enumerate(waves):
         own, mixed = _mixture(options, waves, dim, steps)
-        rng = _streams.stream(seed, _streams.Use.NOISE, series, dim, section)
+        rng = streams.stream(seed, streams.Use.NOISE, series, dim, section)
         noise = wave.noise * rng.standard_normal(length)
         dimensions.append(
-            _injection.Dimension(wave, own, ranges[dim], mixed, trend, noise)
+            injection.Dimension(wave, own, ranges[dim], mixed, trend, noise)
         )
     bases = np.stack([each.clean(steps) for each in dimensions], axis=1)
     clean = bases + np.stack([trend + each.noise for each in dimensions], axis=1)
-    jump = _taxonomy.STRENGTHS[options.difficulty].jump
+    jump = taxonomy_options.STRENGTHS[options.difficulty].jump
     possible = np.stack(
         [
-            _injection.admissible(bases[:, dim], ranges[dim], jump)
+            injection.admissible(bases[:, dim], ranges[dim], jump)
             for dim in range(options.dims)
         ],
         axis=1,
     )
     plan = _plan(options, waves[0].period, length, possible, source)
-    numbers = _injection.choices(seed, series, section, options.dims, len(plan.slots))
-    joined = _injection.affected(plan, numbers[:, :, 0], possible, options)
+    numbers = injection.choices(seed, series, section, options.dims, len(plan.slots))
+    joined = injection.affected(plan, numbers[:, :, 0], possible, options)
     values = [
-        _injection.inject(
+        injection.inject(
             dimensions[dim],
             steps,
             [
@@ -122,12 +132,12 @@ def _part(
         for dim in range(options.dims)
     ]
     events = [
-        _generated.Event(
+        generated.Event(
             slot.start, slot.stop, slot.kind, tuple(np.flatnonzero(row).tolist())
         )
         for slot, row in zip(plan.slots, joined, strict=True)
     ]
-    part = _generated.part_of(np.stack(values, axis=1), clean, events)
+    part = generated.part_of(np.stack(values, axis=1), clean, events)
     facts = {
         "gap": plan.gap,
         "point_gap": plan.point_gap,
@@ -138,20 +148,20 @@ def _part(
 
 
 def _plan(
-    options: _taxonomy.Options,
+    options: taxonomy_options.Options,
     period: int,
     steps: int,
     possible: np.ndarray,
-    source: tuple[int, int, _streams.Section],
-) -> _slots.Plan:
+    source: tuple[int, int, streams.Section],
+) -> placement.Plan:
     seed, series, section = source
-    rng = _streams.stream(seed, _streams.Use.SLOTS, series, section=section)
+    rng = streams.stream(seed, streams.Use.SLOTS, series, section=section)
     gap = max(2 * period, 50)
-    if section is not _streams.Section.TEST:
-        slots = _slots.contamination(rng, options, steps, period)
+    if section is not streams.Section.TEST:
+        slots = placement.contamination(rng, options, steps, period)
     elif options.kinds and (options.ratio > 0 or options.count):
-        slots = _slots.lengths(rng, options, steps, period)
+        slots = placement.lengths(rng, options, steps, period)
     else:
         slots = []
     lead = options.kinds.index("contextual") if options.own_dimension else 0
-    return _slots.place(rng, slots, steps, gap, possible[:, lead])
+    return placement.place(rng, slots, steps, gap, possible[:, lead])

@@ -11,7 +11,7 @@ from typing import IO
 
 import numpy as np
 
-from jaxtsad.datasets.reading import reading
+from jaxtsad.datasets.reading.files import reading
 
 MEMBER = re.compile(r"(?:.*/)?(train|test)/([^/]+)\.npy")
 

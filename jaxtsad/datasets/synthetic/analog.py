@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxtsad.datasets import _commands, _waves
+from jaxtsad.datasets.synthetic import commanding, waveforms
 
 REACH = 0.9
 CLIP = 1.2
@@ -16,7 +16,7 @@ class Channel(NamedTuple):
     """Drawn properties of one channel.
 
     Attributes:
-        archetype: One of `_telemetry.ARCHETYPES`.
+        archetype: One of `telemetry_options.ARCHETYPES`.
         base: `[3]` level in each mode.
         gains: `[J]` change of level per command.
         delays: `[J]` steps until a command acts.
@@ -96,13 +96,13 @@ def background(
     kernel = channel.persistence ** np.arange(150)
     coloured = np.convolve(innovations, kernel)[:steps]
     if channel.archetype == "drift":
-        return coloured + _waves.reflect(walk, -0.8, 0.8)
+        return coloured + waveforms.reflect(walk, -0.8, 0.8)
     return coloured
 
 
 def measure(
     channel: Channel,
-    commands: _commands.Commands,
+    commands: commanding.Commands,
     steps: np.ndarray,
     background: np.ndarray,
 ) -> np.ndarray:

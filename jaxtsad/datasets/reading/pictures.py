@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from jaxtsad.datasets.reading import reading
+from jaxtsad.datasets.reading.files import reading
 
 
 def read(

@@ -7,7 +7,7 @@ import hypothesis.extra.numpy as arrays
 import hypothesis.strategies as st
 import numpy as np
 
-from jaxtsad.datasets import spans
+from jaxtsad.datasets.reading import spans
 
 pairs = st.tuples(st.integers(0, 20), st.integers(1, 9), st.sampled_from(["a", "b"]))
 bits = st.integers(0, 1)

@@ -14,7 +14,7 @@ from typing import Any, TextIO
 
 import pandas as pd
 
-from jaxtsad.datasets.reading import arrays, reading
+from jaxtsad.datasets.reading.files import arrays, reading
 
 OPENERS: Mapping[str, Callable[..., Any]] = {
     ".gz": gzip.open,

@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import pandas as pd
 
-from jaxtsad.datasets import columns, frames, spans
+from jaxtsad.datasets.reading import columns, frames, spans
 from jaxtsad.types import Series
 
 PathLike: TypeAlias = str | os.PathLike[str]
