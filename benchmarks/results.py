@@ -8,11 +8,11 @@ import os
 import pathlib
 import platform
 import re
-import tempfile
 from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.options import Row
+from jaxtsad import files
 
 FOLDER = pathlib.Path(__file__).parent / "results"
 
@@ -35,19 +35,10 @@ def write(rows: Sequence[Row], folder: pathlib.Path) -> pathlib.Path:
     Raises:
         ValueError: If what is there is no results file.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{slug()}.json"
     document = {"processor": processor(), "rows": merge(read(path), _dated(rows))}
     text = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
-    number, beside = tempfile.mkstemp(dir=folder, prefix=".", suffix=".json")
-    try:
-        with os.fdopen(number, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(beside, 0o644)
-        os.replace(beside, path)
-    except BaseException:
-        os.unlink(beside)
-        raise
+    files.write_text(path, text)
     return path
 
 

@@ -11,6 +11,7 @@ PACKAGE = pathlib.Path(__file__).parents[1] / "jaxtsad"
 RANKS = {
     "types": 0,
     "validation": 0,
+    "files": 0,
     "datasets": 1,
     "ops": 1,
     "evaluation": 1,

@@ -6,12 +6,13 @@ import argparse
 import pathlib
 from typing import Any
 
+from jaxtsad import files
+
 
 def explore(options: argparse.Namespace) -> None:
     """Draws a recording as a page."""
     from jaxtsad.datasets import catalog
     from jaxtsad.datasets.reading import frames
-    from jaxtsad.experiments import records
     from jaxtsad.reporting import exploration
 
     wanted = {
@@ -27,7 +28,7 @@ def explore(options: argparse.Namespace) -> None:
         raise ValueError(f"{options.data} has {len(found)} entities, name one: {names}")
     page = exploration.page(found[0], pathlib.Path(options.data).name)
     path = pathlib.Path(options.out or f"{found[0].name}.html")
-    records.write_text(path, page)
+    files.write_text(path, page)
     print(f"The page is {path}")
 
 
@@ -96,6 +97,4 @@ def _frame(path: str, options: argparse.Namespace) -> Any:
 
 
 def _write_csv(table: Any, path: str) -> None:
-    from jaxtsad.experiments import records
-
-    records.write_text(pathlib.Path(path), table.to_csv(index=False))
+    files.write_text(pathlib.Path(path), table.to_csv(index=False))

@@ -8,6 +8,7 @@ import pathlib
 import numpy as np
 import pandas as pd
 
+from jaxtsad import files
 from jaxtsad.experiments import recordings, records, toml
 from jaxtsad.pipeline import inspection, members, saving
 from jaxtsad.reporting import inspection as section
@@ -73,7 +74,7 @@ def inspect(
         "seed": np.array(seed),
         "channels": np.array(channels),
     }
-    records.write_arrays(path / section.FILE, arrays)
+    files.write_arrays(path / section.FILE, arrays)
     run_directory.write(path)
     return arrays
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import math
-import os
 import pathlib
 import zipfile
-from collections.abc import Callable, Iterable, Mapping
-from typing import IO, Any, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
+
+from jaxtsad import files
 
 CONFIG, SCORES, REPORT = "config.toml", "scores.npz", "report.json"
 METRICS = "metrics.jsonl"
@@ -46,46 +46,11 @@ class Scored(NamedTuple):
         return self.shares.astype(np.float64) * self.score[:, None]
 
 
-def atomically(path: pathlib.Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Writes a file beside its place and renames it.
-
-    Raises:
-        ValueError: If it cannot be written; what was there stays as it was.
-    """
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(beside, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except OSError as error:
-        raise ValueError(f"cannot write {str(path)!r}: {error}") from None
-    finally:
-        beside.unlink(missing_ok=True)
-
-
-def write_text(path: pathlib.Path, text: str) -> None:
-    """Writes a text file atomically."""
-    atomically(path, lambda file: file.write(text.encode()))
-
-
-def write_json(path: pathlib.Path, tree: Any) -> None:
-    """Writes JSON atomically; numbers that are not finite become null."""
-    write_text(path, json.dumps(_plain(tree), indent=1, allow_nan=False) + "\n")
-
-
-def _plain(tree: Any) -> Any:
-    if isinstance(tree, Mapping):
-        return {str(key): _plain(value) for key, value in tree.items()}
-    if isinstance(tree, list | tuple):
-        return [_plain(value) for value in tree]
-    if isinstance(tree, np.generic):
-        tree = tree.item()
-    if isinstance(tree, float) and not math.isfinite(tree):
-        return None
-    return tree
+# Studies still write through these names.
+atomically = files.write
+write_text = files.write_text
+write_json = files.write_json
+write_arrays = files.write_arrays
 
 
 def write_scores(
@@ -104,20 +69,7 @@ def write_scores(
             arrays[f"{key}/shares"] = one.shares.astype(np.float16)
     for entity, array in values.items():
         arrays[f"{entity}/values"] = array.astype(np.float32)
-    write_arrays(path, arrays)
-
-
-def write_arrays(path: pathlib.Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Writes an npz archive atomically."""
-    atomically(path, lambda file: _zip(file, arrays))
-
-
-def _zip(file: IO[bytes], arrays: Mapping[str, np.ndarray]) -> None:
-    """As `np.savez_compressed`, whose keyword arguments could clash with a key."""
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for key, array in arrays.items():
-            with archive.open(f"{key}.npy", "w", force_zip64=True) as entry:
-                np.lib.format.write_array(entry, array, allow_pickle=False)
+    files.write_arrays(path, arrays)
 
 
 def read_scores(path: pathlib.Path) -> tuple[list[Scored], dict[str, np.ndarray]]:
@@ -186,7 +138,7 @@ class MetricsLog:
         """Forgets epochs from `epochs` on, which will be trained again."""
         lines = self._path.read_text().splitlines() if self._path.exists() else []
         kept = [line for line in lines if self._keeps(line, epochs)]
-        write_text(self._path, "".join(f"{line}\n" for line in kept))
+        files.write_text(self._path, "".join(f"{line}\n" for line in kept))
 
     def _keeps(self, line: str, epochs: int) -> bool:
         try:
@@ -203,7 +155,7 @@ class MetricsLog:
             entity, seed = self._members[record["member"]]
             rest = {k: v for k, v in record.items() if k != "member"}
             row = {"group": self._group, "entity": entity, "seed": seed, **rest}
-            lines.append(json.dumps(_plain(row)))
+            lines.append(json.dumps(files.plain(row)))
             self._draw(f"{entity}/{seed}", rest)
         try:
             with open(self._path, "a") as file:

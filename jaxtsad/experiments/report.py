@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from jaxtsad import __version__
+from jaxtsad import __version__, files
 from jaxtsad.evaluation import events, protocol
 from jaxtsad.experiments import facts as facts_
 from jaxtsad.experiments import judge, records
@@ -97,6 +97,6 @@ def write(folder: pathlib.Path, report: Mapping[str, Any]) -> None:
     columns += [field.name for field in dataclasses.fields(events.Event)]
     table = io.StringIO()
     pd.DataFrame(report["events"], columns=columns).to_csv(table, index=False)
-    records.write_text(folder / "events.csv", table.getvalue())
-    records.write_json(folder / records.REPORT, rest)
+    files.write_text(folder / "events.csv", table.getvalue())
+    files.write_json(folder / records.REPORT, rest)
     run_directory.write(folder)

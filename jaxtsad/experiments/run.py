@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
+from jaxtsad import files
 from jaxtsad.evaluation import protocol as protocols
 from jaxtsad.experiments import (
     baselines,
@@ -53,7 +54,7 @@ def run(
     terminal = terminal or Console(quiet=True)
     protocol = protocols.PROTOCOLS[config.evaluation.protocol]
     series = recordings.load(config)
-    records.write_text(folder / records.CONFIG, toml.dump(config))
+    files.write_text(folder / records.CONFIG, toml.dump(config))
     groups = recordings.groups(series)
     fitted, scored, timings = [], [], _Timings()
     for group in groups:

@@ -6,8 +6,6 @@ import dataclasses
 import json
 import os
 import pathlib
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -16,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 import safetensors.numpy
 
-from jaxtsad import types
+from jaxtsad import files, types
 from jaxtsad.datasets.preprocessing import Scaler
 from jaxtsad.evaluation.thresholds import Threshold
 from jaxtsad.pipeline import samples, shapes
@@ -41,7 +39,6 @@ def save(
     Raises:
         ValueError: If it cannot be written; what was there stays as it was.
     """
-    target = pathlib.Path(path)
     arrays = {f"model/{name}": leaf for name, leaf in _named(fitted.model).items()}
     for number, entity in enumerate(fitted.scalers):
         for name, array in fitted.scalers[entity].arrays().items():
@@ -63,21 +60,10 @@ def save(
         text = json.dumps(record, indent=1)
     except TypeError as error:
         raise ValueError(f"a parameter cannot be saved as JSON: {error}") from None
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        beside = pathlib.Path(
-            tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent)
-        )
-        try:
-            beside.chmod(0o755)
-            arrays = {k: np.ascontiguousarray(v) for k, v in arrays.items()}
-            (beside / ARRAYS).write_bytes(safetensors.numpy.save(arrays))
-            (beside / RECORD).write_text(text)
-            _replace(beside, target)
-        finally:
-            shutil.rmtree(beside, ignore_errors=True)
-    except OSError as error:
-        raise ValueError(f"cannot save to {str(path)!r}: {error}") from None
+    arrays = {k: np.ascontiguousarray(v) for k, v in arrays.items()}
+    with files.replaced_folder(path, RECORD, "saved detector") as folder:
+        (folder / ARRAYS).write_bytes(safetensors.numpy.save(arrays))
+        (folder / RECORD).write_text(text)
 
 
 def load(
@@ -187,18 +173,3 @@ def _named(tree: PyTree) -> dict[str, Any]:
         "/".join(str(getattr(key, "key", getattr(key, "idx", key))) for key in path): v
         for path, v in leaves
     }
-
-
-def _replace(beside: pathlib.Path, target: pathlib.Path) -> None:
-    """Renames a finished folder to its place; the old one goes only afterwards."""
-    if not target.exists():
-        beside.rename(target)
-        return
-    if not (target / RECORD).is_file():
-        raise ValueError(
-            f"{str(target)!r} is there and is no saved detector; name another folder"
-        )
-    old = pathlib.Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    target.rename(old / "old")
-    beside.rename(target)
-    shutil.rmtree(old, ignore_errors=True)
