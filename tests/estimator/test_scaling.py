@@ -1,0 +1,65 @@
+"""Scaling and clipping: fitted on the fit part alone, and applied to every series."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from jaxtsad.estimator import SampleDetector, TimeSeriesDetector
+from tests.detectors.test_contract import sines
+
+TRAINS = [sines(200, 2, seed=1), 5 * sines(250, 2, seed=2) + 3]
+TESTS = [sines(60, 2, seed=3), 5 * sines(60, 2, seed=4) + 3]
+POOLINGS = ("per_entity", "pooled")
+
+
+def scores(trains: list[np.ndarray], **parameters: Any) -> list[np.ndarray]:
+    """Scores of `TESTS` by the mean of squares, which leaves all scaling to be seen."""
+    detector = TimeSeriesDetector("pca", window=8, **parameters).fit(trains)
+    found: list[np.ndarray] = detector.decision_function(TESTS)
+    return found
+
+
+@pytest.mark.parametrize("scaler", ["zscore", "minmax"])
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_scores_do_not_depend_on_the_validation_part(pooling: str, scaler: str) -> None:
+    before = scores(TRAINS, entities=pooling, scaler=scaler, clip=3.0)
+    spoilt = [train.copy() for train in TRAINS]
+    for train in spoilt:
+        train[int(0.8 * len(train)) :] *= 100.0
+    after = scores(spoilt, entities=pooling, scaler=scaler, clip=3.0)
+    for ours, theirs in zip(before, after, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_scores_of_samples_depend_on_the_fit_samples_alone() -> None:
+    """Of ten samples eight are fitted on: no more may change a score."""
+    rows = np.random.default_rng(0).normal(size=(10, 3))
+    test = np.random.default_rng(1).normal(size=(5, 3))
+    detector = SampleDetector("zscore", scaler="zscore", validation=0.2)
+    before = detector.fit(rows).decision_function(test)
+    matter = 0
+    for index in range(10):
+        spoilt = rows.copy()
+        spoilt[index] += 100.0
+        after = detector.fit(spoilt).decision_function(test)
+        matter += not np.array_equal(before, after)
+    assert matter == 8
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_values_are_clipped_in_every_series(pooling: str) -> None:
+    detector = TimeSeriesDetector("zscore", window=8, entities=pooling, clip=4.0)
+    detector.fit(TRAINS)
+    far, farther = ([test.copy() for test in TESTS] for _ in range(2))
+    for one, other in zip(far, farther, strict=True):
+        one[30], other[30] = 1e3, 1e6
+    for ours, theirs in zip(
+        detector.decision_function(far),
+        detector.decision_function(farther),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(ours, theirs)
+        assert ours.argmax() in range(23, 38)
