@@ -93,14 +93,16 @@ class _Watched:
     def __init__(self, case: Case, seconds: float) -> None:
         self.seconds, self.steps = seconds, 0
         began = self.ready = self.last = time.perf_counter()
-        watch = fit.Watch(status=self._status, resumed=self._ready, stop=self._stop)
+        callbacks = fit.Callbacks(
+            status=self._status, resumed=self._ready, stop=self._stop
+        )
         try:
             fit.fit(
                 case.keys,
                 case.detector,
                 case.sources,
                 plan=case.plan(FOREVER),
-                watch=watch,
+                callbacks=callbacks,
             )
         except fit.Interrupted:
             self.compile_s = self.ready - began

@@ -38,7 +38,7 @@ def fit(options: argparse.Namespace) -> None:
 
     import jaxtsad
     from jaxtsad.experiments import console, toml
-    from jaxtsad.training.fit import Watch
+    from jaxtsad.training.fit import Callbacks
 
     frame = _frame(options.train, options)
     detector = jaxtsad.TimeSeriesDetector(
@@ -54,7 +54,7 @@ def fit(options: argparse.Namespace) -> None:
         console.interruptible() as stop,
         console.progress(Console(), options.detector) as status,
     ):
-        detector.fit(frame, watch=Watch(status=status, stop=stop))
+        detector.fit(frame, callbacks=Callbacks(status=status, stop=stop))
     detector.save(options.out)
     print(f"threshold {detector.threshold_:.6g}; saved in {options.out}")
 

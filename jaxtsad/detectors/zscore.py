@@ -20,7 +20,7 @@ class Config:
     Attributes:
         window: Window length L in steps.
         channels: Number of channels C.
-        average: Gives every step its window's mean, so that `fold` smooths in time.
+        average: Gives every step its window's mean, so that it is smoothed in time.
 
     Raises:
         ValueError: If a size is below 1.

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtsad.estimator.face import Face
 from jaxtsad.pipeline import samples, shapes
 from jaxtsad.pipeline.sample_setup import Setup
-from jaxtsad.training.fit import Watch
+from jaxtsad.training.fit import Callbacks
 from jaxtsad.types import Split
 
 
@@ -89,14 +89,14 @@ class SampleDetector(Face):
         self.schedule = schedule
         self.seed = seed
 
-    def fit(self, X: Any, y: Any = None, *, watch: Watch | None = None) -> Any:
+    def fit(self, X: Any, y: Any = None, *, callbacks: Callbacks | None = None) -> Any:
         """Fits on training samples, most of which should be normal.
 
         Args:
             X: `[N, D]`, `[N, L, C]` or `[N, H, W, C]` array, or a data frame.
             y: `[N]` 1 for a known anomaly, 0 for unlabelled; None for no labels. A
                 detector that does not learn from labels leaves known anomalies out.
-            watch: Whom to tell about progress.
+            callbacks: Whom training reports to.
 
         Raises:
             ValueError: If a parameter or the data is bad, in one line.
@@ -107,7 +107,7 @@ class SampleDetector(Face):
             Setup(**self._chosen()),
             [("samples", given.values, known)],
             seeds=(self.seed,),
-            watch=watch,
+            callbacks=callbacks,
         )
         self._learned(given.names)
         return self

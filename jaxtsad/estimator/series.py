@@ -13,7 +13,7 @@ from jaxtsad.estimator.face import Face
 from jaxtsad.evaluation import events
 from jaxtsad.pipeline import fitting, inputs, inspection, marks, members
 from jaxtsad.pipeline.setup import Setup
-from jaxtsad.training.fit import Watch
+from jaxtsad.training.fit import Callbacks
 from jaxtsad.types import Split
 
 Recordings: TypeAlias = Any
@@ -110,7 +110,7 @@ class TimeSeriesDetector(Face):
         self.seed = seed
 
     def fit(
-        self, X: Recordings, y: Any = None, *, watch: Watch | None = None
+        self, X: Recordings, y: Any = None, *, callbacks: Callbacks | None = None
     ) -> TimeSeriesDetector:
         """Fits on training recordings, which should be mostly normal.
 
@@ -121,7 +121,7 @@ class TimeSeriesDetector(Face):
                 mapping of these; None for no labels. A detector that does not learn
                 from labels leaves the windows that meet one out. Those of the
                 validation part are not told apart.
-            watch: Whom to tell about progress.
+            callbacks: Whom training reports to.
 
         Raises:
             ValueError: If a parameter or the data is bad, in one line.
@@ -132,7 +132,7 @@ class TimeSeriesDetector(Face):
             [(one.name, one.values) for one in given.series],
             seeds=(self.seed,),
             known=marks.steps(y, given),
-            watch=watch,
+            callbacks=callbacks,
         )
         self._learned(given.series[0].channels)
         return self

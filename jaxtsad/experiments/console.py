@@ -26,7 +26,7 @@ def progress(console: Console, title: str) -> Iterator[Callable[[Status], None]]
     """Shows a bar of optimiser steps while training.
 
     Yields:
-        What `Watch.status` takes.
+        What `Callbacks.status` takes.
     """
     columns = (
         TextColumn("{task.description}"),
@@ -60,7 +60,7 @@ def interruptible() -> Iterator[Callable[[], bool]]:
     """Takes the first SIGINT as a wish to stop at the next stretch, the second as is.
 
     Yields:
-        What `Watch.stop` takes.
+        What `Callbacks.stop` takes.
     """
     asked = False
 

@@ -28,7 +28,7 @@ from jaxtsad.experiments import console, records, toml
 from jaxtsad.pipeline import samples
 from jaxtsad.pipeline.samples import Fitted, Setup
 from jaxtsad.reporting import tables
-from jaxtsad.training.fit import Watch
+from jaxtsad.training.fit import Callbacks
 from jaxtsad.training.plan import Plan
 from jaxtsad.types import PyTree
 
@@ -158,8 +158,10 @@ def compare(
 
         each = [(name, values, None, seed) for seed in seeds]
         with console.progress(terminal, f"{name} {loss}") as status:
-            watch = Watch(status=status, model=keep)
-            fitted = samples.fit_each(setup(size, clusters, loss), each, watch=watch)
+            callbacks = Callbacks(status=status, model=keep)
+            fitted = samples.fit_each(
+                setup(size, clusters, loss), each, callbacks=callbacks
+            )
         if not number:
             early = dataclasses.replace(fitted, model=kept[size.pretrain])
             for member, seed in enumerate(seeds):

@@ -27,7 +27,7 @@ from jaxtsad.experiments.image_tables import Row
 from jaxtsad.experiments.partial_labels import Cut
 from jaxtsad.pipeline import samples
 from jaxtsad.pipeline.samples import Setup
-from jaxtsad.training.fit import Watch
+from jaxtsad.training.fit import Callbacks
 from jaxtsad.training.plan import Plan
 
 NAME = "dplan_tabular"
@@ -116,7 +116,7 @@ def compare(
     cuts: Sequence[Cut],
     size: Size,
     variants: Mapping[str, Mapping[str, Any]],
-    watch: Watch | None = None,
+    callbacks: Callbacks | None = None,
 ) -> tuple[dict[str, list[np.ndarray]], dict[str, float]]:
     """Scores of every cut of one table by DPLAN, its variants and the baselines.
 
@@ -125,7 +125,7 @@ def compare(
     """
     found, seconds = {}, {}
     for name, options in {"dplan": {}, **variants}.items():
-        found[name], seconds[name] = _fitted(setup(size, **options), cuts, watch)
+        found[name], seconds[name] = _fitted(setup(size, **options), cuts, callbacks)
     found["iforest"], _ = _fitted(setup(size, "iforest"), cuts, None)
     scaled = [_unit(one) for one in cuts]
     for name in label_baselines.NAMES:
@@ -203,7 +203,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 continue
             with console.progress(terminal, name) as status:
                 scores, facts["train_s"][name] = compare(
-                    cuts, size, variants, Watch(status=status)
+                    cuts, size, variants, Callbacks(status=status)
                 )
             groups = SYNTHETIC if name == "synthetic" else None
             precision += rows(cuts, scores, point.auc_pr, groups)
@@ -240,10 +240,10 @@ def _cuts(name: str, root: str | None, seeds: Sequence[int], size: Size) -> list
 
 
 def _fitted(
-    setup_: Setup, cuts: Sequence[Cut], watch: Watch | None
+    setup_: Setup, cuts: Sequence[Cut], callbacks: Callbacks | None
 ) -> tuple[list[np.ndarray], float]:
     sets = [(one.name, one.train, one.known, one.seed) for one in cuts]
-    fitted = samples.fit_each(setup_, sets, watch=watch)
+    fitted = samples.fit_each(setup_, sets, callbacks=callbacks)
     parts = [
         samples.test_part(fitted, number, one.name, one.test)
         for number, one in enumerate(cuts)

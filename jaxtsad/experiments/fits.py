@@ -20,7 +20,7 @@ from jaxtsad.pipeline import fitting, members, parts
 from jaxtsad.pipeline.members import Fitted
 from jaxtsad.pipeline.setup import Setup
 from jaxtsad.training.checkpoints import Checkpoints
-from jaxtsad.training.fit import Interrupted, Watch
+from jaxtsad.training.fit import Callbacks, Interrupted
 
 
 def _adapted(setup: Setup, protocol: protocols.Protocol) -> Setup:
@@ -74,9 +74,14 @@ def fit_main(
             console.interruptible() as stop,
             console.progress(terminal, title) as status,
         ):
-            watch = Watch(status, log.epoch, log.resumed, stop)
+            callbacks = Callbacks(status, log.epoch, log.resumed, stop)
             return fit(
-                setup, config, group, protocol, checkpoints=checkpoints, watch=watch
+                setup,
+                config,
+                group,
+                protocol,
+                checkpoints=checkpoints,
+                callbacks=callbacks,
             )
     except Interrupted:
         terminal.print(f"stopped; go on with: jaxtsad run --resume {folder}")

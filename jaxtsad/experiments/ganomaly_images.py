@@ -24,7 +24,7 @@ from jaxtsad.experiments import console, image_plots, image_tables
 from jaxtsad.experiments.image_tables import Row
 from jaxtsad.pipeline import samples
 from jaxtsad.pipeline.samples import Fitted, Setup
-from jaxtsad.training.fit import Watch
+from jaxtsad.training.fit import Callbacks
 from jaxtsad.training.plan import Plan
 from jaxtsad.types import Samples, Split
 
@@ -170,13 +170,13 @@ def compare(
     terminal = terminal or Console(quiet=True)
     rows = []
     with console.progress(terminal, "ganomaly") as status:
-        fleet = _fit(setup_, cuts, Watch(status=status))
+        fleet = _fit(setup_, cuts, Callbacks(status=status))
     others = {
         "untrained": dataclasses.replace(setup_, untrained=True),
         "pca": Setup("pca", {"variance": 0.9}, validation=0.05),
     }
     fitted = {"ganomaly": fleet}
-    fitted |= {name: _fit(one, cuts, Watch()) for name, one in others.items()}
+    fitted |= {name: _fit(one, cuts, Callbacks()) for name, one in others.items()}
     for name, one in fitted.items():
         for each, scores in zip(cuts, scored(one, cuts), strict=True):
             if protocol == "paper" and name != "pca":
@@ -299,9 +299,9 @@ def main(
     return 0
 
 
-def _fit(setup_: Setup, cuts: Sequence[Cut], watch: Watch) -> Fitted:
+def _fit(setup_: Setup, cuts: Sequence[Cut], callbacks: Callbacks) -> Fitted:
     sets = [(f"{one.name}/{one.seed}", one.train, None, one.seed) for one in cuts]
-    return samples.fit_each(setup_, sets, watch=watch)
+    return samples.fit_each(setup_, sets, callbacks=callbacks)
 
 
 def _parts(fitted: Fitted, cuts: Sequence[Cut]) -> list[Split]:

@@ -43,7 +43,7 @@ from jaxtsad.pipeline import samples
 from jaxtsad.pipeline.members import Member
 from jaxtsad.pipeline.samples import Fitted, Setup
 from jaxtsad.training import fleet
-from jaxtsad.training.fit import Watch
+from jaxtsad.training.fit import Callbacks
 from jaxtsad.types import PyTree
 
 NAME = "latent_search_rgbd"
@@ -86,8 +86,10 @@ def run(
             image_plots.save_grid(path, made, zoom=1)
 
     with console.progress(terminal or Console(quiet=True), str(loss)) as status:
-        watch = Watch(status=status, model=grids)
-        return samples.fit(setup_, rgbd_data.sets(shapes), seeds=seeds, watch=watch)
+        callbacks = Callbacks(status=status, model=grids)
+        return samples.fit(
+            setup_, rgbd_data.sets(shapes), seeds=seeds, callbacks=callbacks
+        )
 
 
 def searched(

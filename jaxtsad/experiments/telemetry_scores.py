@@ -20,7 +20,7 @@ from jaxtsad.experiments import console, image_tables
 from jaxtsad.experiments.image_tables import Row
 from jaxtsad.pipeline import fitting, members
 from jaxtsad.pipeline.setup import Setup
-from jaxtsad.training.fit import Watch
+from jaxtsad.training.fit import Callbacks
 from jaxtsad.types import Series
 
 CHANNELS = ("A-7", "D-1", "E-1", "P-1", "S-1", "T-3")
@@ -79,7 +79,7 @@ def compare(
                 [(one.name, one.train) for one in tasks],
                 seeds=seeds,
                 known=[one.known for one in tasks] if told else None,
-                watch=Watch(status=status),
+                callbacks=Callbacks(status=status),
             )
         own = [one for one in tasks for _ in seeds]
         parts = [

@@ -9,11 +9,11 @@ import jax.numpy as jnp
 
 from jaxtsad.types import Array
 
-FOLDS: tuple[str, ...] = ("mean", "max", "last", "center", "spread")
+AGGREGATES: tuple[str, ...] = ("mean", "max", "last", "center", "spread")
 
 
 @functools.partial(jax.jit, static_argnames=("steps", "length", "how"))
-def fold(
+def aggregate(
     scores: Array,
     starts: Array,
     weight: Array,
@@ -22,7 +22,7 @@ def fold(
     length: int,
     how: str = "mean",
 ) -> Array:
-    """Folds overlapping window scores into one score per step.
+    """Aggregates overlapping window scores into one score per step.
 
     Args:
         scores: `[N, L]` per step of each window, `[N, L, C]` with trailing axes kept,
@@ -45,11 +45,11 @@ def fold(
     Example:
         >>> starts, weight = jnp.array([0, 2]), jnp.ones(2)
         >>> window_scores = jnp.array([[1.0, 1, 3], [5, 2, 2]])
-        >>> fold(window_scores, starts, weight, steps=5, length=3).tolist()
+        >>> aggregate(window_scores, starts, weight, steps=5, length=3).tolist()
         [1.0, 1.0, 4.0, 2.0, 2.0]
     """
-    if how not in FOLDS:
-        raise ValueError(f"{how=} is unknown; the choices are {', '.join(FOLDS)}")
+    if how not in AGGREGATES:
+        raise ValueError(f"{how=} is unknown; the choices are {', '.join(AGGREGATES)}")
     if scores.ndim == 1:
         scores = jnp.broadcast_to(scores[:, None], (scores.shape[0], length))
     if how == "spread":

@@ -1,7 +1,7 @@
 """Sliding windows over a series that stays on the device.
 
 A `WindowView` holds the series once and the window starts; windows are gathered a
-batch at a time inside jit. `ops.fold` turns window scores into one score per step.
+batch at a time inside jit. `ops.aggregate` turns window scores into one score per step.
 """
 
 from __future__ import annotations

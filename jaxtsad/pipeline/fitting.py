@@ -30,7 +30,7 @@ def fit(
     known: Sequence[np.ndarray] | None = None,
     transductive_validation: Sequence[np.ndarray] | None = None,
     checkpoints: Checkpoints | None = None,
-    watch: training.Watch | None = None,
+    callbacks: training.Callbacks | None = None,
 ) -> Fitted:
     """Trains entities times seeds in one program and calibrates each member.
 
@@ -44,7 +44,7 @@ def fit(
         transductive_validation: Test recordings `[T, C]` per entity to validate on, as
             some papers do; only the paper protocol passes them.
         checkpoints: Where to save and resume.
-        watch: Whom to tell.
+        callbacks: Whom training reports to.
 
     Raises:
         ValueError: If an option or the data is bad (see `prepare`).
@@ -72,7 +72,7 @@ def fit(
         validated=validated,
         plan=plan,
         checkpoints=checkpoints,
-        watch=watch,
+        callbacks=callbacks,
     )
     scalers: dict[str | None, preprocessing.Scaler] = {
         entity: group[0].scaler for entity, group in zip(entities, groups, strict=True)

@@ -8,8 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxtsad.ops import aggregate as fold
-from jaxtsad.ops import windows
+from jaxtsad.ops import aggregate, windows
 from jaxtsad.pipeline.members import Fitted, keys_of
 from jaxtsad.pipeline.setup import view
 from jaxtsad.training import fleet, scoring
@@ -101,7 +100,7 @@ def _along(
         stacked,
         batch_size=setup.batch_size,
     )
-    steps = fold.fold(
+    steps = aggregate.aggregate(
         scored[0],
         stacked.starts[0],
         stacked.weight[0],

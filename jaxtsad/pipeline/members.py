@@ -14,8 +14,7 @@ from jaxtsad import types
 from jaxtsad.datasets import preprocessing
 from jaxtsad.datasets.reading import screening
 from jaxtsad.evaluation import events, thresholds
-from jaxtsad.ops import aggregate as fold
-from jaxtsad.ops import windows
+from jaxtsad.ops import aggregate, windows
 from jaxtsad.pipeline.setup import Setup, build, view
 from jaxtsad.training import fit as training
 from jaxtsad.training import fleet, scoring
@@ -157,7 +156,7 @@ def folded(
     scores, stacked = window_scores(fitted, longer, output)
     results = []
     for index, part in enumerate(parts):
-        per_step = fold.fold(
+        per_step = aggregate.aggregate(
             scores[index],
             stacked.starts[index],
             stacked.weight[index],

@@ -62,7 +62,7 @@ def fit(
     *,
     seeds: Sequence[int] = (0,),
     checkpoints: Checkpoints | None = None,
-    watch: training.Watch | None = None,
+    callbacks: training.Callbacks | None = None,
 ) -> Fitted:
     """Trains sets times seeds in one program and calibrates each member.
 
@@ -72,13 +72,13 @@ def fit(
             each set; all samples have one shape.
         seeds: One model per set and seed; a seed also draws the validation part.
         checkpoints: Where to save and resume.
-        watch: Whom to tell.
+        callbacks: Whom training reports to.
 
     Raises:
         ValueError: If an option or the data is bad.
     """
     each = [(*one, seed) for one in sets for seed in seeds]
-    return fit_each(setup, each, checkpoints=checkpoints, watch=watch)
+    return fit_each(setup, each, checkpoints=checkpoints, callbacks=callbacks)
 
 
 def fit_each(
@@ -86,7 +86,7 @@ def fit_each(
     each: Sequence[tuple[str, np.ndarray, np.ndarray | None, int]],
     *,
     checkpoints: Checkpoints | None = None,
-    watch: training.Watch | None = None,
+    callbacks: training.Callbacks | None = None,
 ) -> Fitted:
     """Trains one model per set, each with its own seed; see `fit`.
 
@@ -94,7 +94,7 @@ def fit_each(
         setup: Detector, plan and threshold.
         each: Name, samples, marks and seed of each member.
         checkpoints: Where to save and resume.
-        watch: Whom to tell.
+        callbacks: Whom training reports to.
 
     Raises:
         ValueError: If an option or the data is bad.
@@ -118,7 +118,7 @@ def fit_each(
         validations=checks,
         plan=plan,
         checkpoints=checkpoints,
-        watch=watch,
+        callbacks=callbacks,
     )
     scalers: dict[str | None, Scaler] = {
         _key(m): part.scaler for m, part in zip(members, parts, strict=True)

@@ -8,8 +8,7 @@ from typing import Any
 
 from jaxtsad import detectors, types
 from jaxtsad.evaluation import thresholds
-from jaxtsad.ops import aggregate as fold
-from jaxtsad.ops import windows
+from jaxtsad.ops import aggregate, windows
 from jaxtsad.training.plan import Plan
 from jaxtsad.types import Split
 
@@ -27,7 +26,7 @@ class Setup:
         window: Window length L in steps.
         stride: Gap between windows when fitting.
         score_stride: Gap when scoring; None for L // 4.
-        fold: How window scores become step scores (`ops.fold.FOLDS`).
+        fold: How window scores become step scores (`ops.aggregate.AGGREGATES`).
         tail: Whether the last steps are covered by one more window.
         scaler: `zscore`, `minmax` or `none`.
         clip: Standard deviations at which values are clipped, or None.
@@ -71,8 +70,8 @@ class Setup:
             raise ValueError(
                 f"split={self.split!r} is unknown; the choices are {choices}"
             )
-        if self.fold not in fold.FOLDS:
-            choices = ", ".join(fold.FOLDS)
+        if self.fold not in aggregate.AGGREGATES:
+            choices = ", ".join(aggregate.AGGREGATES)
             raise ValueError(
                 f"fold={self.fold!r} is unknown; the choices are {choices}"
             )

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from jaxtsad.training import fleet, loop, plan, programs, sharding
+from jaxtsad.training.callbacks import Callbacks, Interrupted, Status
 from jaxtsad.training.checkpoints import Checkpoints
 from jaxtsad.training.loop import Result
-from jaxtsad.training.watch import Interrupted, Status, Watch
 from jaxtsad.types import Detector, Key
 
-__all__ = ["Interrupted", "Result", "Status", "Watch", "fit"]
+__all__ = ["Callbacks", "Interrupted", "Result", "Status", "fit"]
 
 
 def fit(
@@ -24,7 +24,7 @@ def fit(
     validated: np.ndarray | None = None,
     plan: plan.Plan,
     checkpoints: Checkpoints | None = None,
-    watch: Watch | None = None,
+    callbacks: Callbacks | None = None,
 ) -> Result:
     """Trains all members in one program and keeps the best parameters of each.
 
@@ -37,23 +37,23 @@ def fit(
         validated: `[M]` bool, members whose validation part is real; None for all.
         plan: Epochs, schedule and early stopping.
         checkpoints: Where to save, and to resume from when something is there.
-        watch: Whom to tell.
+        callbacks: Whom training reports to.
 
     Returns:
         The best models and how training went.
 
     Raises:
-        Interrupted: When `watch.stop` says so; with `checkpoints` nothing is lost.
+        Interrupted: When `callbacks.stop` says so; with `checkpoints` nothing is lost.
         ValueError: If a checkpoint cannot be written or is of another model.
     """
-    watch = watch or Watch()
+    callbacks = callbacks or Callbacks()
     real = fleet.members_of(sources)
     devices = sharding.devices_for(real, detector.rows)
     keys, sources = sharding.place((keys, sources), devices)
     members = fleet.members_of(sources)
     compiled = programs.compiled(detector, members, plan.members, devices)
     going = loop.Loop(
-        detector, compiled, sources, plan, keys, members, watch, checkpoints
+        detector, compiled, sources, plan, keys, members, callbacks, checkpoints
     )
     going.progress.active[real:] = False
     if validations is not None and detector.validate is not None:

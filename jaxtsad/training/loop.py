@@ -11,9 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxtsad.training import fleet, plan
+from jaxtsad.training.callbacks import Callbacks, Interrupted, Status
 from jaxtsad.training.checkpoints import Checkpoints
 from jaxtsad.training.programs import Programs
-from jaxtsad.training.watch import Interrupted, Status, Watch
 from jaxtsad.types import Clock, Detector, Key, PyTree, State
 
 STRETCH_SECONDS = 4.0
@@ -51,13 +51,13 @@ class Loop:
         plan_: plan.Plan,
         keys: Key,
         members: int,
-        watch: Watch,
+        callbacks: Callbacks,
         checkpoints: Checkpoints | None,
     ) -> None:
         self.detector, self.programs, self.sources = detector, programs, sources
         self.plan, self.keys, self.members = plan_, keys, members
         self.real = members
-        self.watch, self.checkpoints = watch, checkpoints
+        self.callbacks, self.checkpoints = callbacks, checkpoints
         self.validations: Any = None
         self.validated = np.zeros(members, bool)
         steps = detector.steps(fleet.member(sources, 0))
@@ -104,7 +104,7 @@ class Loop:
         self.compile_s = time.perf_counter() - began
         if self.checkpoints is not None:
             self.restore()
-        self.watch.resumed(self.epoch)
+        self.callbacks.resumed(self.epoch)
 
     def arguments(self, count: int) -> tuple:
         """Arguments of `advance` for the next `count` steps; 0 only compiles."""
@@ -125,7 +125,7 @@ class Loop:
             self.refresh()
         while self.first < self.steps:
             self.run_stretch()
-            if self.watch.stop():
+            if self.callbacks.stop():
                 self.save()
                 raise Interrupted
             if time.monotonic() - self.saved_at > self.plan.checkpoint_seconds:
@@ -145,7 +145,7 @@ class Loop:
         self.first += count
         wanted = max(1.0, count * STRETCH_SECONDS / max(seconds, 1e-6))
         self.stretch = int(min(wanted, 8.0 * count))
-        self.watch.status(
+        self.callbacks.status(
             Status(
                 self.epoch,
                 self.first,
@@ -190,10 +190,10 @@ class Loop:
                 jnp.asarray(~diverged), self.state.model, self.best
             )
             self.state = self.state._replace(model=sound)
-        self.watch.model(self.epoch, self.state.model)
+        self.callbacks.model(self.epoch, self.state.model)
         self.epoch, self.first = self.epoch + 1, 0
         self.sums = {name: np.zeros_like(value) for name, value in self.sums.items()}
-        self.watch.epoch(records)
+        self.callbacks.epoch(records)
         if time.monotonic() - self.saved_at > self.plan.checkpoint_seconds:
             self.save()
 

@@ -25,14 +25,14 @@ def test_training_counts_the_windows_of_all_members(case, monkeypatch):
     whole = fit.fit
 
     def counted(*arguments, **options):
-        watch = options.pop("watch", fit.Watch())
+        callbacks = options.pop("callbacks", fit.Callbacks())
 
         def status(now):
             advanced.append(now.epoch * now.steps + now.step)
-            watch.status(now)
+            callbacks.status(now)
 
-        spied = watch._replace(status=status)
-        return whole(*arguments, **options, watch=spied)
+        spied = callbacks._replace(status=status)
+        return whole(*arguments, **options, callbacks=spied)
 
     monkeypatch.setattr(fit, "fit", counted)
     contender = case.training()

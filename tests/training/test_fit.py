@@ -112,8 +112,8 @@ def test_the_best_parameters_come_back() -> None:
     def keep(epoch: int, model: Any) -> None:
         models[epoch] = jax.tree.map(np.array, model)
 
-    watch = fit.Watch(epoch=seen.extend, model=keep)
-    result = run([600], plan.Plan(epochs=6, patience=6), watch=watch)
+    callbacks = fit.Callbacks(epoch=seen.extend, model=keep)
+    result = run([600], plan.Plan(epochs=6, patience=6), callbacks=callbacks)
     losses = [record["validation_loss"] for record in seen]
     chex.assert_trees_all_equal(models[int(np.argmin(losses))], result.model)
     assert result.progress.best_epoch[0] == int(np.argmin(losses))
@@ -159,9 +159,9 @@ def test_resume_after_interruptions_is_bit_identical(tmp_path: pathlib.Path) -> 
     seen: list[dict[str, Any]] = []
     for after in (1, 2, 3, 1000):
         kept = checkpoints.Checkpoints(tmp_path, {"name": "test"})
-        watch = fit.Watch(epoch=seen.extend, stop=Stopper(after))
+        callbacks = fit.Callbacks(epoch=seen.extend, stop=Stopper(after))
         try:
-            result = run([600, 450], plan_, checkpoints=kept, watch=watch)
+            result = run([600, 450], plan_, checkpoints=kept, callbacks=callbacks)
         except fit.Interrupted:
             continue
         finally:

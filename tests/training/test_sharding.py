@@ -92,7 +92,7 @@ plan_ = plan.Plan(epochs=3, checkpoint_seconds=0.0)
 with tempfile.TemporaryDirectory() as folder:
     for stop in (Stopper(2), Stopper(1000)):
         kept = checkpoints.Checkpoints(folder, {"name": "rows"})
-        watch = fit.Watch(stop=stop)
+        callbacks = fit.Callbacks(stop=stop)
         try:
             resumed = fit.fit(
                 keys,
@@ -101,7 +101,7 @@ with tempfile.TemporaryDirectory() as folder:
                 validations=held_out,
                 plan=plan_,
                 checkpoints=kept,
-                watch=watch,
+                callbacks=callbacks,
             )
         except fit.Interrupted:
             assert stop.left < 0

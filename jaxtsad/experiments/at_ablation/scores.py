@@ -15,8 +15,7 @@ from jaxtsad.detectors.anomaly_transformer import detector as anomaly_transforme
 from jaxtsad.detectors.anomaly_transformer import training as _minimax
 from jaxtsad.detectors.anomaly_transformer.detector import Config, Score
 from jaxtsad.detectors.anomaly_transformer.network import forward
-from jaxtsad.ops import aggregate as fold
-from jaxtsad.ops import windows
+from jaxtsad.ops import aggregate, windows
 from jaxtsad.training import fleet, scoring
 from jaxtsad.types import Array, Batch, Detector, Key, PyTree, Split
 
@@ -118,7 +117,7 @@ def run(
         keys: `[S]`.
         seen: The windows.
         batch_size: Windows per call.
-        folds: Ways to fold (`ops.fold.FOLDS`).
+        folds: Ways to fold (`ops.aggregate.AGGREGATES`).
 
     Returns:
         By fold, scores `[S, T, K]` of each part.
@@ -136,7 +135,7 @@ def run(
     for how in folds:
         steps = [
             np.asarray(
-                fold.fold(
+                aggregate.aggregate(
                     one,
                     seen.view.starts[i],
                     seen.view.weight[i],

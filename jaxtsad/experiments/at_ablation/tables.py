@@ -14,7 +14,7 @@ from jaxtsad.experiments.at_ablation.summary import (
 )
 from jaxtsad.experiments.at_ablation.text import Found, Text
 from jaxtsad.experiments.at_ablation.variants import VARIANTS
-from jaxtsad.ops import aggregate as fold
+from jaxtsad.ops import aggregate
 
 
 def everything(name: str, found: Found) -> list[Text]:
@@ -147,12 +147,12 @@ def by_fold(found: Found) -> Text:
         for score in ("assdis", "reconstruction"):
             cells = [
                 number(macro(rows, "vus_pr", entities, score=score, fold=how).mean)
-                for how in fold.FOLDS
+                for how in aggregate.AGGREGATES
             ]
             if rows:
                 lines.append((name, score, *cells))
     lead = "Mean VUS-PR over entities by how overlapping windows become steps."
-    return Text("Every fold", lead, ("variant", "score", *fold.FOLDS), lines)
+    return Text("Every fold", lead, ("variant", "score", *aggregate.AGGREGATES), lines)
 
 
 def convergence(found: Found) -> Text:

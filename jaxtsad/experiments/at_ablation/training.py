@@ -16,7 +16,7 @@ from jaxtsad.evaluation.metrics import point
 from jaxtsad.experiments.at_ablation import measures, scores
 from jaxtsad.experiments.at_ablation.tasks import Task
 from jaxtsad.experiments.at_ablation.variants import Preset, Variant
-from jaxtsad.ops import aggregate as fold
+from jaxtsad.ops import aggregate
 from jaxtsad.pipeline.members import Member, keys_of
 from jaxtsad.pipeline.setup import view
 from jaxtsad.training import fit as training
@@ -130,9 +130,9 @@ def run(
         fleet.stack([_fit_view(task)] * number, bucketed=True, least=space.fit),
         validations=checks,
         plan=Plan(epochs=epochs, **variant.plan),
-        watch=training.Watch(epoch=history.extend, model=after_epoch),
+        callbacks=training.Callbacks(epoch=history.extend, model=after_epoch),
     )
-    folds = fold.FOLDS if variant.followed else ("mean",)
+    folds = aggregate.AGGREGATES if variant.followed else ("mean",)
     calibration = scored(result.model, "calibration", folds)
     test = scored(result.model, "test", folds)
     jobs: list[Job] = []

@@ -19,7 +19,7 @@ from jaxtsad.experiments.telemetry_comparison.presets import Recipe
 from jaxtsad.pipeline import fitting, members, parts
 from jaxtsad.pipeline.members import Fitted
 from jaxtsad.training.checkpoints import Checkpoints
-from jaxtsad.training.fit import Watch
+from jaxtsad.training.fit import Callbacks
 from jaxtsad.types import Series, Split
 
 Labels = Callable[[str, int, int], np.ndarray]
@@ -168,13 +168,13 @@ class _Maker:
                 console.interruptible() as stop,
                 console.progress(self.terminal, title) as status,
             ):
-                watch = Watch(status, log.epoch, log.resumed, stop)
+                callbacks = Callbacks(status, log.epoch, log.resumed, stop)
                 fitted = fitting.fit(
                     setup,
                     given,
                     seeds=self.seeds,
                     checkpoints=checkpoints,
-                    watch=watch,
+                    callbacks=callbacks,
                 )
         finally:
             log.close()

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from jaxtsad.datasets import preprocessing
-from jaxtsad.ops import aggregate as fold
+from jaxtsad.ops import aggregate
 from jaxtsad.pipeline import members
 from jaxtsad.pipeline.members import Fitted
 from jaxtsad.types import Split
@@ -41,7 +41,7 @@ def score(
     for i, split in enumerate(splits):
         count = (len(split) - setup.window) // setup.stride + 1
         windows.append(per_window[i, :count])
-        folded = fold.fold(
+        folded = aggregate.aggregate(
             scores[i],
             view.starts[i],
             view.weight[i],

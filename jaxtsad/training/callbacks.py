@@ -1,4 +1,4 @@
-"""Whom training tells what: progress, epochs, and whether to stop."""
+"""Whom training reports to: progress, finished epochs, and whether to stop."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Status(NamedTuple):
     members: int
 
 
-class Watch(NamedTuple):
-    """Whom training tells what.
+class Callbacks(NamedTuple):
+    """Whom training reports to.
 
     Attributes:
         status: Called after every stretch.
