@@ -110,10 +110,10 @@ class _Roled:
 
 
 class Scores(_Roled):
-    """Scores `[T]` of one entity's part, higher is stranger, with that part's role.
+    """Scores `[T]` of one entity's part with that part's role.
 
-    Made by `Split.scored`. Thresholds are fitted on scores whose role is fit or
-    validation and on no others.
+    Higher is more anomalous. Made by `Split.scored`. Thresholds are fitted on scores
+    whose role is fit or validation and on no others.
     """
 
     __slots__ = ()
@@ -336,7 +336,7 @@ class Detector(NamedTuple):
         init: `(key, source) -> State`.
         advance: `(key, State, source, Clock) -> (State, Metrics)`; takes `clock.count`
             steps; the metrics are sums weighted by "weight" (see `training.epochs`).
-        score: `(keys [B], model, Batch) -> [B, L] or [B]`, higher is stranger.
+        score: `(keys [B], model, Batch) -> [B, L] or [B]`, higher is more anomalous.
         refresh: `(key, State, source) -> State` on the host before an epoch; of a
             closed form once, after `init`.
         validate: `(key, model, source) -> Metrics` with "loss"; None: no early stop.

@@ -113,7 +113,7 @@ class SampleDetector(Face):
         return self
 
     def decision_function(self, X: Any) -> np.ndarray:
-        """One finite score per sample, `[N]`; higher is stranger.
+        """One finite score per sample, `[N]`; higher is more anomalous.
 
         Raises:
             ValueError: If the data is bad or the detector is not fitted.

@@ -140,7 +140,7 @@ class TimeSeriesDetector(Face):
     def decision_function(self, X: Recordings) -> Any:
         """One finite score per step, `[T]` (or a list or mapping of them, as given).
 
-        Higher is stranger. Every length from 1 on is scored.
+        Higher is more anomalous. Every length from 1 on is scored.
 
         Args:
             X: Series to score. Models fitted per entity take as many as they were

@@ -77,7 +77,7 @@ def events(
 
     Args:
         flags: `[T]` 0/1, from `Threshold.flags` or a dynamic threshold.
-        scores: `[T]`, higher is stranger.
+        scores: `[T]`, higher is more anomalous.
         threshold: Severity 0; steps flagged for another reason may lie below it.
         spread: Unit of severity, from `spread`, positive.
         contributions: `[T, C]`, how much each channel adds to the score, or None.

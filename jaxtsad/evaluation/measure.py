@@ -65,7 +65,7 @@ def measure(
 
     Args:
         labels: `[T]` 0/1, 1 where the step is anomalous.
-        scores: `[T]`, higher is stranger, all finite.
+        scores: `[T]`, higher is more anomalous, all finite.
         flags: `[T]` 0/1, `scores > threshold`; None leaves out what needs them.
         vus_length: Largest buffer of VUS, in steps.
         compat: Point adjustment leaves index 0 alone, as papers' code does.
@@ -117,7 +117,7 @@ def measure_samples(
 
     Args:
         labels: `[N]` 0/1.
-        scores: `[N]`, higher is stranger, all finite.
+        scores: `[N]`, higher is more anomalous, all finite.
         flags: `[N]` 0/1, or None.
 
     Returns:

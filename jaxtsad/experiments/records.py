@@ -23,7 +23,7 @@ class Scored(NamedTuple):
         entity: Whose test part.
         detector: Name of the row.
         seed: Seed of the model.
-        score: `[T]`, higher is stranger.
+        score: `[T]`, higher is more anomalous.
         label: `[T]` 0/1, or None where there are no labels.
         calibration: `[n]` scores the threshold is fitted on.
         role: What the calibration scores were cut for: fit or validation.

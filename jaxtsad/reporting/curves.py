@@ -12,7 +12,7 @@ def roc(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 
     Args:
         labels: `[T]` 0/1 with both classes.
-        scores: `[T]`, higher is stranger.
+        scores: `[T]`, higher is more anomalous.
 
     Returns:
         False and true positive rate, both from 0 to 1.
@@ -37,7 +37,7 @@ def precision_recall(
 
     Args:
         labels: `[T]` 0/1 with both classes.
-        scores: `[T]`, higher is stranger.
+        scores: `[T]`, higher is more anomalous.
 
     Returns:
         Recall, increasing, and the precision that holds up to it from the point before.

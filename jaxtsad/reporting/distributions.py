@@ -73,7 +73,7 @@ def histogram(
     """Distribution of the score by label, each class scaled to its own size.
 
     Args:
-        score: `[T]`, higher is stranger.
+        score: `[T]`, higher is more anomalous.
         label: `[T]` 0/1, or None where unknown.
         threshold: Fitted threshold, or None.
         calibration: Scores the threshold was fitted on, or None.
@@ -132,7 +132,7 @@ def by_threshold(
 
     Args:
         label: `[T]` 0/1 with both classes.
-        score: `[T]`, higher is stranger.
+        score: `[T]`, higher is more anomalous.
         threshold: Fitted threshold, or None.
     """
     known, values = inputs.with_scores(label, score)

@@ -37,7 +37,7 @@ def series(
     extreme, and a short event is at least one pixel wide.
 
     Args:
-        score: `[T]`, higher is stranger.
+        score: `[T]`, higher is more anomalous.
         values: `[T, K]` channels to draw above the score, the first six of them.
         names: Names of the K channels.
         truth: `[E, 2]` true events `[start, stop)`, or None where unknown.

@@ -17,7 +17,7 @@ class Scored(NamedTuple):
     """One detector's scores of one entity.
 
     Attributes:
-        score: `[T]`, higher is stranger.
+        score: `[T]`, higher is more anomalous.
         label: `[T]` 0/1, or None where unknown.
         calibration: `[n]` scores the threshold was fitted on.
         role: Role of the calibration scores.

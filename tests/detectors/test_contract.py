@@ -174,7 +174,7 @@ def test_contract_rows_are_scored_independently(name: str) -> None:
 
 
 @each_detector
-def test_contract_higher_is_stranger(name: str) -> None:
+def test_contract_higher_is_more_anomalous(name: str) -> None:
     one = trained(name)
     values = sines(STEPS, one.config.channels, seed=3)
     planted = values.copy()

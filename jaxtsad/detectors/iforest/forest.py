@@ -77,9 +77,9 @@ def arrays(forest: Any, max_samples: int) -> dict[str, Array]:
 
 
 def score(forest: PyTree, rows: Array, max_samples: int) -> Array:
-    """Scores `rows [N, F]` by `2^(-path / expected)`, in (0, 1), higher is stranger.
+    """Scores `rows [N, F]` by `2^(-path / expected)`, in (0, 1).
 
-    It is scikit-learn's `-score_samples` of the same rows.
+    Higher is more anomalous. It is scikit-learn's `-score_samples` of the same rows.
 
     Args:
         forest: What `arrays` made.

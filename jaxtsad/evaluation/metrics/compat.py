@@ -59,7 +59,7 @@ def tsb_ad(
 
     Args:
         labels: `[T]` 0/1, both present.
-        scores: `[T]`, higher is stranger.
+        scores: `[T]`, higher is more anomalous.
         flags: `[T]` 0/1; None takes an oracle threshold for each metric.
         length: Largest VUS buffer in steps.
         thresholds: Number of VUS thresholds.

@@ -39,7 +39,7 @@ def finite(scores: np.ndarray) -> np.ndarray:
     """Checks scores `[T]` and returns them as floats (float32 stays float32).
 
     Args:
-        scores: `[T]` numbers, higher is stranger.
+        scores: `[T]` numbers, higher is more anomalous.
 
     Returns:
         `[T]` float.

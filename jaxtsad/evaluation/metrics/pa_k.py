@@ -109,7 +109,7 @@ def oracle_pa_k_curve(
 
     Args:
         labels: `[T]` 0/1.
-        scores: `[T]`, higher is stranger.
+        scores: `[T]`, higher is more anomalous.
         levels: Values of K in percent.
 
     Returns:

@@ -115,7 +115,7 @@ def auc_roc(labels: np.ndarray, scores: np.ndarray) -> float:
 
     Args:
         labels: `[T]` 0/1.
-        scores: `[T]`, higher is stranger.
+        scores: `[T]`, higher is more anomalous.
 
     Returns:
         A value in [0, 1]; nan where only one class is present.
@@ -147,7 +147,7 @@ def auc_pr(labels: np.ndarray, scores: np.ndarray) -> float:
 
     Args:
         labels: `[T]` 0/1.
-        scores: `[T]`, higher is stranger.
+        scores: `[T]`, higher is more anomalous.
 
     Returns:
         A value in (0, 1]; nan where only one class is present.
@@ -188,7 +188,7 @@ def oracle_f1(labels: np.ndarray, scores: np.ndarray) -> sweep.Oracle:
 
     Args:
         labels: `[T]` 0/1.
-        scores: `[T]`, higher is stranger.
+        scores: `[T]`, higher is more anomalous.
 
     Returns:
         The F1 and a threshold just below the lowest flagged score, so that

@@ -67,7 +67,7 @@ def best_pa_f1(labels: np.ndarray, scores: np.ndarray) -> sweep.Oracle:
 
     Args:
         labels: `[T]` 0/1.
-        scores: `[T]`, higher is stranger.
+        scores: `[T]`, higher is more anomalous.
 
     Returns:
         The F1 and a threshold that attains it; both nan where nothing is labelled.

@@ -56,7 +56,7 @@ def vus(
 
     Args:
         labels: `[T]` 0/1.
-        scores: `[T]`, higher is stranger.
+        scores: `[T]`, higher is more anomalous.
         length: Largest buffer L in steps; see `period.dominant_period` for a choice
             that follows the data.
         thresholds: Number of thresholds, at even ranks of the sorted scores.

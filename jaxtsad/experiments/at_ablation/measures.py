@@ -34,7 +34,7 @@ def rows(
     """Measures one model's score on every entity, and on all of them end to end.
 
     Args:
-        scores: `[T]` of each entity, higher is stranger and none below 0.
+        scores: `[T]` of each entity, higher is more anomalous and none below 0.
         labels: `[T]` 0/1 of each entity.
         fitted: Thresholds by rule (see `fitted`).
         names: Of the entities.
