@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from jaxtsad.datasets import catalog
-from jaxtsad.evaluation import clustering
+from jaxtsad.evaluation.metrics import clustering
 from jaxtsad.experiments import console, records, toml
 from jaxtsad.pipeline import samples
 from jaxtsad.pipeline.samples import Fitted, Setup

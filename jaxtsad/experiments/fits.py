@@ -11,7 +11,7 @@ import numpy as np
 from rich.console import Console
 
 from jaxtsad.evaluation import protocol as protocols
-from jaxtsad.evaluation import smoothing
+from jaxtsad.evaluation.scoring import smoothing
 from jaxtsad.experiments import console, records, toml
 from jaxtsad.experiments.config import Config
 from jaxtsad.experiments.recordings import Group

@@ -197,18 +197,6 @@ def test_scale_does_not_matter_without_targets():
     np.testing.assert_allclose(one.severity, other.severity)
 
 
-def test_channels_are_judged_one_by_one():
-    random = np.random.default_rng(4)
-    errors = random.gamma(2, size=(1600, 3))
-    errors[900:960, 1] += 8
-    targets = random.normal(size=(1600, 3, 2))
-    together = dynamic.transductive_dynamic_channels(errors, targets=targets)
-    for c, found in enumerate(together):
-        alone = dynamic.transductive_dynamic(errors[:, c], targets=targets[:, c])
-        np.testing.assert_array_equal(found.flags, alone.flags)
-    assert [found.flags.any() for found in together] == [False, True, False]
-
-
 def test_takes_scores_with_their_role():
     errors = constant_with_blocks(1500, {700: 5.0})
     found = dynamic.transductive_dynamic(unseen(errors), smooth=False)

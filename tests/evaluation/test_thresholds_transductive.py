@@ -12,25 +12,9 @@ from tests.evaluation.roles import calibration, unseen
 SCORES = np.random.default_rng(0).normal(size=200)
 
 
-@pytest.mark.parametrize("r", [0.001, 0.01, 0.29, 0.5, 0.995])
-def test_top_flags_that_share(r):
-    found = transductive.transductive_top(unseen(SCORES), r)
-    flags = found.flags(SCORES)
-    assert flags.sum() == int(round(r * 200, 6))
-    assert SCORES[flags == 1].min(initial=np.inf) > SCORES[flags == 0].max()
-
-
-def test_top_flags_fewer_where_scores_are_tied():
-    found = transductive.transductive_top(np.array([0.0, 1, 1, 1, 2]), 0.4)
-    assert found.flags(np.array([0.0, 1, 1, 1, 2])).sum() == 1
-
-
 def test_names_say_that_they_are_transductive():
-    top = transductive.transductive_top(SCORES, 0.1)
     both = transductive.transductive_quantile(calibration(SCORES), unseen(SCORES), 0.9)
-    for found in (top, both):
-        assert "transductive" in found.kind
-        assert "test" in found.fitted_on
+    assert "transductive" in both.kind
     assert both.fitted_on == "fit+test"
     assert not any("transductive" in kind for kind in thresholds.KINDS)
 
@@ -49,8 +33,6 @@ def test_quantile_in_the_precision_of_the_scores():
 
 @pytest.mark.parametrize("share", [0.0, 1.0, 99.0])
 def test_shares_out_of_range(share):
-    with pytest.raises(ValueError, match="share"):
-        transductive.transductive_top(SCORES, share)
     with pytest.raises(ValueError, match="share"):
         transductive.transductive_quantile(SCORES, SCORES, share)
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jaxtsad.evaluation import smoothing
+from jaxtsad.evaluation.scoring import smoothing
 from jaxtsad.experiments.at_improved import __main__, judging, networks, page, recipes
 from jaxtsad.experiments.at_improved.recipes import INPUT, Evidence, Recipe
 from tests.experiments import layout

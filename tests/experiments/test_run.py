@@ -24,7 +24,7 @@ from jaxtsad.experiments import (
 from jaxtsad.reporting import inspection as section
 from tests.experiments import layout
 
-TRANSDUCTIVE = {"transductive_quantile", "transductive_top", "transductive_dynamic"}
+TRANSDUCTIVE = {"transductive_quantile", "transductive_dynamic"}
 
 
 def tiny(name: str, root: pathlib.Path, noise: bool = False) -> pathlib.Path:

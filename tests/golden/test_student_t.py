@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jaxtsad.detectors.deep_clustering import losses as clustering
-from jaxtsad.evaluation import clustering as measures
+from jaxtsad.evaluation.metrics import clustering as measures
 from tests.golden import loading
 
 STEM = "student_t"

@@ -61,17 +61,6 @@ def overlap_counts(
     return EventCounts(detected, false, len(events) - detected)
 
 
-def overlap_f1(labels: np.ndarray, flags: np.ndarray, *, compat: bool = False) -> float:
-    """F1 of the counts by overlap; nan where nothing is labelled.
-
-    Flagging everything gets 1, so `composite_f1` is the number to report.
-    """
-    counts = overlap_counts(labels, flags, compat=compat)
-    if counts.tp + counts.fn == 0:
-        return float("nan")
-    return 2 * counts.tp / (2 * counts.tp + counts.fp + counts.fn)
-
-
 def event_recall(labels: np.ndarray, flags: np.ndarray) -> float:
     """Share of true events with any flagged step; nan where nothing is labelled."""
     counts = overlap_counts(labels, flags)

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from jaxtsad.evaluation import segments
-from jaxtsad.evaluation.metrics import inputs, point_adjusted, sweep
+from jaxtsad.evaluation.metrics import inputs, point_adjusted
 
 LEVELS: tuple[float, ...] = (0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
 
@@ -96,55 +96,6 @@ def pa_k_auc(
         ValueError: If a level is outside [0, 100] or the arrays do not match.
     """
     return area(pa_k_curve(labels, flags, levels), levels)
-
-
-def oracle_pa_k_curve(
-    labels: np.ndarray, scores: np.ndarray, levels: Sequence[float] = LEVELS
-) -> np.ndarray:
-    """Largest F1 after PA%K over all thresholds, separately at each K.
-
-    An event of m steps fills when its r-th largest score is flagged, with r the least
-    count above `K m / 100`; before that each of its steps counts for itself. So one
-    sort serves all K and all thresholds.
-
-    Args:
-        labels: `[T]` 0/1.
-        scores: `[T]`, higher is more anomalous.
-        levels: Values of K in percent.
-
-    Returns:
-        `[K]` F1; nan where nothing is labelled.
-
-    Raises:
-        ValueError: If a level is outside [0, 100], shapes differ or a score is not
-            finite.
-    """
-    known, values = inputs.with_scores(labels, scores)
-    percent = checked(levels)
-    events = segments.segments(known)
-    if len(events) == 0:
-        return np.full(len(percent), np.nan)
-    lengths = events[:, 1] - events[:, 0]
-    inside = np.flatnonzero(known)
-    owner = np.repeat(np.arange(len(events)), lengths)
-    order = np.lexsort((-values[inside], owner))
-    first = np.cumsum(lengths) - lengths
-    rank = np.arange(len(inside)) - first[owner] + 1
-    best = []
-    for needed in needed_flags(lengths, percent):
-        target = needed[owner]
-        filled = np.where(rank == target, lengths[owner] - target + 1, 0)
-        gain = np.zeros(len(values))
-        gain[inside[order]] = np.where(rank < target, 1, filled)
-        best.append(sweep.best_f1(sweep.sweep(values, gain, ~known), len(inside)).value)
-    return np.array(best)
-
-
-def oracle_pa_k_auc(
-    labels: np.ndarray, scores: np.ndarray, levels: Sequence[float] = LEVELS
-) -> float:
-    """Area under the oracle F1 over K / 100; see `oracle_pa_k_curve`."""
-    return area(oracle_pa_k_curve(labels, scores, levels), levels)
 
 
 def checked(levels: Sequence[float]) -> np.ndarray:

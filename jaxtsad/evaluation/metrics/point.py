@@ -166,20 +166,6 @@ def auc_pr(labels: np.ndarray, scores: np.ndarray) -> float:
     return float(np.sum(gained * curve.tp / (curve.tp + curve.fp)))
 
 
-def pr_trapz(labels: np.ndarray, scores: np.ndarray) -> float:
-    """Trapezoidal area under precision over recall, starting at (0, 1).
-
-    Interpolating precision linearly is too kind; it is here for comparison with
-    sources that did so. Prefer `auc_pr`.
-    """
-    curve = _curve(labels, scores)
-    if curve is None:
-        return float("nan")
-    recalls = np.concatenate([[0.0], curve.tp / curve.tp[-1]])
-    precisions = np.concatenate([[1.0], curve.tp / (curve.tp + curve.fp)])
-    return float(np.trapezoid(precisions, recalls))
-
-
 def oracle_f1(labels: np.ndarray, scores: np.ndarray) -> sweep.Oracle:
     """Largest F1 over every threshold, and that threshold.
 

@@ -10,7 +10,7 @@ import dataclasses
 
 import numpy as np
 
-from jaxtsad.evaluation import smoothing
+from jaxtsad.evaluation.scoring import smoothing
 
 # Errors are too small to matter, and a window is passed over, below this share of the
 # spread of the telemetry values, and below this number (values are scaled to [-1, 1]).

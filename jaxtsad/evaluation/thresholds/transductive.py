@@ -12,33 +12,6 @@ from jaxtsad import types
 from jaxtsad.evaluation.thresholds.threshold import Threshold, stream
 
 
-def transductive_top(scores: types.Scores | np.ndarray, r: float) -> Threshold:
-    """Flags the share `r` of the test scores that is largest.
-
-    Args:
-        scores: Test scores `[T]`.
-        r: Share to flag, in (0, 1).
-
-    Returns:
-        The largest score that is not flagged: `floor(r T)` steps lie strictly above
-        it, fewer where scores are tied with it.
-
-    Raises:
-        ValueError: If `r` is outside (0, 1) or the scores are not `[T]` and finite.
-
-    Example:
-        >>> transductive_top(np.arange(10.0), r=0.2).value
-        7.0
-    """
-    if not 0 < r < 1:
-        raise ValueError(f"{r=} must be a share in (0, 1)")
-    values = stream(scores)
-    # One rounding error must not cost a step: 0.29 * 100 is 28.999...
-    flagged = min(int(r * len(values) + 1e-9), len(values) - 1)
-    value = float(np.sort(values)[len(values) - 1 - flagged])
-    return Threshold("transductive_top", value, "test", {"r": float(r)})
-
-
 def transductive_quantile(
     calibration: types.Scores | np.ndarray,
     test: types.Scores | np.ndarray,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import stats
 
-from jaxtsad.evaluation import smoothing
+from jaxtsad.evaluation.scoring import smoothing
 from jaxtsad.evaluation.uncertainty import Estimate
 from jaxtsad.experiments.at_ablation import scores
 from jaxtsad.reporting import decimation, svg

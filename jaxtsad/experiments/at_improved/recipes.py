@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxtsad.evaluation import smoothing
+from jaxtsad.evaluation.scoring import smoothing
 
 INPUT = "input"
 FLOOR = 0.1

@@ -13,7 +13,7 @@ import pytest
 
 from jaxtsad.detectors.deep_clustering import detector as deep_clustering
 from jaxtsad.detectors.deep_clustering import training as _clustering
-from jaxtsad.evaluation import clustering as measures
+from jaxtsad.evaluation.metrics import clustering as measures
 from jaxtsad.evaluation.metrics import point
 from jaxtsad.pipeline import samples
 from jaxtsad.training.plan import Plan

@@ -31,7 +31,6 @@ def test_composite_f1_is_not_won_by_flagging_everything():
     labels = cases.labels_with_events(100, [(10, 15), (50, 55)])
     assert event.event_recall(labels, np.ones(100)) == 1
     assert event.composite_f1(labels, np.ones(100)) == pytest.approx(0.2 / 1.1)
-    assert event.overlap_f1(labels, np.ones(100)) == 1
     assert event.composite_f1(labels, labels) == 1
     assert event.composite_f1(labels, np.zeros(100)) == 0
 
@@ -50,7 +49,7 @@ def test_alarms_are_counted_as_events_per_normal_step():
 
 
 def test_without_events_there_is_no_number():
-    for metric in (event.composite_f1, event.overlap_f1, event.event_recall):
+    for metric in (event.composite_f1, event.event_recall):
         assert math.isnan(metric(np.zeros(4), np.ones(4)))
 
 

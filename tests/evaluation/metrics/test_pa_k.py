@@ -35,7 +35,6 @@ def test_bad_levels_are_refused_and_no_events_are_nan():
     with pytest.raises(ValueError, match=r"\[0, 100\] percent, got \[120\]"):
         pa_k.adjust_k(FLAGS, LABELS, 120)
     assert math.isnan(pa_k.pa_k_auc(np.zeros(4), np.ones(4)))
-    assert math.isnan(pa_k.oracle_pa_k_auc(np.zeros(4), np.ones(4)))
 
 
 @hypothesis.given(cases.labels_flags_scores())
@@ -50,16 +49,3 @@ def test_it_runs_from_point_adjustment_down_to_the_raw_flags(case):
         assert value == pytest.approx(point.f1(labels, adjusted), abs=1e-12)
         once_more = pa_k.adjust_k(adjusted, labels, k)
         np.testing.assert_array_equal(adjusted, once_more)
-
-
-@hypothesis.given(cases.labels_flags_scores())
-def test_the_oracle_is_the_best_of_all_thresholds(case):
-    labels, _, scores = case
-    levels = (0, 10, 33, 50, 100)
-    thresholds = np.append(np.unique(scores), scores.min() - 1)
-    every = [pa_k.pa_k_curve(labels, scores > value, levels) for value in thresholds]
-    np.testing.assert_allclose(
-        pa_k.oracle_pa_k_curve(labels, scores, levels),
-        np.max(every, axis=0),
-        rtol=1e-12,
-    )

@@ -50,7 +50,6 @@ def test_one_class_is_nan_and_not_a_number_in_disguise():
     for labels in (np.zeros(4), np.ones(4)):
         assert math.isnan(point.auc_roc(labels, SCORES))
         assert math.isnan(point.auc_pr(labels, SCORES))
-        assert math.isnan(point.pr_trapz(labels, SCORES))
     assert math.isnan(point.recall(np.zeros(4), np.ones(4)))
     assert math.isnan(point.f1(np.zeros(4), np.ones(4)))
     assert math.isnan(point.oracle_f1(np.zeros(4), SCORES).value)
@@ -60,7 +59,7 @@ def test_one_class_is_nan_and_not_a_number_in_disguise():
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 def test_a_score_that_is_not_finite_is_refused_with_its_step(bad):
     scores = np.array([0.1, 0.2, bad, 0.3])
-    for metric in (point.auc_roc, point.auc_pr, point.oracle_f1, point.pr_trapz):
+    for metric in (point.auc_roc, point.auc_pr, point.oracle_f1):
         with pytest.raises(ValueError, match=r"must be finite, got .* at step 2"):
             metric(LABELS, scores)
 
@@ -97,9 +96,6 @@ def test_agreement_with_scikit_learn(case):
         (point.auc_pr, sklearn_metrics.average_precision_score),
     ):
         assert ours(labels, scores) == pytest.approx(theirs(labels, scores), abs=1e-12)
-    precisions, recalls, _ = sklearn_metrics.precision_recall_curve(labels, scores)
-    trapezoids = sklearn_metrics.auc(recalls, precisions)
-    assert point.pr_trapz(labels, scores) == pytest.approx(trapezoids, abs=1e-12)
     f2 = sklearn_metrics.fbeta_score(labels, flags, beta=2, zero_division=0)
     assert point.f_beta(labels, flags, 2) == pytest.approx(f2, abs=1e-12)
 

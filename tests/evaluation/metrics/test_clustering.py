@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from jaxtsad.evaluation import clustering
+from jaxtsad.evaluation.metrics import clustering
 
 
 def test_by_hand() -> None:

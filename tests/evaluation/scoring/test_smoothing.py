@@ -8,9 +8,7 @@ import pandas as pd
 import pytest
 from hypothesis import strategies
 
-from jaxtsad import types
-from jaxtsad.evaluation import smoothing
-from tests.evaluation.roles import calibration, unseen, validation
+from jaxtsad.evaluation.scoring import smoothing
 
 SCORES = np.random.default_rng(0).gamma(2, size=60)
 
@@ -60,30 +58,3 @@ def test_widths_below_one():
         smoothing.moving_average(SCORES, 0)
     with pytest.raises(ValueError, match=r"span=0\.5"):
         smoothing.ewma(SCORES, 0.5)
-
-
-@pytest.mark.parametrize("fitted", [smoothing.standard, smoothing.min_max])
-def test_scaling_is_fitted_on_calibration_scores_only(fitted):
-    scaling = fitted(validation(SCORES))
-    scaled = unseen(SCORES * 10).map(scaling)
-    assert scaled.role == types.Role.TEST
-    np.testing.assert_allclose(
-        scaled.values, (SCORES * 10 - scaling.center) / scaling.scale
-    )
-    with pytest.raises(ValueError, match="role fit or validation"):
-        fitted(unseen(SCORES))
-    with pytest.raises(TypeError, match=r"types\.Scores"):
-        fitted(SCORES)
-
-
-def test_scaled_calibration_scores():
-    standard = calibration(SCORES).map(smoothing.standard(calibration(SCORES))).values
-    assert abs(standard.mean()) < 1e-12
-    assert standard.std() == pytest.approx(1)
-    unit = calibration(SCORES).map(smoothing.min_max(calibration(SCORES))).values
-    assert (unit.min(), unit.max()) == (0, 1)
-
-
-@pytest.mark.parametrize("fitted", [smoothing.standard, smoothing.min_max])
-def test_constant_calibration_scores_are_shifted(fitted):
-    assert fitted(calibration(np.full(9, 0.1))) == (0.1, 1.0)

@@ -1,4 +1,4 @@
-"""Post-processing of scores: smoothing, and scaling by calibration scores.
+"""Post-processing of scores: smoothing in time.
 
 Functions of arrays go through `Scores.map`, which keeps the role. Smoothing changes
 every metric without point adjustment a great deal: report the unsmoothed ones too.
@@ -7,12 +7,8 @@ every metric without point adjustment a great deal: report the unsmoothed ones t
 from __future__ import annotations
 
 import itertools
-from typing import NamedTuple
 
 import numpy as np
-
-from jaxtsad import types
-from jaxtsad.evaluation.thresholds.threshold import calibration_values
 
 
 def moving_average(
@@ -85,65 +81,3 @@ def ewma(scores: np.ndarray, span: float) -> np.ndarray:
     sums = np.array(list(recursion), np.float64).reshape(values.shape)
     ages = np.arange(1, len(values) + 1).reshape(-1, *[1] * (values.ndim - 1))
     return sums * (1 - keep) / (1 - keep**ages)
-
-
-class Scaling(NamedTuple):
-    """A shift and a scale fitted on calibration scores; call it on an array.
-
-    Attributes:
-        center: Subtracted.
-        scale: Divided by, positive.
-    """
-
-    center: float
-    scale: float
-
-    def __call__(self, scores: np.ndarray) -> np.ndarray:
-        """Scales scores of any shape; nothing is clipped."""
-        return (np.asarray(scores, np.float64) - self.center) / self.scale
-
-
-def standard(calibration: types.Scores) -> Scaling:
-    """Zero mean and unit deviation on the calibration scores.
-
-    Args:
-        calibration: Scores whose role is fit or validation. Constant ones are
-            shifted only.
-
-    Raises:
-        TypeError: If `calibration` is not `types.Scores`.
-        ValueError: If its role is test.
-
-    Example:
-        >>> part, _ = types.cut_train(np.zeros((2, 1)), window=1, validation=0)
-        >>> calibration = part.scored(np.array([1.0, 3.0]))
-        >>> calibration.map(standard(calibration)).values
-        array([-1.,  1.])
-    """
-    values = calibration_values(calibration)
-    return _scaling(values, float(values.mean()), float(values.std()))
-
-
-def min_max(calibration: types.Scores) -> Scaling:
-    """Calibration scores onto [0, 1]; other scores may lie outside.
-
-    Args:
-        calibration: Scores whose role is fit or validation. Constant ones are
-            shifted only.
-
-    Raises:
-        TypeError: If `calibration` is not `types.Scores`.
-        ValueError: If its role is test.
-
-    Example:
-        >>> part, _ = types.cut_train(np.zeros((2, 1)), window=1, validation=0)
-        >>> min_max(part.scored(np.array([1.0, 3.0])))(np.array([2.0, 5.0]))
-        array([0.5, 2. ])
-    """
-    values = calibration_values(calibration)
-    return _scaling(values, float(values.min()), float(np.ptp(values)))
-
-
-def _scaling(values: np.ndarray, center: float, scale: float) -> Scaling:
-    constant = values.min() == values.max()
-    return Scaling(float(values[0]), 1.0) if constant else Scaling(center, scale)

@@ -1,0 +1,1 @@
+"""From window and channel scores to the score that is judged."""
