@@ -1,1 +1,1 @@
-"""Timings of the library, by suite: `python -m benchmarks`."""
+"""Timings: `python -m benchmarks`; studies: `python -m benchmarks.studies.NAME`."""

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks import options as options_
-from benchmarks import regressions, report, results, suites, tables
+from benchmarks.throughput import options as options_
+from benchmarks.throughput import regressions, report, results, suites, tables
 from jaxtsad.training import sharding
 
 BAD_INPUT = 2

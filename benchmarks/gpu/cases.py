@@ -22,8 +22,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks import library, timing
-from benchmarks.options import Row
+from benchmarks.throughput import library, timing
+from benchmarks.throughput.options import Row
 from jaxtsad import detectors
 from jaxtsad import types as roles
 from jaxtsad.ops import windows
@@ -249,8 +249,8 @@ def transformer(kit: Kit) -> None:
         each(kit, case, functools.partial(ours, kit, precision, "auto"))
     import torch
 
-    from benchmarks import torch_anomaly_transformer as published
     from benchmarks.gpu.torch_best import Peer
+    from benchmarks.throughput import torch_anomaly_transformer as published
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     config = types.SimpleNamespace(
@@ -308,7 +308,7 @@ def fleets(kit: Kit) -> None:
         each(kit, f"lstm_vae fleet of {members}", run)
     import torch
 
-    from benchmarks import torch_lstm_vae
+    from benchmarks.throughput import torch_lstm_vae
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     peer = torch_lstm_vae.build(device=device)
@@ -324,7 +324,7 @@ def fleets(kit: Kit) -> None:
 
 def searches(kit: Kit) -> None:
     """Latent search over samples, three restarts each but for the last."""
-    from benchmarks.suites import search
+    from benchmarks.throughput.suites import search
 
     sizes = search.SMOKE if kit.quick else search.Sizes()
     for samples, restarts in ((2, 2),) if kit.quick else ((16, 4), (128, 4)):
@@ -343,7 +343,7 @@ def searches(kit: Kit) -> None:
 
 def agents(kit: Kit) -> None:
     """DPLAN's steps over seeds."""
-    from benchmarks.suites import dplan
+    from benchmarks.throughput.suites import dplan
 
     for seeds in (2,) if kit.quick else (10, 256):
 

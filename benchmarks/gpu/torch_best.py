@@ -1,9 +1,9 @@
 """The Anomaly Transformer in PyTorch as well as one can write it: the peer to beat.
 
-The same network and losses as `benchmarks.torch_anomaly_transformer`, in fewer passes:
-one backward pass over the sum of both losses, queries, keys and values from one
-product, the prior as a softmax of its exponent, two logarithms a layer instead of
-eight, a fused Adam. `torch.compile` and autocast are the caller's.
+The same network and losses as `benchmarks.throughput.torch_anomaly_transformer`, in
+fewer passes: one backward pass over the sum of both losses, queries, keys and values
+from one product, the prior as a softmax of its exponent, two logarithms a layer instead
+of eight, a fused Adam. `torch.compile` and autocast are the caller's.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from benchmarks import torch_anomaly_transformer as published
+from benchmarks.throughput import torch_anomaly_transformer as published
 
 
 class Attention(nn.Module):

@@ -1,0 +1,1 @@
+"""What is claimed, measured again: `python -m benchmarks.studies.NAME`."""

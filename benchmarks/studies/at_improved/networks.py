@@ -1,0 +1,245 @@
+"""The networks whose errors recipes are made of, trained once each and kept."""
+
+from __future__ import annotations
+
+import functools
+import json
+import pathlib
+import zipfile
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+
+from benchmarks.studies.at_ablation import scores
+from benchmarks.studies.at_improved.recipes import INPUT, Evidence
+from jaxtsad import __version__, types
+from jaxtsad.detectors import configure
+from jaxtsad.detectors.anomaly_transformer import detector as anomaly_transformer
+from jaxtsad.detectors.anomaly_transformer import training as _minimax
+from jaxtsad.detectors.anomaly_transformer.detector import Config
+from jaxtsad.detectors.anomaly_transformer.network import forward
+from jaxtsad.experiments import records
+from jaxtsad.pipeline import parts as cutting
+from jaxtsad.pipeline.members import Member, keys_of
+from jaxtsad.pipeline.parts import Part
+from jaxtsad.pipeline.setup import Setup, view
+from jaxtsad.training import fit as training
+from jaxtsad.training import fleet
+from jaxtsad.training.plan import Plan
+from jaxtsad.types import Array, Batch, Detector, PyTree, Series, Split
+
+SIZES: dict[str, Any] = {
+    "width": 32,
+    "heads": 2,
+    "hidden": 32,
+    "learning_rate": 1e-3,
+    "batch_size": 32,
+}
+CLIP = 10.0
+CONSTANT = 1e-6
+COMMANDED = ("msl", "smap")
+"""Data sets whose first column is measured and whose others are commands."""
+PLAN: dict[str, Any] = {"stop": "loss", "schedule": "cosine", "patience": 10}
+UNTRAINED = "untrained"
+
+
+class Network(NamedTuple):
+    """One network to take errors from.
+
+    Attributes:
+        name: Of its errors.
+        words: What it is.
+        options: Of the detector `anomaly_transformer`, besides the sizes.
+        trained: Whether it is trained at all.
+    """
+
+    name: str
+    words: str
+    options: Mapping[str, Any]
+    trained: bool = True
+
+
+NETWORKS = (
+    Network(
+        UNTRAINED, "the repaired network at its start", {"mode": "modified"}, False
+    ),
+    Network("modified", "the repaired minimax", {"mode": "modified"}),
+    Network(
+        "plain",
+        "the same without the minimax",
+        {"mode": "modified", "minimax": "joint", "k": 0.0},
+    ),
+)
+
+
+class Size(NamedTuple):
+    """How large the experiment is.
+
+    Attributes:
+        window: Window length L in steps.
+        score_stride: Gap between windows when scoring.
+        windows: About so many training windows of all entities together.
+        epochs: At most so many.
+    """
+
+    window: int = 50
+    score_stride: int = 50
+    windows: int = 1500
+    epochs: int = 5
+
+
+def prepared(series: Sequence[Series], size: Size) -> tuple[Setup, tuple[Part, ...]]:
+    """Cuts and scales every entity by its own fit part."""
+    fit = sum(max(0, int(0.8 * len(one.train)) - size.window) for one in series)
+    setup = Setup(
+        "anomaly_transformer",
+        window=size.window,
+        stride=int(np.clip(fit // size.windows, 1, size.window)),
+        score_stride=size.score_stride,
+        clip=CLIP,
+    )
+    return setup, cutting.prepare(setup, [(one.name, one.train) for one in series])
+
+
+class Errors(NamedTuple):
+    """Errors of one network.
+
+    Attributes:
+        held: Per entity, mean squared error `[C]` on the held-out part.
+        test: Per entity, squared errors and exp(-discrepancy) `[T, C + 1]`.
+    """
+
+    held: list[np.ndarray]
+    test: list[np.ndarray]
+
+
+def errors(
+    network: Network,
+    series: Sequence[Series],
+    setup: Setup,
+    parts: Sequence[Part],
+    size: Size,
+    seed: int,
+) -> Errors:
+    """Trains one network on all entities together and takes its errors."""
+    sizes = {"window": size.window, "channels": parts[0].fit.values.shape[1]}
+    config = configure("anomaly_transformer", {**SIZES, **network.options, **sizes})
+    keys = keys_of([Member(None, seed)])
+    held_out = [part.validation for part in parts if part.validation]
+    alone = [part.fit for part in parts if not part.validation]
+    checks = None
+    if held_out:
+        watched = view(setup, held_out, size.score_stride)
+        checks = fleet.stack([watched], bucketed=True)
+    result = training.fit(
+        keys,
+        anomaly_transformer.build(config),
+        fleet.stack([view(setup, [part.fit for part in parts])], bucketed=True),
+        validations=checks,
+        plan=Plan(epochs=size.epochs if network.trained else 0, **PLAN),
+    )
+    model = scores.sliced(result.model, 1)
+
+    def run(splits: Sequence[Split]) -> list[np.ndarray]:
+        if not splits:
+            return []
+        seen = scores.view(splits, size.window, size.score_stride, 1)
+        folded = scores.run(scorer(config), model, keys, seen, setup.batch_size)
+        return [one[0] for one in folded["mean"]]
+
+    known = iter(run(held_out)), iter(run(alone))
+    held = [next(known[part.validation is None])[:, :-1].mean(0) for part in parts]
+    return Errors(
+        held, run([tested(*pair) for pair in zip(series, parts, strict=True)])
+    )
+
+
+@functools.lru_cache(maxsize=32)
+def scorer(config: Config) -> Detector:
+    """The detector of a config whose score is `[B, L, C + 1]`, see `Errors.test`."""
+    network = _minimax.network(config)
+
+    def score(keys: Array, model: PyTree, batch: Batch) -> Array:
+        del keys
+        output = forward(network, model, batch.values)
+        error = jnp.square(output.reconstruction - batch.values)
+        low = jnp.exp(-output.series.mean((1, 2)))
+        return jnp.concatenate([error, low[..., None]], axis=-1)
+
+    return anomaly_transformer.build(config)._replace(score=score)
+
+
+def evidence(
+    dataset: str,
+    series: Sequence[Series],
+    parts: Sequence[Part],
+    errors: Mapping[str, Errors],
+) -> list[Evidence]:
+    """Gathers what recipes are made of, one record per entity.
+
+    Args:
+        dataset: Of the data set, which tells measured columns from commands.
+        series: The entities, with labels.
+        parts: Their training parts.
+        errors: By name, the networks' errors.
+    """
+    found = []
+    for index, (one, part) in enumerate(zip(series, parts, strict=True)):
+        test = np.square(tested(one, part).values)
+        held = {INPUT: np.square(part.calibration.values).mean(axis=0)}
+        squared = {INPUT: test}
+        low = {}
+        for name, own in errors.items():
+            held[name] = own.held[index]
+            squared[name] = own.test[index][:, :-1]
+            low[name] = own.test[index][:, -1]
+        varies = part.fit.values.std(axis=0) > CONSTANT
+        commands = np.zeros(len(varies), bool)
+        if dataset in COMMANDED:
+            commands[1:] = True
+        label = np.asarray(one.labels)
+        found.append(Evidence(one.name, label, varies, commands, held, squared, low))
+    return found
+
+
+def tested(series: Series, part: Part) -> Split:
+    """The scaled test part of an entity."""
+    return part.scaler.apply(
+        types.cut_test(np.asarray(series.test), entity=part.entity)
+    )
+
+
+def kept(
+    path: pathlib.Path,
+    network: Network,
+    series: Sequence[Series],
+    setup: Setup,
+    parts: Sequence[Part],
+    size: Size,
+    seed: int,
+) -> Errors:
+    """Errors from a file of the same making, or trained and written there."""
+    said = [
+        __version__,
+        network,
+        size,
+        seed,
+        [one.name for one in series],
+        setup.stride,
+    ]
+    wanted = json.dumps([*said, SIZES, PLAN, CLIP])
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if str(file["made_of"]) == wanted:
+                held = [file[f"held_{index}"] for index in range(len(series))]
+                test = [file[f"test_{index}"] for index in range(len(series))]
+                return Errors(held, test)
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile):
+        pass
+    found = errors(network, series, setup, parts, size, seed)
+    arrays = {f"held_{index}": one for index, one in enumerate(found.held)}
+    arrays |= {f"test_{index}": one for index, one in enumerate(found.test)}
+    records.write_arrays(path, {**arrays, "made_of": np.array(wanted)})
+    return found

@@ -1,0 +1,167 @@
+"""The tables of `at_improved` in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from benchmarks.studies.at_ablation.summary import number, ranged
+from benchmarks.studies.at_improved import judging
+from benchmarks.studies.at_improved.networks import NETWORKS
+from benchmarks.studies.at_improved.recipes import INPUT, Recipe
+from jaxtsad.evaluation import uncertainty
+from jaxtsad.reporting import tables
+
+Made = Mapping[str, Any]
+WORDS = {
+    "improved": "the variant: the recipe on the trained network's errors",
+    "improved_untrained": "its own untrained network, by the same recipe",
+    "recipe_without_network": "the same recipe on the inputs, without any network",
+    "error": "its error as it is",
+    "error_smoothed": "its error as it is, averaged over 100 steps",
+    "zscore_smoothed": "squared z-score averaged in time",
+    "pca": "windowed PCA",
+    "knn": "5th nearest window",
+    "zscore": "squared z-score",
+    "random": "random scores",
+    "all_positive": "every step the same score",
+}
+SQUASHED = {"log": "log(1 + x)", "cap": "cut at 25", "root": "the root"}
+COLUMNS = {
+    "all": "all columns alike",
+    "varying": "columns that vary in training",
+    "measured": "measured columns that vary in training",
+    "groups": "means of measured, command and constant columns",
+    "no_commands": "means of measured and of constant columns",
+}
+GOAL = ("zscore_smoothed", "pca", "knn", "improved_untrained")
+LEFT_OUT = "improved"
+
+
+def markdown(made: Made) -> str:
+    """All tables."""
+    pieces = [
+        "# A better Anomaly Transformer, chosen on half of the channels",
+        f"Command: `{made['command']}`. {lead(made)}",
+        verdict(made),
+        "## On channels never used for choosing",
+        "Means over held-out entities, networks' seeds averaged first; 95 % bootstrap "
+        "intervals over entities in brackets. The last column is the paired "
+        "difference of the variant's VUS-PR from the row's.",
+    ]
+    for name in (*made["sets"], "all"):
+        pieces += [f"### {name.upper()}", _table(_rows(made, name))]
+    pieces += [
+        "## What was tried",
+        "Mean VUS-PR over the tuning channels of each data set, best first. From "
+        "`start` on one part of the recipe is changed at a time, and the best so far "
+        f"is gone on from. Networks: {_networks()}; `{INPUT}`: none.",
+    ]
+    for name, own in made["sets"].items():
+        pieces += [f"### {name.upper()}, tuning channels", _table(_tried(own))]
+    return "\n\n".join(pieces) + "\n"
+
+
+def lead(made: Made) -> str:
+    """What was done, in a paragraph."""
+    said = [
+        "The channels of each data set are halved, every other one in order of name. "
+        "Networks are trained without labels on the training parts of all channels of "
+        "a data set together, each scaled by its own fit part; how their errors become "
+        "a score is chosen by VUS-PR on the tuning half, for each data set apart."
+    ]
+    for name, own in made["sets"].items():
+        recipe = Recipe(**own["recipe"])
+        counts = f"{len(own['tuning'])} to choose, {len(own['held_out'])} to judge"
+        words = f"network `{recipe.network}`, {described(recipe)}"
+        said.append(f"{name.upper()} ({counts}): {words}.")
+    return " ".join(said)
+
+
+def described(recipe: Recipe) -> str:
+    """A recipe in words.
+
+    Example:
+        >>> described(Recipe("plain", squash="log", passes=2))
+        'squared errors, log(1 + x), all columns alike, averaged over 100 steps twice'
+    """
+    said = ["squared errors"]
+    if recipe.mix != "none" and recipe.network != INPUT:
+        said = [f"{recipe.mix} of squared errors and squared z-scores"]
+    if recipe.scale:
+        said.append(f"each column over its held-out mean plus {recipe.floor:g}")
+    if recipe.squash in SQUASHED:
+        said.append(SQUASHED[recipe.squash])
+    said.append(COLUMNS[recipe.columns])
+    if recipe.discrepancy:
+        said.append("weighted by low discrepancy")
+    if recipe.width > 1:
+        twice = " twice" if recipe.passes == 2 else ""
+        said.append(f"averaged over {recipe.width} steps{twice}")
+    return ", ".join(said)
+
+
+def verdict(made: Made) -> str:
+    """In a paragraph, whether the goal is met."""
+    said = []
+    for name in (*made["sets"], "all"):
+        rows = _values(made, name)
+        better: list[str] = []
+        not_told: list[str] = []
+        for other in GOAL:
+            apart = judging.difference(
+                rows["improved"]["vus_pr"], rows[other]["vus_pr"]
+            )
+            enough = apart.n >= uncertainty.FEWEST_PAIRS and apart.low > 0
+            (better if enough else not_told).append(other)
+        line = f"{name.upper()}: better than {', '.join(better) or 'none'}"
+        if not_told:
+            line += f"; not shown to be better than {', '.join(not_told)}"
+        said.append(f"{line}.")
+    return (
+        "The goal was a VUS-PR above each of "
+        f"{', '.join(GOAL)} with a paired interval over held-out entities that leaves "
+        f"out 0. {' '.join(said)}"
+    )
+
+
+def _values(made: Made, name: str) -> dict[str, judging.Values]:
+    if name != "all":
+        own: dict[str, judging.Values] = made["sets"][name]["rows"]
+        return own
+    sets = [own["rows"] for own in made["sets"].values()]
+    return {row: judging.joined([one[row] for one in sets]) for row in sets[0]}
+
+
+def _rows(made: Made, name: str) -> list[tuple[str, ...]]:
+    values = _values(made, name)
+    found: list[tuple[str, ...]] = [
+        ("row", "AUC-ROC", "AUC-PR", "VUS-PR", "variant's VUS-PR less the row's")
+    ]
+    for row, own in values.items():
+        cells = [judging.mean(own[key]) for key in judging.METRICS]
+        apart = ""
+        if row != LEFT_OUT:
+            other = judging.difference(values["improved"]["vus_pr"], own["vus_pr"])
+            apart = ranged(other, signed=True)
+        name = f"{row}: {WORDS[row]}"
+        found.append((name, number(cells[0].mean), *map(ranged, cells[1:]), apart))
+    return found
+
+
+def _tried(own: Made) -> list[tuple[str, ...]]:
+    """Every trial, best first."""
+    lines: list[tuple[str, ...]] = [("changed", "network", "recipe", "VUS-PR")]
+    for one in sorted(own["trials"], key=lambda one: -one["value"]):
+        recipe = Recipe(**one["recipe"])
+        said = (one["changed"], recipe.network, described(recipe))
+        lines.append((*said, number(one["value"])))
+    return lines
+
+
+def _networks() -> str:
+    return "; ".join(f"`{one.name}`: {one.words}" for one in NETWORKS)
+
+
+def _table(lines: list[tuple[str, ...]]) -> str:
+    return tables.piped(lines[0], lines[1:])

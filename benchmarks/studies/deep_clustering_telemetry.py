@@ -1,0 +1,65 @@
+"""Deep clustering of telemetry windows, by each of its scores.
+
+python -m benchmarks.studies.deep_clustering_telemetry --data-root DIR
+
+Windows slide by half their length when clustering: those of neighbouring steps are
+alike but for their phase, and would be a continuum that no clustering divides.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from benchmarks.studies import telemetry_scores
+from jaxtsad.pipeline.setup import Setup
+from jaxtsad.training.plan import Plan
+
+WINDOW = 64
+STRIDE = WINDOW // 2
+SCORES = ("combined", "relative", "residual", "entropy")
+NOTES = ("one model per channel; every row is trained alike but for its score",)
+
+
+def setups(quick: bool) -> Mapping[str, tuple[Setup, bool]]:
+    """Deep clustering by each score, beside an isolation forest and PCA."""
+    pretrain, refine = (1, 1) if quick else (30, 20)
+
+    def one(detector: str, **given: Any) -> Setup:
+        return Setup(
+            detector,
+            given,
+            window=WINDOW,
+            stride=STRIDE,
+            score_stride=8,
+            validation=0.2,
+            batch_size=256,
+            plan=Plan(epochs=pretrain + refine + 1, stop="none"),
+        )
+
+    own: dict[str, Any] = {"pretrain": pretrain, "refine": refine, "batch_size": 64}
+    found = {
+        score: (one("deep_clustering", score=score, **own), False) for score in SCORES
+    }
+    return found | {
+        "iforest": (one("iforest", on="window"), False),
+        "pca": (one("pca"), False),
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the experiment; bad input is one line and exit code 2."""
+    title = "Deep clustering of telemetry"
+    return telemetry_scores.main(
+        "deep_clustering_telemetry",
+        title,
+        telemetry_scores.plain,
+        setups,
+        NOTES,
+        arguments,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

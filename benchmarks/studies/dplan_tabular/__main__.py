@@ -1,0 +1,280 @@
+"""DPLAN on tables with 60 known anomalies, beside four other scorers.
+
+python -m benchmarks.studies.dplan_tabular --data-root DIR
+
+The CPU preset takes at most 10,000 unlabelled rows of each table. Tables with one
+anomaly class have no unknown class; the synthetic task has two. `--ablations dplan_p05
+dplan_external` adds p of 0.05 and the agent without intrinsic rewards; `VARIANTS` has
+all of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import pathlib
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from rich.console import Console
+
+from benchmarks.studies import image_tables
+from benchmarks.studies.dplan_tabular import label_baselines, partial_labels
+from benchmarks.studies.dplan_tabular.partial_labels import Cut
+from benchmarks.studies.image_tables import Row
+from jaxtsad.datasets import catalog
+from jaxtsad.evaluation.metrics import point
+from jaxtsad.experiments import console
+from jaxtsad.pipeline import samples
+from jaxtsad.pipeline.samples import Setup
+from jaxtsad.training.fit import Callbacks
+from jaxtsad.training.plan import Plan
+
+NAME = "dplan_tabular"
+TITLE = "DPLAN with 60 known anomalies"
+ADBENCH = (
+    "thyroid",
+    "shuttle",
+    "cover",
+    "mammography",
+    "satellite",
+    "pendigits",
+    "optdigits",
+    "vowels",
+)
+TABLES = ("backdoor", "annthyroid", *ADBENCH)
+SYNTHETIC = {"known": (1,), "unknown": (2, 3)}
+NOTES = (
+    "average precision (AUC-PR) or AUC-ROC of single test rows",
+    "tables with one anomaly class have no unknown class; the synthetic task has two",
+    "the published table of 13 sets needs classes of UNSW-NB15 and HAR that are not "
+    "distributed with these tables, and cannot be reproduced",
+    "thresholds are not tested; DPLAN is trained for all its steps",
+)
+
+
+class Size(NamedTuple):
+    """How large an experiment is.
+
+    Attributes:
+        rows: Most unlabelled normal rows; 0 for all.
+        tested: Most normal test rows; 0 for all.
+        options: Options of the detector.
+        epochs: Blocks of steps, warm-up included.
+    """
+
+    rows: int
+    tested: int
+    options: Mapping[str, Any]
+    epochs: int
+
+
+SHORT = {
+    "block": 400,
+    "warm_up": 500,
+    "epsilon_steps": 800,
+    "target_every": 500,
+}
+SIZES = {
+    "test": Size(1000, 1000, {**SHORT, "subset": 200, "trees": 20}, 6),
+    "cpu": Size(10_000, 10_000, {}, 15),
+    "full": Size(0, 0, {}, 15),
+}
+VARIANTS: Mapping[str, Mapping[str, Any]] = {
+    "dplan_p05": {"p": 0.05},
+    "dplan_external": {"intrinsic": "none"},
+    "dplan_a1_unlabelled": {"intrinsic": "a1_unlabelled"},
+    "dplan_online": {"target_start": "online"},
+    "dplan_copies": {"target_every": 2000},
+    "dplan_myopic": {"discount": 0.0},
+    "dplan_decay_0": {"weight_decay": 0.0},
+    "dplan_decay_001": {"weight_decay": 1e-3},
+}
+
+
+def load(name: str, root: str | None) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and 0/1 labels of a table by name.
+
+    Raises:
+        ValueError: If it is unknown or corrupt.
+        FileNotFoundError: If it is not below the root.
+    """
+    source = "adbench" if name in ADBENCH else "devnet"
+    found = catalog.load_samples(source, root, table=name)
+    assert found.labels is not None
+    return found.values, found.labels
+
+
+def setup(size: Size, detector: str = "dplan", **options: Any) -> Setup:
+    """How a detector is fitted; all blocks are run, seeds in one program."""
+    given = {**size.options, **options} if detector == "dplan" else options
+    plan = Plan(epochs=size.epochs, stop="none", members="vmap")
+    return Setup(detector, given, scaler="minmax", validation=0.0, plan=plan)
+
+
+def compare(
+    cuts: Sequence[Cut],
+    size: Size,
+    variants: Mapping[str, Mapping[str, Any]],
+    callbacks: Callbacks | None = None,
+) -> tuple[dict[str, list[np.ndarray]], dict[str, float]]:
+    """Scores of every cut of one table by DPLAN, its variants and the baselines.
+
+    Returns:
+        Scores `[M]` of each cut by detector, and seconds that DPLAN took to train.
+    """
+    found, seconds = {}, {}
+    for name, options in {"dplan": {}, **variants}.items():
+        found[name], seconds[name] = _fitted(setup(size, **options), cuts, callbacks)
+    found["iforest"], _ = _fitted(setup(size, "iforest"), cuts, None)
+    scaled = [_unit(one) for one in cuts]
+    for name in label_baselines.NAMES:
+        found[name] = label_baselines.scores(
+            name,
+            [train for train, _ in scaled],
+            [one.known for one in cuts],
+            [test for _, test in scaled],
+            [one.seed for one in cuts],
+        )
+    return found, seconds
+
+
+def rows(
+    cuts: Sequence[Cut],
+    scores: Mapping[str, Sequence[np.ndarray]],
+    measure: Callable[[np.ndarray, np.ndarray], float],
+    groups: Mapping[str, tuple[int, ...]] | None = None,
+) -> list[Row]:
+    """One row per group of classes, detector and cut.
+
+    Args:
+        cuts: Cuts of one table.
+        scores: Scores by detector and cut.
+        measure: `(labels, scores) -> float`.
+        groups: Classes of anomalies by name, tested apart; None for all together.
+    """
+    found = []
+    for group, classes in (groups or {"": ()}).items():
+        for name, each in scores.items():
+            for one, own in zip(cuts, each, strict=True):
+                label = f"{one.name} {group}".strip()
+                used = np.ones(len(own), bool)
+                if classes:
+                    used = (one.classes == 0) | np.isin(one.classes, classes)
+                value = measure((one.classes[used] > 0).astype(int), own[used])
+                found.append(Row(label, name, one.seed, float(value)))
+    return found
+
+
+def constant(scores: Mapping[str, Sequence[np.ndarray]]) -> dict[str, int]:
+    """How many runs of each detector give one score to everything."""
+    return {
+        name: sum(float(np.ptp(own)) == 0 for own in each)
+        for name, each in scores.items()
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the experiment; bad input is one line and exit code 2."""
+    parser = argparse.ArgumentParser(description=TITLE)
+    parser.add_argument("--tables", nargs="+", choices=(*TABLES, "synthetic"))
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(range(10)))
+    parser.add_argument("--size", default="cpu", choices=tuple(SIZES))
+    parser.add_argument("--epochs", type=int)
+    parser.add_argument("--ablations", nargs="*", choices=tuple(VARIANTS), default=[])
+    parser.add_argument("--data-root")
+    parser.add_argument("--out", help=f"folder to write to; default runs/{NAME}")
+    given = parser.parse_args(arguments)
+    folder = pathlib.Path(given.out or pathlib.Path("runs") / NAME)
+    terminal = Console()
+    size = SIZES[given.size]
+    size = size._replace(epochs=given.epochs or size.epochs)
+    variants = {name: VARIANTS[name] for name in given.ablations}
+    notes = [*NOTES, f"size {given.size}: {size}"]
+    precision: list[Row] = []
+    ranking: list[Row] = []
+    facts: dict[str, Any] = {"setup": dataclasses.asdict(setup(size)), "train_s": {}}
+    try:
+        for name in given.tables or (*TABLES, "synthetic"):
+            try:
+                cuts = _cuts(name, given.data_root, given.seeds, size)
+            except FileNotFoundError as error:
+                notes.append(f"{name}: {error}")
+                continue
+            with console.progress(terminal, name) as status:
+                scores, facts["train_s"][name] = compare(
+                    cuts, size, variants, Callbacks(status=status)
+                )
+            groups = SYNTHETIC if name == "synthetic" else None
+            precision += rows(cuts, scores, point.auc_pr, groups)
+            ranking += rows(cuts, scores, point.auc_roc, groups)
+            notes.append(_said(cuts[0], constant(scores)))
+            image_tables.show(f"{TITLE}: AUC-PR", precision, terminal)
+            # After every table, so that a long run that is stopped leaves what it has.
+            for short, title, found in (
+                ("auc_pr", "AUC-PR", precision),
+                ("auc_roc", "AUC-ROC", ranking),
+            ):
+                image_tables.write(
+                    folder, f"{NAME}_{short}", f"{TITLE}: {title}", found, notes, facts
+                )
+        if not precision:
+            raise ValueError("none of the tables is below the data root")
+    except (ValueError, OSError) as error:
+        return console.refused(error)
+    terminal.print(f"The tables are in {folder}")
+    return 0
+
+
+def _cuts(name: str, root: str | None, seeds: Sequence[int], size: Size) -> list[Cut]:
+    if name == "synthetic":
+        normal = min(size.rows or 5000, 5000)
+        return [partial_labels.synthetic(seed, normal=normal) for seed in seeds]
+    values, labels = load(name, root)
+    return [
+        partial_labels.cut(
+            name, values, labels, seed, rows=size.rows, tested=size.tested
+        )
+        for seed in seeds
+    ]
+
+
+def _fitted(
+    setup_: Setup, cuts: Sequence[Cut], callbacks: Callbacks | None
+) -> tuple[list[np.ndarray], float]:
+    sets = [(one.name, one.train, one.known, one.seed) for one in cuts]
+    fitted = samples.fit_each(setup_, sets, callbacks=callbacks)
+    parts = [
+        samples.test_part(fitted, number, one.name, one.test)
+        for number, one in enumerate(cuts)
+    ]
+    seconds = fitted.result.train_s if fitted.result is not None else 0.0
+    return samples.run(fitted, parts), seconds
+
+
+def _unit(one: Cut) -> tuple[np.ndarray, np.ndarray]:
+    """Training and test rows scaled to [0, 1] by the training rows."""
+    low, high = one.train.min(axis=0), one.train.max(axis=0)
+    spread = np.where(high > low, high - low, 1.0)
+
+    def scaled(rows: np.ndarray) -> np.ndarray:
+        return np.clip((rows - low[None]) / spread[None], 0, 1)
+
+    return scaled(one.train), scaled(one.test)
+
+
+def _said(one: Cut, flat: Mapping[str, int]) -> str:
+    labelled = int(one.known.sum())
+    unlabelled = len(one.train) - labelled
+    dead = ", ".join(f"{count} runs of {name}" for name, count in flat.items() if count)
+    return (
+        f"{one.name}: {labelled} labelled, {unlabelled} unlabelled of which "
+        f"{one.hidden} ({one.hidden / unlabelled:.2%}) are anomalies, {len(one.test)} "
+        f"tested" + (f"; constant scores: {dead}" if dead else "")
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,316 @@
+"""GANomaly with one class left out: shared by `ganomaly_mnist` and `ganomaly_cifar10`.
+
+The class left out is anomalous, all others are normal: 80 % of the normal pictures
+train, the rest and all anomalous ones are tested. Beside it on the same splits:
+pixel-space PCA, the same network untrained, and random scores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import pathlib
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from rich.console import Console
+
+from benchmarks.studies import image_plots, image_tables
+from benchmarks.studies.image_tables import Row
+from jaxtsad.datasets.reading import pictures as pictures_
+from jaxtsad.detectors.ganomaly import losses as objectives
+from jaxtsad.evaluation.metrics import point
+from jaxtsad.experiments import console
+from jaxtsad.pipeline import samples
+from jaxtsad.pipeline.samples import Fitted, Setup
+from jaxtsad.training.fit import Callbacks
+from jaxtsad.training.plan import Plan
+from jaxtsad.types import Samples, Split
+
+SIDE = 32
+PROTOCOLS = ("strict", "paper")
+PAPER_NOTES = (
+    "scores by each test batch's own statistics, so that a score depends on its batch",
+    "scores rescaled by their smallest and largest over the test set",
+)
+
+
+class Size(NamedTuple):
+    """How large an experiment is.
+
+    Attributes:
+        width: Channels of the first layer.
+        train: Most training pictures; 0 for all.
+        test: Most normal and most anomalous test pictures each; 0 for all.
+        epochs: Epochs, all of which are run.
+        learning_rate: Of both players.
+    """
+
+    width: int
+    train: int
+    test: int
+    epochs: int
+    learning_rate: float = 2e-4
+
+
+SIZES = {
+    "cpu": Size(16, 3000, 1500, 6, 1e-3),
+    "full": Size(64, 0, 0, 15),
+}
+
+
+class Cut(NamedTuple):
+    """One class left out, under one seed; pictures `[N, 32, 32, C]` uint8.
+
+    Attributes:
+        name: Name of the anomalous class.
+        seed: Seed of the split.
+        train: Normal pictures.
+        test: The other normal pictures and the anomalous ones, shuffled.
+        labels: `[N]` 1 where anomalous.
+    """
+
+    name: str
+    seed: int
+    train: np.ndarray
+    test: np.ndarray
+    labels: np.ndarray
+
+
+def cut(
+    values: np.ndarray,
+    labels: np.ndarray,
+    anomalous: int,
+    seed: int,
+    *,
+    name: str = "",
+    train: int = 0,
+    test: int = 0,
+) -> Cut:
+    """Leaves one class out.
+
+    Args:
+        values: All pictures `[N, ...]` of both published parts.
+        labels: Their classes `[N]`.
+        anomalous: The class left out.
+        seed: Of the shuffle.
+        name: Name of the class.
+        train: Most training pictures; 0 for all.
+        test: Most normal and most anomalous test pictures each; 0 for all.
+
+    Example:
+        >>> labels = np.repeat([0, 1], [10, 90])
+        >>> found = cut(np.zeros((100, 4)), labels, 0, seed=0)
+        >>> len(found.train), len(found.test), int(found.labels.sum())
+        (72, 28, 10)
+    """
+    rng = np.random.default_rng([seed, anomalous])
+    normal = rng.permutation(np.flatnonzero(labels != anomalous))
+    strange = rng.permutation(np.flatnonzero(labels == anomalous))
+    border = int(0.8 * len(normal))
+    kept, held = normal[:border], normal[border:]
+    if train:
+        kept = kept[:train]
+    if test:
+        held, strange = held[:test], strange[:test]
+    index = rng.permutation(np.concatenate([held, strange]))
+    return Cut(
+        name or str(anomalous),
+        seed,
+        values[kept],
+        values[index],
+        (labels[index] == anomalous).astype(np.int64),
+    )
+
+
+def setup(size: Size, protocol: str = "strict", **options: Any) -> Setup:
+    """GANomaly of a size; all epochs are run and the last weights are kept.
+
+    Raises:
+        ValueError: If the protocol is unknown, or the batch's own statistics are asked
+            for outside the paper protocol.
+    """
+    if protocol not in PROTOCOLS:
+        raise ValueError(f"{protocol=}; the choices are {', '.join(PROTOCOLS)}")
+    if options.get("bn_eval") == "batch" and protocol != "paper":
+        raise ValueError(
+            "bn_eval='batch' makes a score depend on what else is scored; it is "
+            'offered only under protocol="paper"'
+        )
+    if protocol == "paper":
+        options.setdefault("bn_eval", "batch")
+    given = {"width": size.width, "learning_rate": size.learning_rate, **options}
+    return Setup(
+        "ganomaly",
+        given,
+        validation=0.05,
+        batch_size=64,
+        plan=Plan(epochs=size.epochs, stop="none"),
+    )
+
+
+def scored(fitted: Fitted, cuts: Sequence[Cut]) -> list[np.ndarray]:
+    """Scores of each cut's test pictures by its member."""
+    return samples.run(fitted, _parts(fitted, cuts))
+
+
+def compare(
+    cuts: Sequence[Cut],
+    setup_: Setup,
+    *,
+    protocol: str = "strict",
+    terminal: Console | None = None,
+) -> tuple[list[Row], Fitted]:
+    """Trains all cuts as one fleet, and what stands beside it.
+
+    Returns:
+        One row per cut and detector, and the trained fleet.
+    """
+    terminal = terminal or Console(quiet=True)
+    rows = []
+    with console.progress(terminal, "ganomaly") as status:
+        fleet = _fit(setup_, cuts, Callbacks(status=status))
+    others = {
+        "untrained": dataclasses.replace(setup_, untrained=True),
+        "pca": Setup("pca", {"variance": 0.9}, validation=0.05),
+    }
+    fitted = {"ganomaly": fleet}
+    fitted |= {name: _fit(one, cuts, Callbacks()) for name, one in others.items()}
+    for name, one in fitted.items():
+        for each, scores in zip(cuts, scored(one, cuts), strict=True):
+            if protocol == "paper" and name != "pca":
+                scores = np.asarray(objectives.rescaled(jnp.asarray(scores)))
+            rows.append(_row(each, name, scores))
+    for each in cuts:
+        noise = np.random.default_rng([each.seed, 1]).random(len(each.test))
+        rows.append(_row(each, "random", noise))
+    return rows, fleet
+
+
+def pictures(fleet: Fitted, one: Cut, member: int, count: int = 12) -> list[np.ndarray]:
+    """Rows of pictures: normal, made of them, anomalous, made of them."""
+    alone, found = samples.subset(fleet, [member]), []
+    for label in (0, 1):
+        chosen = one.test[one.labels == label][:count]
+        part = samples.test_part(alone, 0, one.name, chosen)
+        made = samples.outputs(alone, [part], "inspect")[0]["reconstruction"]
+        found += [part.values, made]
+    return found
+
+
+def write(
+    folder: pathlib.Path,
+    name: str,
+    title: str,
+    rows: Sequence[Row],
+    fleet: Fitted,
+    cuts: Sequence[Cut],
+    notes: Sequence[str] = (),
+) -> None:
+    """Writes tables, bars and the reconstructions of every class's first seed."""
+    seconds = fleet.result.train_s if fleet.result is not None else 0.0
+    facts = {"setup": dataclasses.asdict(fleet.setup), "train_s": seconds}
+    image_tables.write(folder, name, title, rows, notes, facts)
+    means = {
+        group: {key: cell[0] for key, cell in found.items()}
+        for group, found in image_tables.cells(rows).items()
+    }
+    image_plots.save_bars(folder / f"{name}.svg", title, means)
+    done = set()
+    for member, one in enumerate(cuts):
+        if one.name not in done:
+            done.add(one.name)
+            image_plots.save_grid(
+                folder / f"{name}_{one.name}.png", pictures(fleet, one, member)
+            )
+
+
+def main(
+    name: str,
+    title: str,
+    load: Callable[[str | None], Samples],
+    classes: Sequence[str],
+    default: Sequence[str],
+    notes: Sequence[str],
+    arguments: Sequence[str] | None,
+) -> int:
+    """The command line of a data set's experiment; bad input is one line, exit code 2.
+
+    Args:
+        name: Name of the experiment and its files.
+        title: What its table is called.
+        load: Data root to pictures and classes.
+        classes: Names of the classes.
+        default: Classes left out by the CPU preset.
+        notes: What is said below every table.
+        arguments: Of the command line; None for the process's own.
+    """
+    parser = argparse.ArgumentParser(description=title)
+    parser.add_argument("--classes", nargs="+", choices=classes)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--size", default="cpu", choices=tuple(SIZES))
+    parser.add_argument("--protocol", default="strict", choices=PROTOCOLS)
+    parser.add_argument("--epochs", type=int)
+    parser.add_argument("--latent", type=int)
+    parser.add_argument("--contextual", type=float, help="weight of L_con")
+    parser.add_argument("--data-root")
+    parser.add_argument("--out", help=f"folder to write to; default runs/{name}")
+    given = parser.parse_args(arguments)
+    folder = pathlib.Path(given.out or pathlib.Path("runs") / name)
+    terminal = Console()
+    size = SIZES[given.size]
+    size = size._replace(epochs=given.epochs or size.epochs)
+    options = {
+        option: getattr(given, option)
+        for option in ("latent", "contextual")
+        if getattr(given, option) is not None
+    }
+    chosen = given.classes or (default if given.size == "cpu" else classes)
+    said = [*notes, f"protocol {given.protocol}, size {given.size}: {size}"]
+    if given.protocol == "paper":
+        said += [f"leak: {note}" for note in PAPER_NOTES]
+    try:
+        main_setup = setup(size, given.protocol, **options)
+        found = load(given.data_root)
+        assert found.labels is not None
+        values = pictures_.resized(found.values, SIDE)
+        cuts = [
+            cut(
+                values,
+                found.labels,
+                classes.index(one),
+                seed,
+                name=one,
+                train=size.train,
+                test=size.test,
+            )
+            for one in chosen
+            for seed in given.seeds
+        ]
+        rows, fleet = compare(
+            cuts, main_setup, protocol=given.protocol, terminal=terminal
+        )
+        image_tables.show(title, rows, terminal)
+        write(folder, name, title, rows, fleet, cuts, said)
+    except (ValueError, OSError) as error:
+        return console.refused(error)
+    terminal.print(f"The tables and pictures are in {folder}")
+    return 0
+
+
+def _fit(setup_: Setup, cuts: Sequence[Cut], callbacks: Callbacks) -> Fitted:
+    sets = [(f"{one.name}/{one.seed}", one.train, None, one.seed) for one in cuts]
+    return samples.fit_each(setup_, sets, callbacks=callbacks)
+
+
+def _parts(fitted: Fitted, cuts: Sequence[Cut]) -> list[Split]:
+    return [
+        samples.test_part(fitted, index, one.name, one.test)
+        for index, one in enumerate(cuts)
+    ]
+
+
+def _row(one: Cut, name: str, scores: np.ndarray) -> Row:
+    return Row(one.name, name, one.seed, point.auc_roc(one.labels, scores))

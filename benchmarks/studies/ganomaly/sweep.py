@@ -1,0 +1,257 @@
+"""Latent sizes and loss weights of GANomaly on MNIST, all in one vmapped program.
+
+python -m benchmarks.studies.ganomaly.sweep --data-root DIR
+
+Weights are numbers, which `vmap` takes as they are; latent sizes are shapes, which it
+does not. So every variant has the largest size, and a mask keeps the columns of its
+encoders' last kernels at zero beyond its own: the same function as of a narrower code.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import itertools
+import pathlib
+import sys
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from rich.console import Console
+
+from benchmarks.studies import image_tables
+from benchmarks.studies.ganomaly import images as ganomaly_images
+from benchmarks.studies.ganomaly.images import SIDE, Cut
+from benchmarks.studies.ganomaly.mnist import DIGITS
+from benchmarks.studies.image_tables import Row
+from jaxtsad.datasets import catalog
+from jaxtsad.datasets.reading import pictures as pictures_
+from jaxtsad.detectors.ganomaly import detector
+from jaxtsad.detectors.ganomaly import losses as objectives
+from jaxtsad.detectors.ganomaly.losses import Weights
+from jaxtsad.detectors.ganomaly.training import Game, Players
+from jaxtsad.evaluation.metrics import point
+from jaxtsad.experiments import console
+from jaxtsad.models import network
+from jaxtsad.models.network import Network
+from jaxtsad.pipeline import samples
+from jaxtsad.pipeline.samples import Setup
+from jaxtsad.types import Array, Key, PyTree
+
+NAME = "ganomaly_sweep"
+TITLE = "GANomaly on MNIST, latent sizes and weights of its losses"
+READERS = ("encoder", "encoder_again")
+
+
+class Variant(NamedTuple):
+    """What one member of the sweep is.
+
+    Attributes:
+        latent: Latent width Z.
+        adversarial: Weight of L_adv.
+        contextual: Weight of L_con.
+        encoder: Weight of L_enc.
+    """
+
+    latent: int
+    adversarial: float
+    contextual: float
+    encoder: float
+
+    @property
+    def label(self) -> str:
+        """Name of its column."""
+        weights = f"{self.adversarial:g}/{self.contextual:g}/{self.encoder:g}"
+        return f"Z {self.latent}, weights {weights}"
+
+
+class Run(NamedTuple):
+    """How long every member is trained.
+
+    Attributes:
+        epochs: Epochs; the last batch of one is left out where it is not full.
+        batch_size: Pictures per step.
+    """
+
+    epochs: int
+    batch_size: int
+
+
+def game_of(width: int, latent: int, rate: float, side: int = SIDE) -> Game:
+    """The networks that all variants share, of the largest latent size."""
+    config = detector.Config(
+        side, 1, layout="image", latent=latent, width=width, learning_rate=rate
+    )
+    return config.game()
+
+
+def narrowed(generator: Network, keep: Array) -> Network:
+    """A generator whose codes are 0 where `keep [Z]` is."""
+    params = dict(generator.params)
+    for name in READERS:
+        last = params[name]["Conv_0"]
+        kernel = last["kernel"] * keep.reshape(*(1,) * (last["kernel"].ndim - 1), -1)
+        params[name] = {**params[name], "Conv_0": {**last, "kernel": kernel}}
+    return generator._replace(params=params)
+
+
+def variant_of(game: Game, weights: Weights, keep: Array) -> Game:
+    """The game with a variant's weights; means over Z are over what is kept of it."""
+    share: Any = keep.size / keep.sum()
+    return game._replace(weights=weights._replace(encoder=weights.encoder * share))
+
+
+def trained(
+    game: Game, run: Run, key: Key, x: Array, cut: Array, weights: Weights, keep: Array
+) -> PyTree:
+    """Trains one variant; `vmap` over the last three and the key trains all.
+
+    Args:
+        game: The networks.
+        run: How long.
+        key: Of the start and the order.
+        x: Training pictures of all cuts `[K, N, S, S, C]` in [-1, 1].
+        cut: Which of them this member learns, int32.
+        weights: Of its losses.
+        keep: `[Z]` 1 for what its code has, 0 for the rest.
+
+    Returns:
+        The generator.
+    """
+    own = variant_of(game, weights, keep)
+    start_key, order_key, reset_key = jax.random.split(key, 3)
+    steps = x.shape[1] // run.batch_size
+    ones = jnp.ones(run.batch_size)
+
+    def order(epoch: Array) -> Array:
+        found = jax.random.permutation(jax.random.fold_in(order_key, epoch), x.shape[1])
+        return found[: steps * run.batch_size].reshape(steps, run.batch_size)
+
+    def step(players: Players, now: tuple[Array, Array]) -> tuple[Players, None]:
+        number, index = now
+        lesson = own.learn(players, x[cut, index], ones)
+        players = own.move(jax.random.fold_in(reset_key, number), players, lesson)
+        return players._replace(generator=narrowed(players.generator, keep)), None
+
+    players = own.start(start_key, x[0, :1])
+    players = players._replace(generator=narrowed(players.generator, keep))
+    batches = jax.vmap(order)(jnp.arange(run.epochs)).reshape(-1, run.batch_size)
+    players, _ = jax.lax.scan(step, players, (jnp.arange(len(batches)), batches))
+    return players.generator
+
+
+def sweep(
+    game: Game, run: Run, cuts: Sequence[Cut], variants: Sequence[Variant]
+) -> list[Row]:
+    """Trains all variants on all cuts in one program, and scores each cut's test set.
+
+    Raises:
+        ValueError: If a variant's latent size is not between 1 and the game's, or there
+            are fewer pictures than in a batch.
+    """
+    width = game.generator.latent
+    for one in variants:
+        if not 1 <= one.latent <= width:
+            raise ValueError(f"latent={one.latent} must be between 1 and {width}")
+    if len(cuts[0].train) < run.batch_size:
+        raise ValueError(
+            f"batch_size={run.batch_size} is more than the {len(cuts[0].train)} "
+            "training pictures"
+        )
+    x, tests = (
+        jnp.stack([jnp.asarray(part, jnp.float32) / 127.5 - 1 for part in parts])
+        for parts in ([one.train for one in cuts], [one.test for one in cuts])
+    )
+    pairs = list(itertools.product(range(len(cuts)), variants))
+    keys = jnp.stack([jax.random.key(cuts[number].seed) for number, _ in pairs])
+    index = jnp.asarray([number for number, _ in pairs], jnp.int32)
+    table = np.asarray([one[1:] for _, one in pairs], np.float32)
+    weights = Weights(*jnp.asarray(table.T))
+    sizes = jnp.asarray([one.latent for _, one in pairs])
+    keeps = (jnp.arange(width)[None] < sizes[:, None]).astype(jnp.float32)
+
+    def score(generator: Network, cut: Array) -> Array:
+        output = network.run(game.generator, generator, tests[cut])
+        return objectives.latent_score(output)
+
+    def whole(key: Key, cut: Array, weights: Weights, keep: Array) -> Array:
+        return score(trained(game, run, key, x, cut, weights, keep), cut)
+
+    scores = np.asarray(jax.jit(jax.vmap(whole))(keys, index, weights, keeps))
+    return [
+        Row(
+            cuts[number].name,
+            one.label,
+            cuts[number].seed,
+            point.auc_roc(cuts[number].labels, found),
+        )
+        for (number, one), found in zip(pairs, scores, strict=True)
+    ]
+
+
+def beside(cuts: Sequence[Cut]) -> list[Row]:
+    """Pixel-space PCA and random scores on the same cuts."""
+    pca = Setup("pca", {"variance": 0.9}, validation=0.05)
+    sets = [(f"{one.name}/{one.seed}", one.train, None, one.seed) for one in cuts]
+    fitted = samples.fit_each(pca, sets)
+    parts = [samples.test_part(fitted, i, c.name, c.test) for i, c in enumerate(cuts)]
+    rows = []
+    for one, scores in zip(cuts, samples.run(fitted, parts), strict=True):
+        noise = np.random.default_rng([one.seed, 1]).random(len(one.test))
+        for name, found in (("pca", scores), ("random", noise)):
+            rows.append(Row(one.name, name, one.seed, point.auc_roc(one.labels, found)))
+    return rows
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the experiment; bad input is one line and exit code 2."""
+    parser = argparse.ArgumentParser(description=TITLE)
+    parser.add_argument("--classes", nargs="+", default=["2"], choices=DIGITS)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--latents", type=int, nargs="+", default=[8, 32, 100])
+    parser.add_argument("--adversarials", type=float, nargs="+", default=[1.0])
+    parser.add_argument("--contextuals", type=float, nargs="+", default=[1.0, 50.0])
+    parser.add_argument("--encoders", type=float, nargs="+", default=[1.0])
+    parser.add_argument("--width", type=int, default=16)
+    parser.add_argument("--train", type=int, default=2000, help="pictures to train on")
+    parser.add_argument("--test", type=int, default=500, help="of each kind")
+    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--batch-size", type=int, default=64)
+    parser.add_argument("--learning-rate", type=float, default=1e-3)
+    parser.add_argument("--data-root")
+    parser.add_argument("--out", help=f"folder to write to; default runs/{NAME}")
+    given = parser.parse_args(arguments)
+    folder, terminal = pathlib.Path(given.out or f"runs/{NAME}"), Console()
+    axes = (given.latents, given.adversarials, given.contextuals, given.encoders)
+    variants = [Variant(*values) for values in itertools.product(*axes)]
+    try:
+        game = game_of(given.width, max(given.latents), given.learning_rate)
+        found = catalog.load_samples("mnist", given.data_root)
+        assert found.labels is not None
+        values = pictures_.resized(found.values, SIDE)
+        cut = functools.partial(ganomaly_images.cut, values, found.labels)
+        cuts = [
+            cut(DIGITS.index(one), seed, name=one, train=given.train, test=given.test)
+            for one in given.classes
+            for seed in given.seeds
+        ]
+        run = Run(given.epochs, given.batch_size)
+        rows = [*sweep(game, run, cuts, variants), *beside(cuts)]
+        notes = [
+            "AUC of single images; the digit is the anomaly, all others are normal",
+            "weights of L_adv, L_con and L_enc; published: Z 100, weights 1/50/1",
+            f"{len(variants) * len(cuts)} members in one program, {run}",
+        ]
+        image_tables.show(TITLE, rows, terminal)
+        image_tables.write(folder, NAME, TITLE, rows, notes, {"given": vars(given)})
+    except (ValueError, OSError) as error:
+        return console.refused(error)
+    terminal.print(f"The table is in {folder}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Latent search on colour and depth images of one kind of shape."""

@@ -1,0 +1,60 @@
+"""What stands beside latent search on colour and depth pictures, and needs no GAN."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from benchmarks.studies.image_tables import Row
+from benchmarks.studies.latent_search_rgbd import data as rgbd_data
+from benchmarks.studies.latent_search_rgbd import errors as rgbd_errors
+from benchmarks.studies.latent_search_rgbd.data import Shapes
+from jaxtsad.evaluation.metrics import point
+from jaxtsad.pipeline import samples
+from jaxtsad.pipeline.samples import Setup
+from jaxtsad.training import fleet
+from jaxtsad.types import PyTree
+
+
+def beside(shapes: Shapes, seeds: Sequence[int]) -> list[Row]:
+    """What needs no GAN: pixel-space PCA, the pictures' edges, what sees no shape."""
+    pca = Setup("pca", {"variance": 0.9}, scaler="none", validation=0.05)
+    fitted = samples.fit(pca, rgbd_data.sets(shapes))
+    parts = [
+        samples.test_part(fitted, k, "test", shapes.test)
+        for k in range(len(shapes.classes))
+    ]
+    light = rgbd_data.brightness(shapes.test).mean(axis=-1)
+    rows = []
+    for own, scores in enumerate(samples.run(fitted, parts)):
+        labels = (shapes.labels != own).astype(np.int64)
+        pair = (shapes.held[own], shapes.test)
+        model = fleet.member(fitted.model, own)
+        again, made = (_projected(model, x) for x in pair)
+        found = {
+            "pca": scores,
+            "pca, relative": scores / light,
+            "pca, unusual": rgbd_errors.unusual(pair[0], again, pair[1], made),
+            "own edges, unusual": rgbd_errors.unusual_edges(*pair),
+            "1 / brightness": 1 / light,
+        }
+        found |= rgbd_data.leaks(shapes, own)
+        name = shapes.classes[own]
+        rows += [
+            Row(name, key, 0, point.auc_roc(labels, v)) for key, v in found.items()
+        ]
+        for seed in seeds:
+            noise = np.random.default_rng([seed, own]).random(len(labels))
+            rows.append(Row(name, "random", seed, point.auc_roc(labels, noise)))
+    return rows
+
+
+def _projected(pca: PyTree, pictures: np.ndarray) -> np.ndarray:
+    """What the components of a fitted PCA leave of pictures."""
+    mean, components = np.asarray(pca["mean"]), np.asarray(pca["components"])
+    rows = pictures.reshape(len(pictures), -1) - mean
+    found: np.ndarray = (mean + rows @ components @ components.T).reshape(
+        pictures.shape
+    )
+    return found

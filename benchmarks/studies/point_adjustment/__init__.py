@@ -1,0 +1,1 @@
+"""What point adjustment makes of random scores on public labels."""

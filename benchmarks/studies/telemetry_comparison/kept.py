@@ -1,0 +1,79 @@
+"""A row of the comparison as it is kept in the run directory."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from benchmarks.studies.telemetry_comparison.presets import Recipe
+from jaxtsad.experiments import facts, records
+from jaxtsad.experiments.records import Scored
+from jaxtsad.types import Series
+
+FILES = ("windows", "validation", "other_clip", "steps")
+DONE = "model.json"
+
+
+class Made(NamedTuple):
+    """A row's scores and what it cost.
+
+    Attributes:
+        windows: Scores of test windows, calibrated on those of the fit windows.
+        validation: The same, calibrated on validation windows; empty without them.
+        other_clip: The same with test values not clipped, or clipped where they are
+            not; empty without clipping.
+        steps: Scores of test steps, calibrated on fit steps.
+        facts: Parameters, seconds, windows per second, memory, notes.
+    """
+
+    windows: list[Scored]
+    validation: list[Scored]
+    other_clip: list[Scored]
+    steps: list[Scored]
+    facts: dict[str, Any]
+
+
+def identity(
+    recipe: Recipe, series: Sequence[Series], seeds: Sequence[int]
+) -> dict[str, Any]:
+    """All that decides a row's scores, as JSON gives it back."""
+    said = {
+        "row": recipe.row,
+        "setup": dataclasses.asdict(recipe.setup),
+        "clip_test": recipe.clip_test,
+        "seeds": list(seeds),
+        "data": facts.data_checksums(series),
+    }
+    identity: dict[str, Any] = json.loads(json.dumps(said))
+    identity["setup"]["plan"].pop("checkpoint_seconds")
+    return identity
+
+
+def read(folder: pathlib.Path, identity: dict[str, Any]) -> Made | None:
+    """A row that was finished before, None where there is none."""
+    done = folder / DONE
+    if not done.exists():
+        return None
+    try:
+        record = json.loads(done.read_text())
+        before = record["identity"]
+    except (OSError, json.JSONDecodeError, KeyError, TypeError) as error:
+        raise ValueError(f"{str(done)!r} cannot be read: {error}") from None
+    for name, value in identity.items():
+        if before.get(name) != value:
+            raise ValueError(
+                f"{str(folder)!r} holds a row made with other {name}; name another "
+                "--out"
+            )
+    scored = {name: records.read_scores(folder / f"{name}.npz")[0] for name in FILES}
+    return Made(**scored, facts=record["facts"])
+
+
+def write(folder: pathlib.Path, identity: dict[str, Any], made: Made) -> None:
+    """Writes a finished row; what says that it is finished comes last."""
+    for name in FILES:
+        records.write_scores(folder / f"{name}.npz", getattr(made, name), {})
+    records.write_json(folder / DONE, {"identity": identity, "facts": made.facts})

@@ -1,0 +1,1 @@
+"""Timings of the library, by suite: `python -m benchmarks`."""

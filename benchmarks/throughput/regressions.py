@@ -1,0 +1,83 @@
+"""What became slower since an earlier results file."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from benchmarks.throughput import results
+from benchmarks.throughput.options import Row
+from benchmarks.throughput.timing import rate
+
+# A rate below this share of the earlier one is a regression.
+LEAST = 0.9
+ENDING = "_per_s"
+
+
+class Change(NamedTuple):
+    """A rate then and now.
+
+    Attributes:
+        suite: Of the row.
+        case: Of the row.
+        name: Of the rate.
+        old: Then.
+        new: Now.
+    """
+
+    suite: str
+    case: str
+    name: str
+    old: float
+    new: float
+
+    @property
+    def ratio(self) -> float:
+        """Now over then."""
+        return self.new / self.old
+
+    @property
+    def regressed(self) -> bool:
+        """Whether it became slower by more than the machine's noise."""
+        return self.ratio < LEAST
+
+    def __str__(self) -> str:
+        """One line."""
+        mark = "  SLOWER" if self.regressed else ""
+        return (
+            f"{self.suite}: {self.case}: {self.name} {rate(self.old)} -> "
+            f"{rate(self.new)} ({self.ratio:.2f}){mark}"
+        )
+
+
+def against(path: pathlib.Path, rows: Sequence[Row]) -> list[Change]:
+    """Changes of all rates that both have.
+
+    Args:
+        path: An earlier results file.
+        rows: Measured now.
+
+    Raises:
+        ValueError: If the file holds no results, or none of these cases.
+    """
+    if not path.is_file():
+        raise ValueError(f"--compare {path}: there is no such file")
+    old = {results.place(row): row for row in results.read(path)}
+    found = [
+        change
+        for row in rows
+        if results.place(row) in old
+        for change in changes(old[results.place(row)], row)
+    ]
+    if not found:
+        raise ValueError(f"--compare {path}: it has none of the cases measured now")
+    return found
+
+
+def changes(old: Row, new: Row) -> Iterator[Change]:
+    """Changes of the rates of one case."""
+    for name, value in new.items():
+        then = old.get(name)
+        if name.endswith(ENDING) and isinstance(then, int | float) and then > 0:
+            yield Change(new["suite"], new["case"], name, float(then), float(value))

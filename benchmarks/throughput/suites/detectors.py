@@ -1,0 +1,131 @@
+"""Every detector: windows per second in training and scoring, compile time, memory.
+
+With `--against torch`, the same for JAX and PyTorch in alternation; with `--against
+reference PATH`, the published Anomaly Transformer instead of ours in PyTorch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+from benchmarks.throughput import compare, library, memory, sources, torch_side
+from benchmarks.throughput.options import SIZES, Options, Row
+from benchmarks.throughput.timing import Timed, alternate
+from jaxtsad import detectors
+
+WINDOW = 100
+CHANNELS = 25
+BATCH = 32
+PUBLISHED = "anomaly_transformer"
+
+
+def measure(options: Options) -> Iterator[Row]:
+    """Measures one detector, or all there are.
+
+    Raises:
+        ValueError: If a fleet is asked for, or a comparison that cannot be made.
+    """
+    options.refuse("detectors", "members")
+    if not options.against:
+        names = (options.detector,) if options.detector else detectors.available()
+        for name in names:
+            yield alone(name, options)
+        return
+    names = (options.detector,) if options.detector else torch_side.available()
+    if options.against == "reference":
+        names = (options.detector or PUBLISHED,)
+        if names != (PUBLISHED,):
+            raise ValueError(f"--against reference compares {PUBLISHED} and no other")
+    for name in names:
+        torch_side.check(name)
+    for name in names:
+        yield from compared(name, options)
+
+
+def config_of(name: str, options: Options) -> Any:
+    """A detector's defaults at the sizes asked for; its tiny config where quick.
+
+    Raises:
+        ValueError: If the detector is unknown, a size is bad, or the one detector asked
+            for has no such size.
+    """
+    module = detectors.module(name)
+    fields = {field.name for field in dataclasses.fields(module.Config)}
+    for size in options.sizes:
+        if options.detector == name and size not in fields:
+            has = [flag for flag, field in SIZES.items() if field in fields]
+            raise ValueError(f"{name} has no {size}; its sizes are {', '.join(has)}")
+    given = {size: n for size, n in options.sizes.items() if size in fields}
+    if options.quick:
+        return dataclasses.replace(module.TINY, **given)
+    usual = {"window": WINDOW, "channels": CHANNELS}
+    return detectors.configure(name, {**usual, **given})
+
+
+def batch_of(config: Any) -> int:
+    """Windows per step, or per scoring call of a detector that takes no steps."""
+    return int(getattr(config, "batch_size", BATCH))
+
+
+def case_of(name: str, config: Any) -> str:
+    """Names a case by detector and sizes."""
+    words = [
+        f"{flag} {getattr(config, field)}"
+        for flag, field in SIZES.items()
+        if hasattr(config, field)
+    ]
+    return ", ".join([name, *words])
+
+
+def alone(name: str, options: Options) -> Row:
+    """Measures one detector without a comparison."""
+    config = config_of(name, options)
+    case = case_of(name, config)
+    options.show(case)
+    mark = memory.begin()
+    batch = batch_of(config)
+    data = sources.stacked(config, batch * options.batches)
+    detector = detectors.module(name).build(config)
+    ours = library.Case(detector, data, batch, options.seconds)
+    train, score = timed(ours, options)
+    return {
+        "suite": "detectors",
+        "case": case,
+        "train_windows_per_s": train.median,
+        "score_windows_per_s": score.median,
+        "train_compile_s": train.warm_s,
+        "score_compile_s": score.warm_s,
+        **memory.end(mark),
+        "runs": runs(train, score),
+    }
+
+
+def timed(ours: library.Case, options: Options) -> tuple[Timed, Timed]:
+    """Training and scoring of a case, each by itself."""
+    options.show(" training")
+    (train,) = alternate([ours.training()], options.runs, options.show)
+    options.show(" scoring")
+    (score,) = alternate([ours.scoring()], options.runs, options.show)
+    return train, score
+
+
+def runs(train: Timed, score: Timed) -> dict[str, Any]:
+    """Every run of a case, as it is written down."""
+    return {
+        part: {"windows_per_s": list(timed.rates), "others_cores": list(timed.others)}
+        for part, timed in (("training", train), ("scoring", score))
+    }
+
+
+def compared(name: str, options: Options) -> Iterator[Row]:
+    """Measures one detector against its PyTorch implementation."""
+    config = config_of(name, options)
+    batch = batch_of(config)
+    data = sources.stacked(config, batch * options.batches)
+    detector = detectors.module(name).build(config)
+    ours = library.Case(detector, data, batch, options.seconds)
+    given = () if options.checkout is None else (options.checkout,)
+    theirs = torch_side.Case(name, config, data, batch, options.seconds, *given)
+    yield from compare.rows("detectors", case_of(name, config), ours, theirs, options)

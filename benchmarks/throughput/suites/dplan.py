@@ -1,0 +1,168 @@
+"""DPLAN: steps per second in the environment and in learning, of ten seeds together.
+
+A timed run is a training of 2,000 steps, not 30,000, a third of them warm-up as in the
+whole; the growing of isolation forests is not counted. One training of all steps is
+timed besides. With `--against torch`, a plain PyTorch loop trains one seed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from benchmarks.throughput import compare, torch_side
+from benchmarks.throughput.options import Options, Row
+from benchmarks.throughput.timing import Contender, Work, alternate, until
+from jaxtsad import types
+from jaxtsad.detectors.dplan import detector as dplan
+from jaxtsad.pipeline import shapes
+from jaxtsad.training import fit, fleet, plan
+
+PUBLISHED = dplan.Config(window=1, channels=20)
+BLOCKS = 15
+KNOWN = 60
+
+
+class Sizes(NamedTuple):
+    """Of the table and of a training; a timed run has so many of its 15 blocks."""
+
+    rows: int
+    seeds: int
+    timed: int
+    config: dplan.Config
+
+
+REAL = Sizes(10_000, 10, 1, PUBLISHED)
+SMOKE = Sizes(
+    120,
+    2,
+    BLOCKS,
+    dataclasses.replace(
+        PUBLISHED, channels=3, subset=20, trees=3, block=8, warm_up=40, capacity=200
+    ),
+)
+
+
+def measure(options: Options) -> Iterator[Row]:
+    """Rates of short trainings, and the times of a whole one."""
+    options.refuse("dplan", "detector", "sizes", "members")
+    sizes = SMOKE if options.quick else REAL
+    if options.against:
+        torch_side.check("lstm_vae")
+    case = Case(sizes, sizes.timed)
+    options.show(case.name)
+    sides = [case.contender()]
+    if options.against:
+        sides += [case.torch(count, options.seconds) for count in torch_side.threads()]
+    timed = alternate(sides, options.runs, options.show)
+    if options.against:
+        named = f"{case.name}, against a PyTorch loop"
+        yield {"suite": "dplan", "case": named, **_steps(compare.outcome(timed))}
+    else:
+        yield {
+            "suite": "dplan",
+            "case": case.name,
+            "steps_per_s": timed[0].median,
+            "compile_s": timed[0].warm_s,
+            "runs": {timed[0].name: list(timed[0].rates)},
+        }
+        yield whole(sizes)
+
+
+def whole(sizes: Sizes) -> Row:
+    """All steps of all seeds once: seconds of the steps and of the forests."""
+    case = Case(sizes, BLOCKS)
+    case.contender().warm()
+    began = time.perf_counter()
+    result = case.trained(case.blocks)
+    seconds = time.perf_counter() - began
+    return {
+        "suite": "dplan",
+        "case": f"{case.name}, once",
+        "steps_per_s": case.steps / result.train_s,
+        "steps_seconds": result.train_s,
+        "forests_and_rest_seconds": seconds - result.train_s,
+    }
+
+
+class Case:
+    """A table and how long a training on it is.
+
+    Args:
+        sizes: Of the table and the detector.
+        blocks: Blocks of steps; the warm-up is a third of them.
+    """
+
+    def __init__(self, sizes: Sizes, blocks: int) -> None:
+        self.sizes, self.blocks = sizes, blocks
+        self.count = blocks * sizes.config.block
+        self.config = dataclasses.replace(sizes.config, warm_up=self.count // 3)
+        self.name = (
+            f"{sizes.rows} rows, {sizes.config.channels} features, {sizes.seeds} "
+            f"seeds, {self.count} steps"
+        )
+        rng = np.random.default_rng(0)
+        self.rows = rng.random((sizes.rows, sizes.config.channels)).astype(np.float32)
+        self.known = np.arange(sizes.rows) >= sizes.rows - KNOWN
+        self.rows[self.known] += 0.5
+
+    @property
+    def steps(self) -> int:
+        """Steps of all seeds."""
+        return self.sizes.seeds * self.count
+
+    def trained(self, blocks: int) -> fit.Result:
+        """Trains all seeds in one program."""
+        part, _ = types.cut_train(self.rows, window=1, validation=0)
+        view = shapes.view("dplan", part, self.known.astype(np.float32))
+        seeds = self.sizes.seeds
+        return fit.fit(
+            jax.random.split(jax.random.key(0), seeds),
+            dplan.build(self.config),
+            fleet.stack([view] * seeds),
+            plan=plan.Plan(epochs=blocks, stop="none", members="vmap"),
+        )
+
+    def contender(self) -> Contender:
+        """JAX's side; the clock runs while steps are taken, not while trees grow."""
+
+        def warm() -> float:
+            return self.trained(1).compile_s
+
+        def run() -> Work:
+            return Work(self.steps, self.trained(self.blocks).train_s)
+
+        return Contender("JAX", warm, run)
+
+    def torch(self, threads: int, seconds: float) -> Contender:
+        """PyTorch's side, one seed after another until the time is up."""
+        import torch
+
+        from benchmarks.throughput import torch_dplan
+
+        strangeness = torch.rand(len(self.rows))
+
+        def train() -> int:
+            agent = torch_dplan.Agent(
+                self.config, torch.from_numpy(self.rows), KNOWN, strangeness, seed=0
+            )
+            for _ in range(self.count):
+                agent.step()
+            return self.count
+
+        def timed(least: float) -> Work:
+            torch.set_num_threads(threads)
+            return until(least, train)
+
+        name = f"PyTorch, {threads} thread" + "s" * (threads > 1)
+        return Contender(name, lambda: timed(0.0).seconds, lambda: timed(seconds))
+
+
+def _steps(row: Row) -> Row:
+    """The same numbers, named after what they count."""
+    return {name.replace("windows", "steps"): value for name, value in row.items()}

@@ -1,0 +1,222 @@
+"""Experiments on images at toy size: splits, protocols, leaks, and what is written."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.metrics import roc_auc_score
+
+from benchmarks.studies import image_plots, image_tables
+from benchmarks.studies.ganomaly import cifar10 as ganomaly_cifar10
+from benchmarks.studies.ganomaly import images as ganomaly_images
+from benchmarks.studies.ganomaly import mnist as ganomaly_mnist
+from benchmarks.studies.ganomaly.images import Size
+from benchmarks.studies.image_tables import Row
+from benchmarks.studies.latent_search_rgbd import __main__ as latent_search_rgbd
+from benchmarks.studies.latent_search_rgbd import baselines as rgbd_beside
+from benchmarks.studies.latent_search_rgbd import data as rgbd_data
+from benchmarks.studies.latent_search_rgbd import errors as rgbd_errors
+from benchmarks.studies.latent_search_rgbd import presets as rgbd_presets
+from jaxtsad.pipeline import samples
+
+TOY = Size(width=4, train=0, test=20, epochs=1)
+
+
+def pictures() -> tuple[np.ndarray, np.ndarray]:
+    """Three classes of 8 x 8 pictures: bright rows, columns, and noise."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(120) % 3
+    values = rng.integers(0, 90, (120, 8, 8, 1))
+    for picture, label in zip(values, labels, strict=True):
+        place = rng.integers(8)
+        if label < 2:
+            picture[(place,) if label else (slice(None), place)] += 150
+    return values.astype(np.uint8), labels
+
+
+def test_sizes_of_the_published_split() -> None:
+    """MNIST has 6 903 zeros among its 70 000 digits."""
+    labels = np.repeat([0, 1], [6_903, 63_097])
+    values = np.arange(70_000)[:, None]
+    found = ganomaly_images.cut(values, labels, 0, seed=0)
+    assert len(found.train) == 50_477 and len(found.test) == 12_620 + 6_903
+    assert found.labels.sum() == 6_903
+    assert (labels[found.train[:, 0]] == 1).all()
+    assert set(found.train[:, 0]).isdisjoint(found.test[:, 0])
+    np.testing.assert_array_equal(found.labels, labels[found.test[:, 0]] == 0)
+    again = ganomaly_images.cut(values, labels, 0, seed=0)
+    np.testing.assert_array_equal(found.test, again.test)
+    other = ganomaly_images.cut(values, labels, 0, seed=1)
+    assert (found.train != other.train).any()
+
+
+def test_one_class_left_out_end_to_end(tmp_path: pathlib.Path) -> None:
+    values, labels = pictures()
+    cuts = [
+        ganomaly_images.cut(values, labels, 2, seed, name="noise", test=20)
+        for seed in (0, 1)
+    ]
+    setup = ganomaly_images.setup(TOY, latent=3, batch_size=16)
+    rows, fleet = ganomaly_images.compare(cuts, setup)
+    by_name = image_tables.cells(rows)["noise"]
+    assert set(by_name) == {"ganomaly", "untrained", "pca", "random"}
+    assert all(count == 2 for _, _, count in by_name.values())
+    scores = ganomaly_images.scored(fleet, cuts)
+    for one, score in zip(cuts, scores, strict=True):
+        found = [r.auc for r in rows if (r.detector, r.seed) == ("ganomaly", one.seed)]
+        np.testing.assert_allclose(found, [roc_auc_score(one.labels, score)])
+    ganomaly_images.write(tmp_path, "toy", "Toy", rows, fleet, cuts, ["a note"])
+    assert "| noise |" in (tmp_path / "toy.md").read_text()
+    assert "a note" in (tmp_path / "toy.md").read_text()
+    assert len((tmp_path / "toy.csv").read_text().splitlines()) == 1 + len(rows)
+    tree = json.loads((tmp_path / "toy.json").read_text())
+    assert len(tree["rows"]) == len(rows) and tree["facts"]["train_s"] > 0
+    assert (tmp_path / "toy.svg").read_text().lstrip().startswith("<?xml")
+    with Image.open(tmp_path / "toy_noise.png") as picture:
+        assert picture.size[0] > 12 * 8
+
+
+def test_scores_of_a_batch_need_the_paper_protocol() -> None:
+    with pytest.raises(ValueError, match="offered only under protocol"):
+        ganomaly_images.setup(TOY, bn_eval="batch")
+    paper = ganomaly_images.setup(TOY, "paper")
+    assert paper.options["bn_eval"] == "batch"
+    with pytest.raises(ValueError, match="strict, paper"):
+        ganomaly_images.setup(TOY, "loose")
+
+
+def test_means_and_grids() -> None:
+    rows = [Row("a", "x", 0, 0.5), Row("a", "x", 1, 0.7), Row("b", "x", 0, 1.0)]
+    heading, body = image_tables.lines(rows)
+    assert heading == ["", "x"]
+    assert body == [["a", "0.600 ± 0.141"], ["b", "1.000"], ["mean", "0.800"]]
+    depth = np.full((2, 8, 8, 4), -1.0)
+    depth[..., 3] = 1.0
+    grid = image_plots.grid([depth])
+    assert grid.shape == (24, 22, 3)
+    assert (grid[2:10, 2:10] == 0).all() and (grid[14:22, 2:10] == 255).all()
+
+
+@pytest.mark.slow
+def test_generators_of_drawn_shapes(tmp_path: pathlib.Path) -> None:
+    shapes = rgbd_data.drawn(8, train=20, test=4)
+    size = rgbd_presets.Size(8, 4, 3, 20, 4, 1, 1, 8, 1e-3, reconstruction=10.0)
+    setup = rgbd_presets.setup(size, "gan")
+    fitted = latent_search_rgbd.run(shapes, setup, [0], folder=tmp_path)
+    for options in rgbd_presets.SEARCHES.values():
+        found = latent_search_rgbd.searched(fitted, shapes, options)
+        assert set(found) == {"mse", "relative", "relative, depth", "unusual"}
+        for name, scores in found.items():
+            rows, means = latent_search_rgbd.judged(fitted, shapes, name, scores)
+            assert [(row.group, row.detector) for row in rows] == [
+                (shape, name) for shape in shapes.classes
+            ]
+            for row, one in zip(rows, scores, strict=True):
+                strange = shapes.labels != shapes.classes.index(row.group)
+                assert row.auc == roc_auc_score(strange, one)
+                own = means[f"{row.group}, seed 0"][row.group]
+                np.testing.assert_allclose(own, one[~strange].mean())
+    own = latent_search_rgbd.searched(fitted, shapes, {})
+    part = samples.test_part(fitted, 0, "test", shapes.test)
+    for name, options in (
+        ("mse", {}),
+        ("relative", {"error": "relative"}),
+        ("relative, depth", {"error": "relative", "scored": (3,)}),
+    ):
+        given = dataclasses.replace(setup, options={**setup.options, **options})
+        alone = samples.subset(dataclasses.replace(fitted, setup=given), [0])
+        scores = samples.run(alone, [part])[0]
+        np.testing.assert_allclose(own[name][0], scores, rtol=1e-4)
+    assert (tmp_path / "grids" / "gan_000.png").is_file()
+    latent_search_rgbd.turning(fitted, shapes, tmp_path)
+    assert (tmp_path / "latent_search_rgbd_gan_frames.png").is_file()
+    low, high = (
+        latent_search_rgbd.along(fitted, shapes, 0, shapes.test[0], rate)
+        for rate in (6e-9, 1e-1)
+    )
+    np.testing.assert_array_equal(low[0], high[0])
+    assert np.abs(low[-1] - high[-1]).max() > 1e-3
+    others = rgbd_beside.beside(shapes, [0])
+    assert {row.detector for row in others} == {
+        "pca",
+        "pca, relative",
+        "pca, unusual",
+        "own edges, unusual",
+        "1 / brightness",
+        "mask area",
+        "mean depth",
+        "random",
+    }
+
+
+def test_errors_of_colour_depth_and_edges() -> None:
+    picture = np.full((1, 4, 4, 4), -1.0)
+    made = picture.copy()
+    made[..., :3] = 0.5
+    made[0, 1, 2, 3] = 1.0
+    found = np.exp(rgbd_errors.errors(picture, made)) - rgbd_errors.LEAST
+    edges = 2 * 2.0**2 / 12 + 2 * 2.0**2 / 12
+    np.testing.assert_allclose(found, [[1.5**2, 2.0**2 / 16, 0, edges]], atol=1e-12)
+    light = np.exp(rgbd_errors.light(made)) - rgbd_errors.LEAST
+    np.testing.assert_allclose(light, [[1.5**2, 2.0**2 / 16]], atol=1e-12)
+
+
+def test_errors_as_of_held_out_pictures_are_usual() -> None:
+    """Repeated with the errors of other pictures of their kind, whatever their size."""
+    rng = np.random.default_rng(0)
+    pictures = rng.uniform(-1, 1, (80, 8, 8, 4)) * rng.uniform(0.2, 1, (80, 1, 1, 1))
+    noise = rng.normal(size=pictures.shape)
+    again = pictures + 0.1 * noise
+    held, test = (slice(None, 60), slice(60, None))
+    args = pictures[held], again[held], pictures[test]
+    same = rgbd_errors.unusual(*args, again[test])
+    worse = rgbd_errors.unusual(*args, pictures[test] + 0.2 * noise[test])
+    better = rgbd_errors.unusual(*args, pictures[test] + 0.05 * noise[test])
+    assert same.max() < min(worse.min(), better.min())
+    alike = rgbd_errors.unusual_edges(pictures[held], pictures[test])
+    rough = rgbd_errors.unusual_edges(pictures[held], pictures[test] + noise[test])
+    smooth = rgbd_errors.unusual_edges(pictures[held], np.sort(pictures[test], axis=1))
+    usual = np.median(alike)
+    assert usual < 4 < min(np.median(rough), np.median(smooth))
+    with pytest.raises(ValueError, match="5 normal samples are too few"):
+        rgbd_errors.unusual(pictures[:5], again[:5], pictures[test], again[test])
+
+
+def test_only_the_largest_piece_stays() -> None:
+    picture = np.zeros((1, 8, 8, 4), np.uint8)
+    picture[0, 1:4, 1:4] = 9
+    picture[0, 6, 6] = 9
+    found = rgbd_data.masked(picture)
+    assert found[0, 2, 2].tolist() == [9] * 4 and not found[0, 6, 6].any()
+    assert not rgbd_data.masked(np.zeros((1, 8, 8, 4), np.uint8)).any()
+    blocks = rgbd_data.shrunk(np.arange(16.0).reshape(1, 4, 4, 1), 2)
+    assert blocks[0, :, :, 0].tolist() == [[2.5, 4.5], [10.5, 12.5]]
+
+
+def test_real_captures_are_cut_by_file_number(data_root: pathlib.Path) -> None:
+    if not (data_root / "rgbd_shapes").is_dir():
+        pytest.skip("rgbd_shapes is not there")
+    shapes = rgbd_data.real(data_root, 32)
+    assert [len(own) for own in shapes.train] == [350] * 3
+    assert [len(own) for own in shapes.held] == [75] * 3
+    assert shapes.test.shape == (225, 32, 32, 4)
+    assert np.abs(shapes.test).max() <= 1
+    with pytest.raises(ValueError, match="side=30 must divide 64"):
+        rgbd_data.real(data_root, 30)
+
+
+@pytest.mark.parametrize(
+    "main", [ganomaly_mnist.main, ganomaly_cifar10.main], ids=["mnist", "cifar10"]
+)
+def test_missing_data_is_one_line(
+    main: object, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert callable(main)
+    assert main(["--data-root", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: ") and said.count("\n") == 1

@@ -1,0 +1,75 @@
+"""The partial-label protocol: who is labelled, who is hidden, and what is tested."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchmarks.studies import dplan_telemetry
+from benchmarks.studies.dplan_tabular import __main__ as dplan_tabular
+from benchmarks.studies.dplan_tabular import partial_labels
+from jaxtsad.types import Series
+
+CLASSES = np.repeat([0, 1, 2], [5000, 300, 200])
+VALUES = np.arange(len(CLASSES), dtype=np.float32)[:, None]
+
+
+def test_only_known_classes_are_labelled_and_all_are_hidden() -> None:
+    cut = partial_labels.cut("table", VALUES, CLASSES, 0, known=(1,))
+    of = CLASSES[cut.train[:, 0].astype(int)]
+    assert cut.known.sum() == 60 and set(of[cut.known == 1]) == {1}
+    hidden = of[(cut.known == 0) & (of > 0)]
+    assert len(hidden) == cut.hidden == round(4000 * 0.02 / 0.98)
+    assert abs((hidden == 1).sum() - (hidden == 2).sum()) <= 1
+    assert len(np.unique(cut.train)) == len(cut.train)
+    assert not np.intersect1d(cut.train, cut.test).size
+    counts = np.bincount(cut.classes)
+    np.testing.assert_array_equal(counts, [1000, 60, 40])
+
+
+def test_seeds_differ_and_repeat() -> None:
+    one, again, other = (
+        partial_labels.cut("table", VALUES, CLASSES, seed) for seed in (0, 0, 1)
+    )
+    np.testing.assert_array_equal(one.train, again.train)
+    assert not np.array_equal(one.train, other.train)
+
+
+def test_rare_anomalies_are_shared_out() -> None:
+    classes = np.repeat([0, 1], [1000, 30])
+    cut = partial_labels.cut("rare", np.zeros((1030, 1)), classes, 0, rows=300)
+    assert cut.known.sum() == 18 and cut.hidden == 3
+    assert len(cut.train) == 300 + 18 + 3
+
+
+def test_the_synthetic_task() -> None:
+    cut = partial_labels.synthetic(0, normal=500)
+    assert cut.known.sum() == 60 and cut.hidden == 9
+    np.testing.assert_array_equal(np.bincount(cut.classes), [2000, 60, 60, 60])
+    known = cut.train[cut.known == 1].mean(axis=0)
+    apart = np.linalg.norm(cut.test[cut.classes == 1].mean(axis=0) - known)
+    assert apart < 0.05
+
+
+def test_rows_of_groups_leave_other_classes_out() -> None:
+    cut = partial_labels.synthetic(0, normal=100)
+    scores = {"oracle": [(cut.classes == 1).astype(float)]}
+
+    def share(labels: np.ndarray, values: np.ndarray) -> float:
+        return float(values[labels == 1].mean())
+
+    found = dplan_tabular.rows([cut], scores, share, dplan_tabular.SYNTHETIC)
+    assert [(row.group, row.auc) for row in found] == [
+        ("synthetic known", 1.0),
+        ("synthetic unknown", 0.0),
+    ]
+    assert dplan_tabular.constant({"flat": [np.zeros(3)]}) == {"flat": 1}
+
+
+@pytest.mark.parametrize("events", [[], [(100, 120)]])
+def test_a_channel_needs_an_event_to_tell_and_one_to_test(events: list) -> None:
+    labels = np.zeros(500, np.int8)
+    for start, stop in events:
+        labels[start:stop] = 1
+    values = np.zeros((500, 2), np.float32)
+    assert dplan_telemetry.cut(Series("a", values, values, labels)) is None

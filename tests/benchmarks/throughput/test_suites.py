@@ -1,0 +1,69 @@
+"""Every suite runs at smoke sizes because it exists; every detector has data."""
+
+from __future__ import annotations
+
+import math
+import types
+
+import pytest
+
+from benchmarks.throughput import options as options_
+from benchmarks.throughput import sources, suites
+from benchmarks.throughput.options import Options
+from benchmarks.throughput.suites import detectors as suite
+from jaxtsad import detectors
+from jaxtsad.training import fleet
+
+# Compiling costs most of a test: these suites take the cheapest detector.
+CHEAP = {"detectors": "zscore", "fleet": "zscore", "recurrent": "zscore"}
+
+
+@pytest.mark.parametrize("name", suites.available())
+def test_a_suite_measures_rows_of_its_own(name):
+    asked = Options(detector=CHEAP.get(name), show=lambda line: None)
+    rows = list(suites.module(name).measure(options_.smoke(asked)))
+    assert rows
+    assert len({(row["case"], row.get("steps")) for row in rows}) == len(rows)
+    for row in rows:
+        assert row["suite"] == name
+        timed = [v for key, v in row.items() if key.endswith(("_per_s", "seconds"))]
+        assert timed and all(math.isfinite(v) and v > 0 for v in timed)
+
+
+@pytest.mark.parametrize("name", detectors.available())
+def test_every_detector_has_sizes_and_data(name):
+    asked = Options(detector=None, batches=2)
+    config = suite.config_of(name, asked)
+    batch = suite.batch_of(config)
+    data = sources.stacked(config, batch * 2, members=2)
+    assert (fleet.members_of(data), data.size) == (2, batch * 2)
+    assert detectors.module(name).build(config).steps(fleet.member(data, 0)) >= 0
+    assert suite.case_of(name, config).startswith(f"{name}, ")
+
+
+@pytest.mark.parametrize(
+    ("sizes", "shape"),
+    [({"size": 16, "channels": 3}, (16, 16, 3)), ({"features": 5}, (5,))],
+)
+def test_images_and_rows_are_made_up_too(sizes, shape):
+    data = sources.stacked(types.SimpleNamespace(**sizes), 4, members=2)
+    assert data.values.shape == (2, 4, *shape)
+
+
+def test_data_that_is_not_known_is_told():
+    with pytest.raises(ValueError, match="does not know what data"):
+        sources.stacked(types.SimpleNamespace(depth=3), 4)
+
+
+def test_sizes_count_for_the_detectors_that_have_them():
+    asked = Options(sizes={"width": 16, "window": 20})
+    assert suite.config_of("zscore", asked).window == 20
+    config = suite.config_of("anomaly_transformer", asked)
+    assert (config.width, config.window, config.channels) == (16, 20, suite.CHANNELS)
+    with pytest.raises(ValueError, match="zscore has no width; its sizes are window"):
+        suite.config_of("zscore", Options(detector="zscore", sizes={"width": 16}))
+
+
+def test_an_unknown_suite_names_the_choices():
+    with pytest.raises(ValueError, match="the choices are attention, detectors"):
+        suites.module("no_such_suite")
