@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxtsad.detectors import _options
+from jaxtsad.detectors.deep_clustering import augmentation
 from jaxtsad.detectors.deep_clustering import losses as objectives
 from jaxtsad.detectors.deep_clustering import training as _clustering
 from jaxtsad.detectors.deep_clustering.network import SmallAutoencoder
@@ -33,7 +34,6 @@ from jaxtsad.models.conv_autoencoder import (
 from jaxtsad.models.convolutional import updated
 from jaxtsad.models.network import Network
 from jaxtsad.models.reconstruction import mean
-from jaxtsad.ops import shifts
 from jaxtsad.training import epochs, optimizers
 from jaxtsad.types import Array, Batch, Clock, Detector, Key, Metrics, PyTree, State
 
@@ -333,7 +333,7 @@ def build(config: Config) -> Detector:
             params = _trained(model)
             x = _unit(config, batch.values)
             if config.shift or config.turn:
-                x = shifts.moved(key, x, config.shift, config.turn)
+                x = augmentation.moved(key, x, config.shift, config.turn)
             grads, (shown, moments) = jax.grad(losses, has_aux=True)(
                 params, model, x, batch, rest.target[batch.index], alpha
             )

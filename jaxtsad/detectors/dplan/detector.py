@@ -22,12 +22,12 @@ from jaxtsad.detectors.dplan import encoder as _encoder
 from jaxtsad.detectors.dplan import losses as objectives
 from jaxtsad.detectors.dplan import network as q_network
 from jaxtsad.detectors.dplan import training as _dplan
+from jaxtsad.detectors.dplan import window_features
 from jaxtsad.detectors.dplan.losses import INTRINSICS, TD_LOSSES, Intrinsic, TdLoss
 from jaxtsad.detectors.dplan.network import QNetwork, Values
 from jaxtsad.models import network
 from jaxtsad.models.conv_autoencoder import WindowAutoencoder
 from jaxtsad.models.network import Network
-from jaxtsad.ops import window_features
 from jaxtsad.training import optimizers, replay
 from jaxtsad.training.replay import Replay
 from jaxtsad.training.unbatched import shared

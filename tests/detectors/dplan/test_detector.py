@@ -17,11 +17,11 @@ from jaxtsad import types
 from jaxtsad.detectors.dplan import detector as dplan
 from jaxtsad.detectors.dplan import encoder as _encoder
 from jaxtsad.detectors.dplan import training as _dplan
+from jaxtsad.detectors.dplan import window_features
 from jaxtsad.detectors.dplan.network import QNetwork
 from jaxtsad.evaluation.metrics import point
 from jaxtsad.models import network
 from jaxtsad.models.network import Network
-from jaxtsad.ops import window_features
 from jaxtsad.pipeline import samples
 from jaxtsad.training.plan import Plan
 from jaxtsad.types import Clock, State

@@ -35,10 +35,10 @@ def moved(key: Key, images: Array, shift: float, turn: float) -> Array:
     count = len(images)
     offsets = jax.random.uniform(shift_key, (count, 2), minval=-shift, maxval=shift)
     angles = jax.random.uniform(turn_key, (count,), minval=-turn, maxval=turn)
-    return jax.vmap(_one)(images, offsets, jnp.deg2rad(angles))
+    return jax.vmap(_transform)(images, offsets, jnp.deg2rad(angles))
 
 
-def _one(image: Array, offset: Array, angle: Array) -> Array:
+def _transform(image: Array, offset: Array, angle: Array) -> Array:
     side = image.shape[0]
     steps = jnp.arange(side) - (side - 1) / 2
     down, right = jnp.meshgrid(steps, steps, indexing="ij")

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxtsad.ops import shifts
+from jaxtsad.detectors.deep_clustering import augmentation
 
 
 def blob(side: int = 15) -> np.ndarray:
@@ -28,12 +28,12 @@ def centres(images: jax.Array) -> np.ndarray:
 def test_nothing_moves_by_nothing() -> None:
     images = blob()
     np.testing.assert_allclose(
-        shifts.moved(jax.random.key(0), images, 0.0, 0.0), images, atol=1e-6
+        augmentation.moved(jax.random.key(0), images, 0.0, 0.0), images, atol=1e-6
     )
 
 
 def test_shifts_are_within_the_limit_and_each_image_has_its_own() -> None:
-    moved = shifts.moved(jax.random.key(1), blob(), 1.5, 0.0)
+    moved = augmentation.moved(jax.random.key(1), blob(), 1.5, 0.0)
     by = centres(moved) - np.array([[-3.0, 2.0]])
     assert np.abs(by).max() < 1.5 + 0.05 and np.abs(by).max() > 1.0
     assert len(np.unique(by[:, 0].round(3))) == 30
@@ -41,7 +41,7 @@ def test_shifts_are_within_the_limit_and_each_image_has_its_own() -> None:
 
 
 def test_turns_keep_the_distance_to_the_centre() -> None:
-    at = centres(shifts.moved(jax.random.key(2), blob(), 0.0, 20.0))
+    at = centres(augmentation.moved(jax.random.key(2), blob(), 0.0, 20.0))
     np.testing.assert_allclose(np.linalg.norm(at, axis=1), 13**0.5, atol=0.05)
     angles = np.rad2deg(np.arctan2(at[:, 0], at[:, 1]) - np.arctan2(-3.0, 2.0))
     assert np.abs(angles).max() < 20.5 and np.abs(angles).max() > 12
