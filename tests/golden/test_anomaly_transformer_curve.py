@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from jaxtsad import types
-from jaxtsad.datasets import gluing, preprocessing, smap_msl
+from jaxtsad.datasets import gluing, preprocessing
 from tests.golden import anomaly_transformer as golden
+from tests.golden import telemetry
 
 STEM = "anomaly_transformer_curve"
 LOSSES = ("rec_loss", "series_loss", "prior_loss", "loss1", "loss2")
@@ -35,10 +36,7 @@ def trainer(case):
 @pytest.fixture(scope="module")
 def recording(case, data_root):
     """The glued and scaled training part, its scaler, and the rows of each file."""
-    try:
-        series = smap_msl.load(data_root, spacecraft="MSL")
-    except FileNotFoundError as error:
-        pytest.skip(f"the MSL recordings are not there: {error}")
+    series = telemetry.recordings(case.arrays, data_root)
     glued = gluing.glue(series).train
     fit, _ = types.cut_train(glued, window=case.config.window, validation=0)
     scaler = preprocessing.fit_scaler("zscore", fit)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from jaxtsad import types
-from jaxtsad.datasets import gluing, preprocessing, smap_msl
-from tests.golden import loading
+from jaxtsad.datasets import gluing, preprocessing
+from tests.golden import loading, telemetry
 
 STEM = "anomaly_transformer_curve"
 
@@ -19,13 +19,10 @@ def golden() -> dict[str, np.ndarray]:
     return loading.load(STEM)
 
 
-@pytest.mark.parametrize("stem", [STEM])
 def test_glued_channels_and_their_scaling(
-    golden: dict[str, np.ndarray], data_root: pathlib.Path, stem: str
+    golden: dict[str, np.ndarray], data_root: pathlib.Path
 ) -> None:
-    if not (data_root / "smap_msl").is_dir():
-        pytest.skip("the public SMAP/MSL archive is not below JAXTSAD_DATA")
-    channels = smap_msl.load(data_root, spacecraft="MSL")
+    channels = telemetry.recordings(golden, data_root)
     rows = [len(one.train) for one in channels]
     np.testing.assert_array_equal(rows, golden["data/rows_per_file"])
     glued = gluing.glue(channels).train
