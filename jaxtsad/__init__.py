@@ -9,20 +9,43 @@ Example:
 from __future__ import annotations
 
 import importlib
-from typing import Any
+
+# Importing `typing` costs more than all the rest; editors and mypy know the name.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from jaxtsad import datasets, detectors, metrics, thresholds
+    from jaxtsad.check import check_detector
+    from jaxtsad.estimator import SampleDetector, TimeSeriesDetector, load
 
 __version__ = "0.1.0"
-__all__ = ["SampleDetector", "TimeSeriesDetector", "detectors", "load"]
+__all__ = [
+    "SampleDetector",
+    "TimeSeriesDetector",
+    "check_detector",
+    "datasets",
+    "detectors",
+    "load",
+    "metrics",
+    "thresholds",
+]
 
-_LAZY = dict.fromkeys(
-    ("SampleDetector", "TimeSeriesDetector", "load"), "jaxtsad.estimator"
-)
+_HOMES = {
+    "SampleDetector": "jaxtsad.estimator",
+    "TimeSeriesDetector": "jaxtsad.estimator",
+    "check_detector": "jaxtsad.check",
+    "load": "jaxtsad.estimator",
+}
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Imports the public names on first use, so that importing a part stays cheap."""
-    if name == "detectors":
-        return importlib.import_module("jaxtsad.detectors")
-    if name in _LAZY:
-        return getattr(importlib.import_module(_LAZY[name]), name)
+    if name in _HOMES:
+        offered: object = getattr(importlib.import_module(_HOMES[name]), name)
+        return offered
+    if name in __all__:
+        return importlib.import_module(f"jaxtsad.{name}")
     raise AttributeError(f"module 'jaxtsad' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]
