@@ -16,11 +16,9 @@ from __future__ import annotations
 from jaxtsad.evaluation.thresholds import KINDS, Threshold, choices, dspot, fit, spot
 from jaxtsad.evaluation.thresholds.dynamic import (
     transductive_dynamic,
-    transductive_dynamic_channels,
 )
 from jaxtsad.evaluation.thresholds.transductive import (
     transductive_quantile,
-    transductive_top,
 )
 
 __all__ = [
@@ -31,9 +29,7 @@ __all__ = [
     "fit",
     "spot",
     "transductive_dynamic",
-    "transductive_dynamic_channels",
     "transductive_quantile",
-    "transductive_top",
 ]
 
 
