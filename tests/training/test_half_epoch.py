@@ -14,19 +14,19 @@ from tests.training.test_fit import Stopper, run
 def test_resume_reports_the_losses_of_whole_epochs(tmp_path: pathlib.Path) -> None:
     plan_ = plan.Plan(epochs=3, stop="none", checkpoint_seconds=0.0)
     expected: list[dict[str, Any]] = []
-    run([600, 450], plan_, watch=fit.Watch(epoch=expected.extend))
+    run([600, 450], plan_, callbacks=fit.Callbacks(epoch=expected.extend))
     records: list[dict[str, Any]] = []
     steps: list[tuple[int, int]] = []
     interruptions = 0
     for after in (0, 0, 1000):
         kept = checkpoints.Checkpoints(tmp_path, {"name": "test"})
-        watch = fit.Watch(
+        callbacks = fit.Callbacks(
             status=lambda status: steps.append((status.step, status.steps)),
             epoch=records.extend,
             stop=Stopper(after),
         )
         try:
-            run([600, 450], plan_, checkpoints=kept, watch=watch)
+            run([600, 450], plan_, checkpoints=kept, callbacks=callbacks)
         except fit.Interrupted:
             interruptions += 1
             assert 0 < steps[-1][0] < steps[-1][1], "this was not within an epoch"

@@ -18,13 +18,13 @@ pairs = [views(300, seed) for seed in range(3)]
 sources = fleet.stack([source for source, _ in pairs])
 checks = fleet.stack([held_out for _, held_out in pairs])
 records, statuses = [], []
-watch = fit.Watch(epoch=records.extend, status=statuses.append)
+callbacks = fit.Callbacks(epoch=records.extend, status=statuses.append)
 plan_ = plan.Plan(epochs=40, patience=1)
 frozen = DETECTOR._replace(
     validate=lambda key, model, source: {"loss": jax.numpy.float32(1)}
 )
 result = fit.fit(
-    keys, frozen, sources, validations=checks, plan=plan_, watch=watch
+    keys, frozen, sources, validations=checks, plan=plan_, callbacks=callbacks
 )
 assert {record["member"] for record in records} == {0, 1, 2}
 assert {(one.active, one.members) for one in statuses} == {(3, 3)}

@@ -14,7 +14,8 @@ from jaxtsad import detectors, types
 from jaxtsad.detectors.anomaly_transformer import detector as anomaly_transformer
 from jaxtsad.detectors.anomaly_transformer import pytorch as interop
 from jaxtsad.detectors.anomaly_transformer import training as _minimax
-from jaxtsad.detectors.anomaly_transformer.detector import TINY, build, minimax
+from jaxtsad.detectors.anomaly_transformer.config import MODES, TINY
+from jaxtsad.detectors.anomaly_transformer.detector import build, minimax
 from jaxtsad.models.anomaly_attention import PRIOR_PARAMS
 from jaxtsad.ops import windows
 from jaxtsad.types import Clock
@@ -105,7 +106,7 @@ def test_frozen_moments_do_not_advance():
 
 
 @pytest.mark.parametrize("prior_param", PRIOR_PARAMS)
-@pytest.mark.parametrize("mode", anomaly_transformer.MODES)
+@pytest.mark.parametrize("mode", MODES)
 def test_every_leaf_has_one_group_and_the_prior_is_what_makes_sigma(mode, prior_param):
     sizes = {"window": 8, "channels": 3, "width": 8, "heads": 2, "hidden": 8}
     chosen = {**sizes, "mode": mode, "prior_param": prior_param}
