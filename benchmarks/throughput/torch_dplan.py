@@ -112,7 +112,7 @@ class Agent:
         loss = loss + config.weight_decay * self.hidden.weight.square().sum()
         self.optimizer.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self._leaves(), config.clip)
+        torch.nn.utils.clip_grad_norm_(self._leaves(), config.clip_gradients)
         self.optimizer.step()
 
     def _leaves(self) -> list[Any]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
+from jaxtsad import validation
 from jaxtsad.types import Detector
 
 
@@ -71,29 +72,31 @@ def configure(name: str, options_: Mapping[str, Any]) -> Any:
         >>> configure("anomaly_transformer", {**sizes, "mode": "modified"}).layers
         2
     """
-    known = options(name)
-    for option in options_:
-        if option not in known:
-            raise ValueError(
-                f"{option}={options_[option]!r} is no option of {name}; "
-                f"the choices are {', '.join(known)}"
-            )
-    values: dict[str, Any] = {
-        option: tuple(value) if isinstance(value, list) else value
-        for option, value in options_.items()
-    }
-    modes = _modes(name)
+    validation.check_names(options_, list(options(name)), f"option of {name}")
+    values, modes = dict(options_), _modes(name)
     if "mode" in values and modes:
         mode = values.pop("mode")
-        if mode not in modes:
-            choices = ", ".join(modes)
-            raise ValueError(f"{mode=} is unknown; the choices are {choices}")
+        if mode not in list(modes):
+            raise ValueError(f"{mode=} is unknown; the choices are {', '.join(modes)}")
         values = {**modes[mode], **values}
-    config = module(name).Config
-    for field in dataclasses.fields(config):
-        if field.default is dataclasses.MISSING and field.name not in values:
-            raise ValueError(f"{name} needs the option {field.name}")
-    return config(**values)
+    return module(name).Config(**values)
+
+
+def schema(name: str) -> dict[str, Any]:
+    """The JSON schema of a detector's options.
+
+    Raises:
+        ValueError: If there is no detector of that name.
+
+    Example:
+        >>> schema("pca")["properties"]["rank"]["minimum"]
+        1
+    """
+    made = validation.schema(module(name).Config)
+    modes = _modes(name)
+    if modes:
+        made["properties"]["mode"] = {"enum": list(modes), "default": next(iter(modes))}
+    return made
 
 
 def load(name: str, options_: Mapping[str, Any]) -> Detector:

@@ -6,20 +6,20 @@ Every channel of a step is predicted from all channels of the steps before it,
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 
-from jaxtsad.detectors import _options
+from jaxtsad import validation
 from jaxtsad.ops.windows import WindowView
 from jaxtsad.training import closed_form as _closed_form
 from jaxtsad.types import Array, Batch, Detector, Key, PyTree, State
+from jaxtsad.validation import Positive, Size
 
 
-@dataclasses.dataclass(frozen=True)
+@validation.config
 class Config:
     """Options of `ar`.
 
@@ -36,15 +36,11 @@ class Config:
         ValueError: If a value is out of range.
     """
 
-    window: int
-    channels: int
-    order: int = 16
-    ridge: float = 1e-3
-    batch_size: int = 256
-
-    def __post_init__(self) -> None:
-        _options.check_sizes(self, "window", "channels", "order", "batch_size")
-        _options.check_positive(self, "ridge")
+    window: Size
+    channels: Size
+    order: Size = 16
+    ridge: Positive = 1e-3
+    batch_size: Size = 256
 
 
 TINY = Config(window=8, channels=3, order=3, batch_size=64)

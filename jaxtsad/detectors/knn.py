@@ -7,20 +7,20 @@ Reference:
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 
 import jax
 import jax.numpy as jnp
 
-from jaxtsad.detectors import _options
+from jaxtsad import validation
 from jaxtsad.ops.windows import WindowView
 from jaxtsad.training import closed_form as _closed_form
 from jaxtsad.training import epochs
 from jaxtsad.types import Array, Batch, Detector, Key, PyTree, State
+from jaxtsad.validation import Size
 
 
-@dataclasses.dataclass(frozen=True)
+@validation.config
 class Config:
     """Options of `knn`.
 
@@ -34,13 +34,12 @@ class Config:
         ValueError: If a size is below 1 or `neighbour` above `memory`.
     """
 
-    window: int
-    channels: int
-    neighbour: int = 5
-    memory: int = 1000
+    window: Size
+    channels: Size
+    neighbour: Size = 5
+    memory: Size = 1000
 
     def __post_init__(self) -> None:
-        _options.check_sizes(self, "window", "channels", "neighbour", "memory")
         if self.neighbour > self.memory:
             raise ValueError(
                 f"neighbour={self.neighbour} must be at most memory={self.memory}, the "

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 
-from jaxtsad.detectors import _options
+from jaxtsad import validation
 from jaxtsad.ops.windows import WindowView
 from jaxtsad.training import closed_form as _closed_form
 from jaxtsad.types import Array, Batch, Detector, Key, PyTree, State
+from jaxtsad.validation import Count, ShareAboveZero, Size
 
 
-@dataclasses.dataclass(frozen=True)
+@validation.config
 class Config:
     """Options of `pca`.
 
@@ -32,17 +32,12 @@ class Config:
         ValueError: If a value is out of range.
     """
 
-    window: int
-    channels: int
-    variance: float = 0.9
-    exact: int = 1024
-    rank: int = 128
-    batch_size: int = 128
-
-    def __post_init__(self) -> None:
-        _options.check_sizes(self, "window", "channels", "rank", "batch_size")
-        if not 0 < self.variance <= 1:
-            raise ValueError(f"variance={self.variance} must be in (0, 1]")
+    window: Size
+    channels: Size
+    variance: ShareAboveZero = 0.9
+    exact: Count = 1024
+    rank: Size = 128
+    batch_size: Size = 128
 
 
 TINY = Config(window=8, channels=3)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 
 import jax.numpy as jnp
 
-from jaxtsad.detectors import _options
+from jaxtsad import validation
 from jaxtsad.ops.windows import WindowView
 from jaxtsad.training import closed_form as _closed_form
 from jaxtsad.types import Array, Batch, Detector, Key, PyTree, State
+from jaxtsad.validation import Size
 
 
-@dataclasses.dataclass(frozen=True)
+@validation.config
 class Config:
     """Options of `zscore`.
 
@@ -26,12 +26,9 @@ class Config:
         ValueError: If a size is below 1.
     """
 
-    window: int
-    channels: int
+    window: Size
+    channels: Size
     average: bool = False
-
-    def __post_init__(self) -> None:
-        _options.check_sizes(self, "window", "channels")
 
 
 TINY = Config(window=8, channels=3)

@@ -135,7 +135,7 @@ class Config:
         training = self.training
         for option, value in (
             ("batch_size", training.batch_size),
-            ("clip", training.clip),
+            ("clip_gradients", training.clip),
         ):
             if option in known and value:
                 values.setdefault(option, value)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias, get_args
 
 import flax.linen as nn
 import jax
@@ -24,13 +24,7 @@ from jaxtsad.types import Array
 PriorParam: TypeAlias = Literal[
     "dynamic", "dynamic_bounded", "dynamic_wide", "head", "position"
 ]
-PRIOR_PARAMS: tuple[PriorParam, ...] = (
-    "dynamic",
-    "dynamic_bounded",
-    "dynamic_wide",
-    "head",
-    "position",
-)
+PRIOR_PARAMS: tuple[PriorParam, ...] = get_args(PriorParam)
 LEAST_SIGMA = 1e-3
 
 

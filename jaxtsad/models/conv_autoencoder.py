@@ -21,7 +21,6 @@ from jaxtsad.ops import convolution, products
 from jaxtsad.types import Array
 
 Unpool: TypeAlias = Literal["repeat", "argmax"]
-UNPOOLS: tuple[Unpool, ...] = ("repeat", "argmax")
 
 
 class Output(NamedTuple):

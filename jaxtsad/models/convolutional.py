@@ -18,7 +18,6 @@ from jaxtsad.ops import convolution
 from jaxtsad.types import Array, Key, PyTree
 
 Norm: TypeAlias = Literal["batch", "layer", "none"]
-NORMS: tuple[Norm, ...] = ("batch", "layer", "none")
 SD = 0.02
 EPSILON = 1e-5
 MOMENTUM = 0.1

@@ -22,7 +22,6 @@ from jaxtsad.ops import convolution_rows, products
 from jaxtsad.types import Array
 
 Implementation: TypeAlias = Literal["product", "lax"]
-IMPLEMENTATIONS: tuple[Implementation, ...] = ("product", "lax")
 LAYOUTS = {1: ("NWC", "WIO", "NWC"), 2: ("NHWC", "HWIO", "NHWC")}
 
 

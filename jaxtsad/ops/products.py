@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxtsad.types import Array
 
 Precision: TypeAlias = Literal["float32", "default", "bfloat16"]
-PRECISIONS: tuple[Precision, ...] = ("float32", "default", "bfloat16")
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))

@@ -19,7 +19,7 @@ Reference:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias, get_args
 
 import jax
 import jax.numpy as jnp
@@ -28,7 +28,7 @@ from jaxtsad.ops import recurrent_cudnn, recurrent_scan
 from jaxtsad.types import Array
 
 Implementation: TypeAlias = Literal["scan", "cudnn"]
-IMPLEMENTATIONS: tuple[Implementation, ...] = ("scan", "cudnn")
+IMPLEMENTATIONS: tuple[Implementation, ...] = get_args(Implementation)
 
 
 class Weights(NamedTuple):

@@ -23,7 +23,7 @@ class Rates(Protocol):
         """Of Adam."""
 
     @property
-    def clip(self) -> float:
+    def clip_gradients(self) -> float:
         """Largest global norm of the gradient; 0 does not clip."""
 
     @property
@@ -54,7 +54,7 @@ def descent(
         transform: Another optimiser than Adam with that rate and clipping.
     """
     if transform is None:
-        transform = optimizers.adam(config.learning_rate, clip=config.clip)
+        transform = optimizers.adam(config.learning_rate, clip=config.clip_gradients)
 
     def start(params: PyTree) -> State:
         return State(params, transform.init(params))

@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 
 from jaxtsad import detectors, types
+from jaxtsad.detectors.lstm_attention import config as lstm_attention_config
 from jaxtsad.detectors.lstm_attention import detector as lstm_attention
+from jaxtsad.detectors.lstm_vae import config as lstm_vae_config
 from jaxtsad.detectors.lstm_vae import detector as lstm_vae
 from jaxtsad.detectors.lstm_vae import losses as objectives
 from jaxtsad.ops import windows
@@ -73,7 +75,7 @@ def test_bad_values_are_fatal_and_named(name: str) -> None:
         "batch_size": 0,
         "hidden": 2.5,
         "learning_rate": 0.0,
-        "clip": -1.0,
+        "clip_gradients": -1.0,
         "implementation": "fast",
         "window": "ten",
     }
@@ -89,7 +91,7 @@ def test_bad_values_are_fatal_and_named(name: str) -> None:
 
 def test_vae_scores_the_distance_from_what_a_dead_decoder_says() -> None:
     """A decoder that always says 0 gives the mean squared (scaled) value exactly."""
-    config = lstm_vae.TINY
+    config = lstm_vae_config.TINY
     detector = lstm_vae.build(config)
     values = jnp.asarray(noise(5 * config.window, config.channels), jnp.float32)
     values = values.reshape(5, config.window, config.channels)
@@ -101,7 +103,7 @@ def test_vae_scores_the_distance_from_what_a_dead_decoder_says() -> None:
 
 
 def test_vae_collapse_shows_in_validation() -> None:
-    config = lstm_vae.TINY
+    config = lstm_vae_config.TINY
     detector = lstm_vae.build(config)
     source = view(noise(90, config.channels), config.window)
     model = jax.jit(detector.init)(jax.random.key(0), source).model
@@ -121,8 +123,8 @@ def test_vae_collapse_shows_in_validation() -> None:
 
 
 def test_vae_warm_up_starts_without_divergence() -> None:
-    source = view(noise(30, 3), lstm_vae.TINY.window)
-    config = dataclasses.replace(lstm_vae.TINY, beta=0.5, warmup_epochs=4)
+    source = view(noise(30, 3), lstm_vae_config.TINY.window)
+    config = dataclasses.replace(lstm_vae_config.TINY, beta=0.5, warmup_epochs=4)
     detector = lstm_vae.build(config)
     for epoch, beta in ((0, 0.0), (2, 0.25), (4, 0.5)):
         _, sums = advanced(detector, source, epoch)
@@ -133,8 +135,8 @@ def test_vae_warm_up_starts_without_divergence() -> None:
 def test_vae_may_average_over_drawn_codes() -> None:
     values = jnp.asarray(noise(32, 3), jnp.float32).reshape(4, 8, 3)
     keys = jax.random.split(jax.random.key(1), 4)
-    one = lstm_vae.build(dataclasses.replace(lstm_vae.TINY, samples=1))
-    many = lstm_vae.build(dataclasses.replace(lstm_vae.TINY, samples=3))
+    one = lstm_vae.build(dataclasses.replace(lstm_vae_config.TINY, samples=1))
+    many = lstm_vae.build(dataclasses.replace(lstm_vae_config.TINY, samples=3))
     model = jax.jit(one.init)(jax.random.key(0), None).model
     first = jax.jit(one.explain)(keys, model, batch_of(values))
     again = jax.jit(one.explain)(keys, model, batch_of(values))
@@ -149,8 +151,8 @@ def test_vae_may_average_over_drawn_codes() -> None:
 
 
 def test_attention_is_taught_less_and_less() -> None:
-    source = view(noise(30, 3), lstm_attention.TINY.window)
-    plain = dataclasses.replace(lstm_attention.TINY, dropout=0.0)
+    source = view(noise(30, 3), lstm_attention_config.TINY.window)
+    plain = dataclasses.replace(lstm_attention_config.TINY, dropout=0.0)
     taught = lstm_attention.build(dataclasses.replace(plain, teaching_epochs=4))
     free = lstm_attention.build(plain)
     for epoch, same in ((0, False), (4, True)):
@@ -159,7 +161,7 @@ def test_attention_is_taught_less_and_less() -> None:
 
 
 def test_attention_shows_where_it_looks() -> None:
-    config = lstm_attention.TINY
+    config = lstm_attention_config.TINY
     detector = lstm_attention.build(config)
     source = view(noise(30, config.channels), config.window)
     model = jax.jit(detector.init)(jax.random.key(0), source).model

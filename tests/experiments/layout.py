@@ -43,7 +43,7 @@ def config(name: str, root: pathlib.Path, **sections: Any) -> Config:
     options = {
         field.name: getattr(tiny, field.name)
         for field in dataclasses.fields(tiny)
-        if field.name not in ("window", "channels", "batch_size", "clip")
+        if field.name not in ("window", "channels", "batch_size", "clip_gradients")
     }
     tree: dict[str, Any] = {
         "name": "tiny",

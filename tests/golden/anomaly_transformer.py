@@ -15,6 +15,7 @@ from jaxtsad.detectors.anomaly_transformer import detector as anomaly_transforme
 from jaxtsad.detectors.anomaly_transformer import losses as objectives
 from jaxtsad.detectors.anomaly_transformer import pytorch as interop
 from jaxtsad.detectors.anomaly_transformer import training as _minimax
+from jaxtsad.detectors.anomaly_transformer.config import Config
 from jaxtsad.detectors.anomaly_transformer.network import forward
 from jaxtsad.models import pytorch as checkpoints
 from jaxtsad.ops import windows
@@ -29,7 +30,7 @@ class Fixture:
     """A fixture's arrays with the config and parameters they say."""
 
     arrays: dict[str, np.ndarray]
-    config: anomaly_transformer.Config
+    config: Config
     params: PyTree
 
     def __getitem__(self, key: str) -> np.ndarray:
@@ -60,7 +61,7 @@ def fixture(stem: str) -> Fixture:
     for ours, theirs in floats.items():
         if f"config/{theirs}" in arrays:
             values[ours] = float(arrays[f"config/{theirs}"])
-    config = anomaly_transformer.Config(**values)
+    config = Config(**values)
     params = interop.to_params(checkpoints.select(arrays, "param/"))
     return Fixture(arrays, config, params)
 
@@ -86,7 +87,7 @@ def keys(values: np.ndarray) -> Array:
     return jax.random.split(jax.random.key(0), len(values))
 
 
-def losses(config: anomaly_transformer.Config) -> Callable[..., dict[str, Any]]:
+def losses(config: Config) -> Callable[..., dict[str, Any]]:
     """Compiled `(params, values) -> losses and the gradients of three of them`."""
     network = _minimax.network(config)
 
@@ -111,7 +112,7 @@ def losses(config: anomaly_transformer.Config) -> Callable[..., dict[str, Any]]:
     return jax.jit(all_of)
 
 
-def trainer(config: anomaly_transformer.Config) -> tuple[Callable, Callable]:
+def trainer(config: Config) -> tuple[Callable, Callable]:
     """The detector's own initial state of given parameters, and its compiled step."""
     init, step = anomaly_transformer.minimax(config)
 

@@ -95,7 +95,7 @@ VARIANTS = (
         {"dropout": 0.3, "dropped_divergence": False},
     ),
     Variant("warm_up", "the first epoch only reconstructs", {"warmup_epochs": 1}),
-    Variant("clipping", "the gradient's norm is at most 1", {"clip": 1.0}),
+    Variant("clipping", "the gradient's norm is at most 1", {"clip_gradients": 1.0}),
     Variant(
         "modified",
         "all of the repaired mode together",

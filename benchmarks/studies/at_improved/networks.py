@@ -18,7 +18,7 @@ from jaxtsad import __version__, types
 from jaxtsad.detectors import configure
 from jaxtsad.detectors.anomaly_transformer import detector as anomaly_transformer
 from jaxtsad.detectors.anomaly_transformer import training as _minimax
-from jaxtsad.detectors.anomaly_transformer.detector import Config
+from jaxtsad.detectors.anomaly_transformer.config import Config
 from jaxtsad.detectors.anomaly_transformer.network import forward
 from jaxtsad.experiments import records
 from jaxtsad.pipeline import parts as cutting

@@ -29,8 +29,8 @@ from benchmarks.studies.ganomaly.mnist import DIGITS
 from benchmarks.studies.image_tables import Row
 from jaxtsad.datasets import catalog
 from jaxtsad.datasets.reading import pictures as pictures_
-from jaxtsad.detectors.ganomaly import detector
 from jaxtsad.detectors.ganomaly import losses as objectives
+from jaxtsad.detectors.ganomaly.config import Config
 from jaxtsad.detectors.ganomaly.losses import Weights
 from jaxtsad.detectors.ganomaly.training import Game, Players
 from jaxtsad.evaluation.metrics import point
@@ -82,7 +82,7 @@ class Run(NamedTuple):
 
 def game_of(width: int, latent: int, rate: float, side: int = SIDE) -> Game:
     """The networks that all variants share, of the largest latent size."""
-    config = detector.Config(
+    config = Config(
         side, 1, layout="image", latent=latent, width=width, learning_rate=rate
     )
     return config.game()

@@ -30,8 +30,8 @@ from benchmarks.studies.latent_search_rgbd import errors as rgbd_errors
 from benchmarks.studies.latent_search_rgbd.data import Shapes
 from benchmarks.studies.latent_search_rgbd.presets import SEARCHES, SIZES, setup
 from jaxtsad.datasets import places
-from jaxtsad.detectors.latent_search import detector
 from jaxtsad.detectors.latent_search import search as latent_search
+from jaxtsad.detectors.latent_search.config import Config
 from jaxtsad.detectors.latent_search.training import LOSSES
 from jaxtsad.evaluation.metrics import point
 from jaxtsad.experiments import console
@@ -265,9 +265,9 @@ def _held(shapes: Shapes, member: Member) -> np.ndarray:
     return shapes.held[shapes.classes.index(member.entity)]
 
 
-def _recipe(setup_: Setup, shapes: Shapes) -> tuple[detector.Config, Any]:
+def _recipe(setup_: Setup, shapes: Shapes) -> tuple[Config, Any]:
     side, channels = shapes.test.shape[1], shapes.test.shape[3]
-    config = detector.Config(side, channels, layout="image", **setup_.options)
+    config = Config(side, channels, layout="image", **setup_.options)
     return config, config.recipe()
 
 

@@ -123,7 +123,7 @@ PRESETS: Mapping[str, Preset] = {
 _TRANSFORMER: Mapping[str, Any] = {
     "learning_rate": 1e-4,
     "weight_decay": 1e-5,
-    "clip": 1.0,
+    "clip_gradients": 1.0,
 }
 _OPTIONS: Mapping[tuple[str, str], Mapping[str, Any]] = {
     ("as_run", "lstm_vae"): {"objective": "as_run", "samples": 1},

@@ -22,6 +22,7 @@ from benchmarks.throughput.ceilings import Ceilings
 from benchmarks.throughput.options import Options, Row
 from benchmarks.throughput.timing import Contender, alternate, until
 from jaxtsad.detectors.anomaly_transformer import detector as anomaly_transformer
+from jaxtsad.detectors.anomaly_transformer.config import Config
 from jaxtsad.ops import products
 from jaxtsad.ops.attention import dispatch as attention
 from jaxtsad.ops.attention.dispatch import Implementation
@@ -147,7 +148,7 @@ def operation(sizes: Sizes, name: Implementation, options: Options) -> Row:
 def training(sizes: Sizes, precision: products.Precision, options: Options) -> Row:
     """Training steps of the whole network, and its scoring."""
     window, batch, width, channels = sizes
-    config = anomaly_transformer.Config(
+    config = Config(
         window=window,
         channels=channels,
         width=width,

@@ -20,10 +20,11 @@ from benchmarks.throughput.options import Options, Row
 from benchmarks.throughput.timing import Contender, Work, alternate, until
 from jaxtsad import types
 from jaxtsad.detectors.dplan import detector as dplan
+from jaxtsad.detectors.dplan.config import Config
 from jaxtsad.pipeline import shapes
 from jaxtsad.training import fit, fleet, plan
 
-PUBLISHED = dplan.Config(window=1, channels=20)
+PUBLISHED = Config(window=1, channels=20)
 BLOCKS = 15
 KNOWN = 60
 
@@ -34,7 +35,7 @@ class Sizes(NamedTuple):
     rows: int
     seeds: int
     timed: int
-    config: dplan.Config
+    config: Config
 
 
 REAL = Sizes(10_000, 10, 1, PUBLISHED)

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any, Literal, TypeAlias
 
-from jaxtsad.detectors import _options
-from jaxtsad.detectors.anomaly_transformer.losses import KL_DIRECTIONS, KlDirection
-from jaxtsad.models.anomaly_attention import PRIOR_PARAMS, PriorParam
-from jaxtsad.ops.attention.association import EPSILONS, Epsilon
-from jaxtsad.ops.attention.dispatch import IMPLEMENTATIONS, Implementation
-from jaxtsad.ops.products import PRECISIONS, Precision
+from jaxtsad import validation
+from jaxtsad.detectors.anomaly_transformer.losses import KlDirection
+from jaxtsad.models.anomaly_attention import PriorParam
+from jaxtsad.ops.attention.association import Epsilon
+from jaxtsad.ops.attention.dispatch import Implementation
+from jaxtsad.ops.products import Precision
+from jaxtsad.validation import Count, NotNegative, Positive, ShareBelowOne, Size
 
 Score: TypeAlias = Literal["assdis", "reconstruction", "sp_rows", "sp_cols"]
 Minimax: TypeAlias = Literal["joint", "alternating"]
-SCORES: tuple[Score, ...] = ("assdis", "reconstruction", "sp_rows", "sp_cols")
-MINIMAXES: tuple[Minimax, ...] = ("joint", "alternating")
 
 
-@dataclasses.dataclass(frozen=True)
+@validation.config
 class Config:
     """Options of `anomaly_transformer`.
 
@@ -53,7 +51,7 @@ class Config:
         series_updates: Steps of series and trunk per batch, when alternating.
         prior_updates: Steps of the prior per batch, when alternating.
         warmup_epochs: First epochs in which `k` is 0.
-        clip: Largest global norm of a gradient; 0 does not clip.
+        clip_gradients: Largest global norm of a gradient; 0 does not clip.
         batch_size: Windows per step.
         precision: Of products: `float32`; `default`, what the device does with float32
             by itself (TF32 on a GPU); `bfloat16`. Parameters, softmax, divergences and
@@ -64,54 +62,37 @@ class Config:
         ValueError: If a value is out of range or a choice unknown.
     """
 
-    window: int
-    channels: int
-    width: int = 512
-    heads: int = 8
-    layers: int = 3
-    hidden: int = 512
-    dropout: float = 0.0
-    k: float = 3.0
-    temperature: float = 50.0
+    window: Size
+    channels: Size
+    width: Size = 512
+    heads: Size = 8
+    layers: Size = 3
+    hidden: Size = 512
+    dropout: ShareBelowOne = 0.0
+    k: NotNegative = 3.0
+    temperature: NotNegative = 50.0
     score: Score = "assdis"
     minimax: Minimax = "joint"
     kl_direction: KlDirection = "symmetric"
     epsilon: Epsilon = "additive"
     prior_param: PriorParam = "dynamic"
-    sigma_cap: float = 0.0
+    sigma_cap: NotNegative = 0.0
     prior_in_output: bool = False
     dropped_divergence: bool = True
     stop_partner: bool = True
-    learning_rate: float = 1e-4
-    prior_multiplier: float = 10.0
-    series_updates: int = 1
-    prior_updates: int = 1
-    warmup_epochs: int = 0
-    clip: float = 0.0
-    batch_size: int = 32
+    learning_rate: Positive = 1e-4
+    prior_multiplier: Positive = 10.0
+    series_updates: Count = 1
+    prior_updates: Count = 1
+    warmup_epochs: Count = 0
+    clip_gradients: NotNegative = 0.0
+    batch_size: Size = 32
     precision: Precision = "float32"
     implementation: Implementation = "auto"
 
     def __post_init__(self) -> None:
-        for name, choices in (
-            ("score", SCORES),
-            ("minimax", MINIMAXES),
-            ("kl_direction", tuple(KL_DIRECTIONS)),
-            ("epsilon", EPSILONS),
-            ("prior_param", PRIOR_PARAMS),
-            ("precision", PRECISIONS),
-            ("implementation", IMPLEMENTATIONS),
-        ):
-            _options.check_choice(self, name, choices)
-        _options.check_sizes(self, "window", "channels", "width", "heads", "layers")
-        _options.check_sizes(self, "hidden", "batch_size")
-        _options.check_counts(self, "series_updates", "prior_updates", "warmup_epochs")
-        _options.check_not_negative(self, "k", "temperature", "sigma_cap", "clip")
-        _options.check_positive(self, "learning_rate", "prior_multiplier")
         if self.series_updates + self.prior_updates < 1:
             raise ValueError("series_updates and prior_updates must not both be 0")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout={self.dropout} must be in [0, 1)")
         if self.width % self.heads:
             raise ValueError(
                 f"width={self.width} must be a multiple of heads={self.heads}"
@@ -142,7 +123,7 @@ MODES: dict[str, dict[str, Any]] = {
         "epsilon": "clip",
         "dropped_divergence": False,
         "warmup_epochs": 1,
-        "clip": 1.0,
+        "clip_gradients": 1.0,
     },
 }
 """What each mode changes of the defaults."""

@@ -43,7 +43,7 @@ def build(config: Config) -> Detector:
     """Builds the detector; equal configs give the same functions, compiled once.
 
     Example:
-        >>> build(TINY) is build(dataclasses.replace(TINY))
+        >>> build(Config(8, 3)) is build(Config(window=8, channels=3))
         True
     """
     init_train, step = minimax(config)

@@ -9,16 +9,14 @@ makes the discrepancy of a strange window high; `score="reconstruction"` is the 
 
 from __future__ import annotations
 
-import dataclasses
 import functools
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from jaxtsad.detectors import _options
 from jaxtsad.detectors.anomaly_transformer_headwise import losses as objectives
-from jaxtsad.detectors.anomaly_transformer_headwise.losses import DIRECTIONS, Direction
+from jaxtsad.detectors.anomaly_transformer_headwise.config import Config
 from jaxtsad.detectors.anomaly_transformer_headwise.network import (
     HeadwiseTransformer,
     forward,
@@ -27,88 +25,6 @@ from jaxtsad.models import reconstruction as errors
 from jaxtsad.training import descent as _descent
 from jaxtsad.training import epochs, optimizers
 from jaxtsad.types import Array, Batch, Detector, Key, Metrics, PyTree, State
-
-Score: TypeAlias = Literal["discrepancy", "reconstruction"]
-SCORES: tuple[Score, ...] = ("discrepancy", "reconstruction")
-SIGNS = (1, -1)
-
-
-@dataclasses.dataclass(frozen=True)
-class Config:
-    """Options of `anomaly_transformer_headwise`.
-
-    Attributes:
-        window: Window length L in steps.
-        channels: Number of channels C.
-        width: Model width D, even and a multiple of `heads`.
-        heads: Attention heads H.
-        layers: Encoder layers N.
-        hidden: Width of the position-wise networks.
-        dropout: Share dropped in training.
-        k: Weight of the discrepancy, a sum over the window's steps, in the loss.
-        direction: `reversed`, the network lowers the discrepancy and the prior raises
-            it, as in the notebook; `paper`, the other way round.
-        score: `discrepancy`, or `reconstruction`, the squared error.
-        score_sign: 1, a high discrepancy is strange, as in the notebook; -1, a low
-            one, as in the paper.
-        floor: Least association inside the discrepancy, which is at most -log(floor).
-        learning_rate: Of Adam.
-        prior_multiplier: Learning rate of the prior's widths over `learning_rate`.
-        weight_decay: L2 term added to the gradient of either group.
-        clip: Largest norm of either group's gradient; 0 does not clip.
-        batch_size: Windows per step.
-
-    Raises:
-        ValueError: If a value is out of range or a choice unknown.
-    """
-
-    window: int
-    channels: int
-    width: int = 512
-    heads: int = 8
-    layers: int = 8
-    hidden: int = 2048
-    dropout: float = 0.1
-    k: float = 0.1
-    direction: Direction = "reversed"
-    score: Score = "discrepancy"
-    score_sign: int = 1
-    floor: float = 1e-8
-    learning_rate: float = 1e-3
-    prior_multiplier: float = 1.0
-    weight_decay: float = 1e-5
-    clip: float = 1.0
-    batch_size: int = 32
-
-    def __post_init__(self) -> None:
-        _options.check_sizes(self, "window", "channels", "width", "heads", "layers")
-        _options.check_sizes(self, "hidden", "batch_size")
-        _options.check_choice(self, "direction", DIRECTIONS)
-        _options.check_choice(self, "score", SCORES)
-        _options.check_choice(self, "score_sign", SIGNS)
-        _options.check_positive(self, "learning_rate", "prior_multiplier", "floor")
-        _options.check_not_negative(self, "k", "weight_decay", "clip")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout={self.dropout} must be in [0, 1)")
-        if self.width % self.heads or self.width % 2:
-            raise ValueError(
-                f"width={self.width} must be even and a multiple of heads={self.heads}"
-            )
-
-
-# What is tested of every detector includes that a planted spike scores high. The error
-# promises that, the discrepancy does not.
-TINY = Config(
-    window=8,
-    channels=3,
-    width=8,
-    heads=2,
-    layers=1,
-    hidden=8,
-    dropout=0.0,
-    score="reconstruction",
-    batch_size=16,
-)
 
 
 def network(config: Config) -> HeadwiseTransformer:
@@ -135,7 +51,7 @@ def build(config: Config) -> Detector:
     """Builds the detector; equal configs give the same functions, compiled once.
 
     Example:
-        >>> build(TINY) is build(dataclasses.replace(TINY))
+        >>> build(Config(8, 3)) is build(Config(window=8, channels=3))
         True
     """
     net = network(config)
@@ -160,7 +76,9 @@ def build(config: Config) -> Detector:
         }
 
     def adam(rate: float) -> Any:
-        return optimizers.adam(rate, clip=config.clip, weight_decay=config.weight_decay)
+        return optimizers.adam(
+            rate, clip=config.clip_gradients, weight_decay=config.weight_decay
+        )
 
     transforms = {
         "network": adam(config.learning_rate),

@@ -12,7 +12,6 @@ from jaxtsad.models import reconstruction as errors
 from jaxtsad.types import Array
 
 Direction: TypeAlias = Literal["reversed", "paper"]
-DIRECTIONS: tuple[Direction, ...] = ("reversed", "paper")
 
 
 class Outputs(Protocol):

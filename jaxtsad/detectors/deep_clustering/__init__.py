@@ -1,5 +1,6 @@
 """Deep clustering: a sample is strange that is far from every cluster of codes."""
 
-from jaxtsad.detectors.deep_clustering.detector import LAYOUTS, TINY, Config, build
+from jaxtsad.detectors.deep_clustering.config import LAYOUTS, TINY, Config
+from jaxtsad.detectors.deep_clustering.detector import build
 
 __all__ = ["LAYOUTS", "TINY", "Config", "build"]

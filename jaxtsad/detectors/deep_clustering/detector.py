@@ -8,28 +8,22 @@ together; one more epoch, without steps, runs k-means on the final codes.
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxtsad.detectors import _options
 from jaxtsad.detectors.deep_clustering import augmentation
 from jaxtsad.detectors.deep_clustering import losses as objectives
 from jaxtsad.detectors.deep_clustering import training as _clustering
-from jaxtsad.detectors.deep_clustering.network import SmallAutoencoder
+from jaxtsad.detectors.deep_clustering.config import Config
 from jaxtsad.detectors.deep_clustering.training import Clusters
 from jaxtsad.models import network
 from jaxtsad.models.conv_autoencoder import (
-    UNPOOLS,
-    ImageAutoencoder,
     Output,
-    Unpool,
-    WindowAutoencoder,
 )
 from jaxtsad.models.convolutional import updated
 from jaxtsad.models.network import Network
@@ -37,204 +31,7 @@ from jaxtsad.models.reconstruction import mean
 from jaxtsad.training import epochs, optimizers
 from jaxtsad.types import Array, Batch, Clock, Detector, Key, Metrics, PyTree, State
 
-Layout: TypeAlias = Literal["window", "image"]
-LAYOUTS: tuple[Layout, ...] = ("window", "image")
-Arch: TypeAlias = Literal["published", "small"]
-ARCHS: tuple[Arch, ...] = ("published", "small")
-LOSSES = ("hardening", "kmeans")
-OPTIMISERS = ("adam", "nesterov")
-SCHEDULES = ("linear", "constant", "step")
-SCORES = (
-    "combined",
-    "relative",
-    "distance",
-    "mahalanobis",
-    "entropy",
-    "residual",
-    "small",
-)
-IMAGE_SIDES = (28, 32, 128)
 CODED_AT_ONCE = 128
-
-
-@dataclasses.dataclass(frozen=True)
-class Config:
-    """Options of `deep_clustering`; train for `pretrain + refine + 1` epochs.
-
-    Epochs beyond change nothing; before the end of `pretrain` there are no clusters.
-
-    Attributes:
-        window: Window length L in steps, or side of the images: 28, 32 or 128 pixels.
-            Images are in [-1, 1], as the default scaling makes them.
-        channels: Number of channels C.
-        layout: `window` or `image`.
-        clusters: Number of clusters K.
-        arch: Of images: the `published` networks, or a `small` one without norms.
-        latent: Latent width Z; None for 16 on windows, 120 on images and 320 on those
-            of 128 pixels; 32 for the small network.
-        width: Channels of the first layer; None for 32, 50 and 20; 32 for the small
-            network.
-        unpool: How images are made larger: `repeat` or `argmax`.
-        loss: `hardening` of soft assignments, or distance to the `kmeans` centre.
-        pretrain: Epochs of reconstruction alone.
-        refine: Epochs of both losses; they end early when hardly a sample changes.
-        alpha: Last weight of the clustering loss; reconstruction has what is left.
-        alpha_start: Its first weight.
-        alpha_schedule: `linear` over the first half of the refining, `constant` at
-            `alpha`, or one `step` half way.
-        cluster_weight: Multiplier of the clustering loss.
-        reduction: `mean` over samples of the clustering loss, or `sum`.
-        squared: Whether the k-means loss squares distances.
-        refresh_every: Epochs after which the k-means loss runs k-means again.
-        restarts: Starts of the first and the last k-means.
-        settled: Share of samples changing cluster below which refining ends.
-        optimiser: `adam` or `nesterov`; None for adam on windows.
-        learning_rate: None for 1e-3 with adam and 0.01 with nesterov.
-        rate_decay: Multiplier of the learning rate after every epoch.
-        weight_decay: Weight of the sum of squared kernels.
-        batch_size: Samples per step.
-        shift: Of images, which are trained on shifted at random by at most so many
-            pixels along either axis.
-        turn: Likewise, turned by at most so many degrees.
-        score: `combined`, mean rank of `relative` and `residual` and how far either
-            is beyond the fit part; `relative` to the cluster's radius; plain or
-            `mahalanobis` `distance`; `entropy` of the assignment; `residual` of the
-            reconstruction; or how `small` the cluster is.
-
-    Raises:
-        ValueError: If a value is out of range or a choice unknown.
-    """
-
-    window: int
-    channels: int
-    layout: Layout = "window"
-    clusters: int = 8
-    arch: Arch = "published"
-    latent: int | None = None
-    width: int | None = None
-    unpool: Unpool = "repeat"
-    loss: str = "hardening"
-    pretrain: int = 8
-    refine: int = 6
-    alpha: float = 0.5
-    alpha_start: float = 0.1
-    alpha_schedule: str = "linear"
-    cluster_weight: float = 0.1
-    reduction: str = "mean"
-    squared: bool = True
-    refresh_every: int = 10
-    restarts: int = 20
-    settled: float = 0.001
-    optimiser: str | None = None
-    learning_rate: float | None = None
-    rate_decay: float = 0.9999
-    weight_decay: float = 5e-5
-    batch_size: int = 100
-    shift: float = 0.0
-    turn: float = 0.0
-    score: str = "combined"
-
-    def __post_init__(self) -> None:
-        _options.check_sizes(
-            self, "window", "channels", "clusters", "refresh_every", "restarts"
-        )
-        _options.check_sizes(self, "pretrain", "batch_size")
-        _options.check_counts(self, "refine")
-        for name, choices in (
-            ("layout", LAYOUTS),
-            ("arch", ARCHS),
-            ("unpool", UNPOOLS),
-            ("loss", LOSSES),
-            ("alpha_schedule", SCHEDULES),
-            ("reduction", ("mean", "sum")),
-            ("squared", (False, True)),
-            ("optimiser", (None, *OPTIMISERS)),
-            ("score", SCORES),
-        ):
-            _options.check_choice(self, name, choices)
-        _options.check_not_negative(self, "cluster_weight", "weight_decay", "settled")
-        _options.check_not_negative(self, "shift", "turn")
-        for name in ("alpha", "alpha_start"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name}={getattr(self, name)} must be in [0, 1]")
-        if not 0 < self.rate_decay <= 1:
-            raise ValueError(f"rate_decay={self.rate_decay} must be in (0, 1]")
-        for name in ("latent", "width"):
-            if getattr(self, name) is not None:
-                _options.check_sizes(self, name)
-        if self.learning_rate is not None:
-            _options.check_positive(self, "learning_rate")
-        if self.images and self.window not in IMAGE_SIDES:
-            listed = ", ".join(map(str, IMAGE_SIDES))
-            raise ValueError(f"window={self.window} of images; the sides are {listed}")
-        if not self.images and (self.shift or self.turn):
-            raise ValueError(
-                f"shift={self.shift} and turn={self.turn} are of images; windows "
-                "have neither"
-            )
-        if not self.images and self.window < 2:
-            raise ValueError(f"window={self.window} must be at least 2")
-
-    @property
-    def images(self) -> bool:
-        """Whether samples are images."""
-        return self.layout == "image"
-
-    @property
-    def codes(self) -> int:
-        """Latent width Z."""
-        if not self.images:
-            return self.latent or 16
-        if self.arch == "small":
-            return self.latent or 32
-        return self.latent or (320 if self.window > 40 else 120)
-
-    def module(self) -> Any:
-        """The autoencoder."""
-        if not self.images:
-            return WindowAutoencoder(
-                self.window, self.channels, self.width or 32, self.codes
-            )
-        if self.arch == "small":
-            return SmallAutoencoder(
-                self.channels, self.width or 32, self.codes, self.unpool
-            )
-        width = self.width or (20 if self.window > 40 else 50)
-        return ImageAutoencoder(
-            self.window, self.channels, width, self.codes, self.unpool
-        )
-
-    def weight(self, epoch: Array) -> Array:
-        """Alpha in an epoch.
-
-        Example:
-            >>> config = Config(8, 1, pretrain=2, refine=4)
-            >>> [round(float(config.weight(jnp.int32(e))), 3) for e in (0, 2, 3, 4, 5)]
-            [0.0, 0.1, 0.3, 0.5, 0.5]
-        """
-        since = (epoch - self.pretrain) / max(1, self.refine / 2)
-        if self.alpha_schedule == "constant":
-            share = jnp.ones(())
-        elif self.alpha_schedule == "step":
-            share = (since >= 1).astype(jnp.float32)
-        else:
-            share = jnp.clip(since, 0.0, 1.0)
-        found = self.alpha_start + (self.alpha - self.alpha_start) * share
-        return jnp.where(epoch < self.pretrain, 0.0, found)
-
-
-TINY = Config(
-    window=8,
-    channels=3,
-    clusters=3,
-    latent=4,
-    width=4,
-    pretrain=6,
-    refine=4,
-    restarts=2,
-    batch_size=32,
-    learning_rate=5e-3,
-)
 
 
 class Model(NamedTuple):
@@ -267,7 +64,7 @@ def build(config: Config) -> Detector:
     """Builds the detector; equal configs give the same functions, compiled once.
 
     Example:
-        >>> build(TINY) is build(dataclasses.replace(TINY))
+        >>> build(Config(8, 3)) is build(Config(window=8, channels=3))
         True
     """
     module = config.module()

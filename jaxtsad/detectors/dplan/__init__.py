@@ -1,5 +1,6 @@
 """DPLAN: an agent that learns from a few known anomalies which rows are strange."""
 
-from jaxtsad.detectors.dplan.detector import LABELS, TINY, Config, build
+from jaxtsad.detectors.dplan.config import TINY, Config
+from jaxtsad.detectors.dplan.detector import LABELS, build
 
 __all__ = ["LABELS", "TINY", "Config", "build"]

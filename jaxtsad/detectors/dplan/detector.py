@@ -8,25 +8,22 @@ environment, before which an isolation forest is grown on the representation.
 
 from __future__ import annotations
 
-import dataclasses
 import functools
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from sklearn import ensemble
 
-from jaxtsad.detectors import _options
 from jaxtsad.detectors.dplan import encoder as _encoder
 from jaxtsad.detectors.dplan import losses as objectives
 from jaxtsad.detectors.dplan import network as q_network
 from jaxtsad.detectors.dplan import training as _dplan
 from jaxtsad.detectors.dplan import window_features
-from jaxtsad.detectors.dplan.losses import INTRINSICS, TD_LOSSES, Intrinsic, TdLoss
+from jaxtsad.detectors.dplan.config import Config
 from jaxtsad.detectors.dplan.network import QNetwork, Values
 from jaxtsad.models import network
-from jaxtsad.models.conv_autoencoder import WindowAutoencoder
 from jaxtsad.models.network import Network
 from jaxtsad.training import optimizers, replay
 from jaxtsad.training.replay import Replay
@@ -34,152 +31,8 @@ from jaxtsad.training.unbatched import shared
 from jaxtsad.types import Array, Batch, Clock, Detector, Key, Metrics, PyTree, State
 
 LABELS = True
-Representation: TypeAlias = Literal["stats", "flat", "encoder"]
-REPRESENTATIONS: tuple[Representation, ...] = ("stats", "flat", "encoder")
-TargetStart: TypeAlias = Literal["zero", "online"]
-TARGET_STARTS: tuple[TargetStart, ...] = ("zero", "online")
 READ_AT_ONCE = 512
 DRAWS = 7
-
-
-@dataclasses.dataclass(frozen=True)
-class Config:
-    """Options of `dplan`.
-
-    Attributes:
-        window: Window length L in steps; 1 for rows of a table.
-        channels: Number of channels C.
-        representation: What a window's row is: `stats`, ten numbers per channel;
-            `flat`, its values; or `encoder`, its code by a convolutional autoencoder
-            that is trained first and then frozen. A row of a table is always itself.
-            All are scaled to [0, 1] by the fit part.
-        latent: Numbers in the code.
-        encoder_steps: Gradient steps of the autoencoder.
-        margin: How far beyond [0, 1] values are clipped.
-        stand_ins: Where no anomaly is known, so many made-up ones take their place:
-            unlabelled rows half of whose numbers are drawn anew, uniformly from all
-            that clipping leaves. With labels they have no part.
-        width: Hidden activations of the Q-network.
-        weight_decay: Weight of the sum of its squared hidden weights in the loss.
-        p: Probability that the next state is a known anomaly.
-        subset: Unlabelled rows among which the nearest or farthest comes next.
-        exclude_self: Whether a state is never its own nearest.
-        intrinsic: When the isolation score is rewarded: `always`, only for
-            `a1_unlabelled`, or `none`. Under `always` it changes no greedy action of
-            one step, only the value of what follows.
-        trees: Trees of the isolation forest.
-        max_samples: Rows that each tree is grown on.
-        block: Steps per epoch; the forest is grown before each, and an episode starts.
-        warm_up: Steps of random actions, without learning.
-        capacity: Transitions that the replay holds.
-        batch_size: Transitions per gradient step.
-        discount: Of the value of what follows (gamma).
-        epsilon: Least share of random actions.
-        epsilon_steps: Steps in which it falls there from 1.
-        epsilon_from_start: Whether it falls from the first step on rather than from
-            the end of the warm-up.
-        learning_rate: Of RMSprop.
-        momentum: Of its steps.
-        decay: Of its mean squared gradient.
-        clip: Largest norm of the gradient; 0 does not clip.
-        loss: `huber` or `squared`.
-        target_every: Steps between copies to the target network.
-        target_start: What it holds before the first: `zero`, by which targets are the
-            rewards, or the `online` network. Where learning starts no earlier than the
-            first copy, as by default, it does not matter.
-
-    Raises:
-        ValueError: If a value is out of range or a choice unknown.
-    """
-
-    window: int
-    channels: int
-    representation: Representation = "stats"
-    latent: int = 16
-    encoder_steps: int = 1000
-    margin: float = 0.0
-    stand_ins: int = 60
-    width: int = 20
-    weight_decay: float = 0.01
-    p: float = 0.5
-    subset: int = 1000
-    exclude_self: bool = True
-    intrinsic: Intrinsic = "always"
-    trees: int = 100
-    max_samples: int = 256
-    block: int = 2000
-    warm_up: int = 10_000
-    capacity: int = 100_000
-    batch_size: int = 32
-    discount: float = 0.99
-    epsilon: float = 0.1
-    epsilon_steps: int = 10_000
-    epsilon_from_start: bool = False
-    learning_rate: float = 2.5e-4
-    momentum: float = 0.95
-    decay: float = 0.95
-    clip: float = 10.0
-    loss: TdLoss = "huber"
-    target_every: int = 10_000
-    target_start: TargetStart = "zero"
-
-    def __post_init__(self) -> None:
-        _options.check_sizes(
-            self,
-            "window",
-            "channels",
-            "latent",
-            "width",
-            "subset",
-            "trees",
-            "max_samples",
-            "block",
-            "capacity",
-            "batch_size",
-            "epsilon_steps",
-            "target_every",
-        )
-        _options.check_counts(self, "warm_up", "stand_ins", "encoder_steps")
-        _options.check_positive(self, "learning_rate")
-        _options.check_not_negative(self, "margin", "weight_decay", "clip")
-        for name in ("p", "epsilon"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name}={getattr(self, name)} must be in [0, 1]")
-        for name in ("discount", "momentum", "decay"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)} must be in [0, 1)")
-        for name, choices in (
-            ("representation", REPRESENTATIONS),
-            ("intrinsic", INTRINSICS),
-            ("loss", TD_LOSSES),
-            ("target_start", TARGET_STARTS),
-            ("exclude_self", (False, True)),
-            ("epsilon_from_start", (False, True)),
-        ):
-            _options.check_choice(self, name, choices)
-
-    @property
-    def encoder(self) -> WindowAutoencoder | None:
-        """The autoencoder whose codes are the rows, None where they are not codes."""
-        if self.representation != "encoder" or self.window == 1:
-            return None
-        return WindowAutoencoder(self.window, self.channels, latent=self.latent)
-
-
-TINY = Config(
-    window=8,
-    channels=3,
-    margin=8.0,
-    subset=20,
-    trees=5,
-    max_samples=32,
-    block=60,
-    warm_up=60,
-    capacity=500,
-    epsilon_steps=100,
-    learning_rate=2e-3,
-    target_every=10_000,
-)
 
 
 class Model(NamedTuple):
@@ -225,7 +78,7 @@ def build(config: Config) -> Detector:
     The score is Q(x, anomalous), one number per row or window, which may be negative.
 
     Example:
-        >>> build(TINY) is build(dataclasses.replace(TINY))
+        >>> build(Config(8, 3)) is build(Config(window=8, channels=3))
         True
     """
     module = QNetwork(config.width)
@@ -233,7 +86,7 @@ def build(config: Config) -> Detector:
         config.learning_rate,
         decay=config.decay,
         momentum=config.momentum,
-        clip=config.clip,
+        clip=config.clip_gradients,
     )
 
     def look(params: PyTree, x: Array) -> Values:

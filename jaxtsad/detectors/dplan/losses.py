@@ -7,16 +7,15 @@ the state and the action taken in it, not of the state that follows.
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import jax.numpy as jnp
 
 from jaxtsad.types import Array
 
 Intrinsic: TypeAlias = Literal["always", "a1_unlabelled", "none"]
-INTRINSICS: tuple[Intrinsic, ...] = ("always", "a1_unlabelled", "none")
+INTRINSICS: tuple[Intrinsic, ...] = get_args(Intrinsic)
 TdLoss: TypeAlias = Literal["huber", "squared"]
-TD_LOSSES: tuple[TdLoss, ...] = ("huber", "squared")
 
 
 def external(known: Array, action: Array) -> Array:

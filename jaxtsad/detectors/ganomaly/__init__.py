@@ -1,5 +1,6 @@
 """GANomaly: a sample is strange whose reconstruction has another code."""
 
-from jaxtsad.detectors.ganomaly.detector import LAYOUTS, TINY, Config, build
+from jaxtsad.detectors.ganomaly.config import LAYOUTS, TINY, Config
+from jaxtsad.detectors.ganomaly.detector import build
 
 __all__ = ["LAYOUTS", "TINY", "Config", "build"]

@@ -16,7 +16,6 @@ from jaxtsad.models.reconstruction import mean
 from jaxtsad.types import Array
 
 ScoreNorm: TypeAlias = Literal["mse", "l1"]
-SCORE_NORMS: tuple[ScoreNorm, ...] = ("mse", "l1")
 
 
 class Weights(NamedTuple):

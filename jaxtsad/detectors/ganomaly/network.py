@@ -19,7 +19,6 @@ from jaxtsad.models.convolutional import Conv, Norm, Normalise, leaky
 from jaxtsad.types import Array
 
 Activation: TypeAlias = Literal["tanh", "linear"]
-ACTIVATIONS: tuple[Activation, ...] = ("tanh", "linear")
 
 
 class Output(NamedTuple):

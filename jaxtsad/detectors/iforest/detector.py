@@ -8,7 +8,6 @@ Reference:
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 
 import jax
@@ -16,44 +15,13 @@ import jax.numpy as jnp
 import numpy as np
 from sklearn import ensemble
 
-from jaxtsad.detectors import _options
 from jaxtsad.detectors.iforest import forest as _forest
+from jaxtsad.detectors.iforest.config import Config
 from jaxtsad.ops.windows import WindowView
 from jaxtsad.training import closed_form as _closed_form
 from jaxtsad.types import Array, Batch, Detector, Key, PyTree, State
 
-SOURCES = ("step", "window")
 MOST_WINDOWS = 10_000
-
-
-@dataclasses.dataclass(frozen=True)
-class Config:
-    """Options of `iforest`.
-
-    Attributes:
-        window: Window length L in steps.
-        channels: Number of channels C.
-        on: `step`, a row is the C values of a step; `window`, the L times C values of
-            a window, of at most 10,000 windows drawn at random.
-        trees: Number of trees.
-        max_samples: Rows that each tree is grown on, where there are as many.
-
-    Raises:
-        ValueError: If a value is out of range or `on` is unknown.
-    """
-
-    window: int
-    channels: int
-    on: str = "step"
-    trees: int = 100
-    max_samples: int = 256
-
-    def __post_init__(self) -> None:
-        _options.check_sizes(self, "window", "channels", "trees", "max_samples")
-        _options.check_choice(self, "on", SOURCES)
-
-
-TINY = Config(window=8, channels=3, max_samples=128)
 
 
 @functools.lru_cache(maxsize=64)

@@ -1,5 +1,6 @@
 """Latent search: a sample is strange that a trained generator cannot make."""
 
-from jaxtsad.detectors.latent_search.detector import LAYOUTS, TINY, Config, build
+from jaxtsad.detectors.latent_search.config import LAYOUTS, TINY, Config
+from jaxtsad.detectors.latent_search.detector import build
 
 __all__ = ["LAYOUTS", "TINY", "Config", "build"]

@@ -8,240 +8,29 @@ score is the squared error that a few restarts of the search are left with.
 
 from __future__ import annotations
 
-import dataclasses
 import functools
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from jaxtsad.detectors import _options
-from jaxtsad.detectors.ganomaly.network import ACTIVATIONS, Activation, Encoder
-from jaxtsad.detectors.latent_search import network as dcgan
+from jaxtsad.detectors.ganomaly.network import Encoder
 from jaxtsad.detectors.latent_search import search as latent_search
 from jaxtsad.detectors.latent_search import training as adversarial
 from jaxtsad.detectors.latent_search.codes import Reader
+from jaxtsad.detectors.latent_search.config import Config
 from jaxtsad.detectors.latent_search.search import (
-    OPTIMISERS,
-    THETAS,
     Found,
-    Optimiser,
     Search,
-    Theta,
 )
-from jaxtsad.detectors.latent_search.training import LOSSES, Gan, Loss, Recipe
+from jaxtsad.detectors.latent_search.training import Gan
 from jaxtsad.models import network
 from jaxtsad.models.network import Network
 from jaxtsad.ops import crops as _crops
 from jaxtsad.training import epochs
 from jaxtsad.types import Array, Batch, Clock, Detector, Key, Metrics, PyTree, State
 
-Layout: TypeAlias = Literal["window", "image"]
-LAYOUTS: tuple[Layout, ...] = ("window", "image")
-Start: TypeAlias = Literal["prior", "encoder", "warm"]
-STARTS: tuple[Start, ...] = ("prior", "encoder", "warm")
-Reduce: TypeAlias = Literal["mean", "min"]
-REDUCES: tuple[Reduce, ...] = ("mean", "min")
-Error: TypeAlias = Literal["mse", "relative"]
-ERRORS: tuple[Error, ...] = ("mse", "relative")
 LEAST = 1e-6
-
-
-@dataclasses.dataclass(frozen=True)
-class Config:
-    """Options of `latent_search`.
-
-    Attributes:
-        window: Window length L in steps, or side of the images in pixels: 4 times a
-            power of two. Windows of another length are seen through two of the nearest
-            smaller such length, one at each end.
-        channels: Number of channels C.
-        layout: `window` or `image`.
-        loss: `wgan_gp` or `gan`.
-        latent: Latent width Z; None for 32 on windows and 100 on images.
-        width: See `models.dcgan.Generator`; None for 16 on windows and 64 on images.
-        activation: Of the generator: `linear` or `tanh`; None for linear on windows and
-            tanh on images.
-        critic_as_original: Batch norm and a sigmoid in the critic of `wgan_gp`, as the
-            original has them; else layer norm and no sigmoid.
-        scale_mean: Mean of the norms' scales at the start: 1, or 0 as in the original.
-        learning_rate: Of both players' Adams.
-        beta1: Decay of their first moments.
-        beta2: Decay of their second moments.
-        critic_steps: Critic's steps per generator's step.
-        penalty: Weight of the gradient penalty.
-        average: Decay of the moving average of the generator that is scored with; 0
-            scores with the last weights.
-        reconstruction: Weight of a reconstruction in training, see
-            `training.codes.Reader`: against parts of the class that a GAN leaves out. 0
-            as published.
-        batch_size: Samples per step.
-        restarts: Starts R of the search.
-        search_steps: Steps k of each.
-        code_rate: Learning rate of the code.
-        weight_rate: Learning rate of the weights, where they move.
-        theta: Which weights move: `frozen`, `per_seed` or `delta_last`.
-        search_optimiser: `adam` or `sgd`.
-        shared_start: Whether all samples have the same starts.
-        start: Where restart 0 begins: like the others, from the `prior`; at the code
-            that a trained `encoder` gives; or `warm`, at the code of the window before
-            in the batch, by which scores depend on their neighbours.
-        reduce: `mean` over restarts, or `min`.
-        error: `mse` as published, or `relative`: the share of a sample that is left
-            unexplained, its squared error over that of an empty sample (black where the
-            activation is tanh, else 0). A large or bright sample has more to be wrong
-            about than a small one, so that by the squared error its size counts as
-            strange even to the generator of its own kind.
-        scored: Channels whose error is the score, all where empty. The search is by all
-            of them; some, such as colour, may say nothing of what is normal.
-        max_memory_gb: Memory of a chunk of samples.
-        checked: Validation samples that an epoch's search is measured on.
-
-    Raises:
-        ValueError: If a value is out of range or a choice unknown.
-    """
-
-    window: int
-    channels: int
-    layout: Layout = "window"
-    loss: Loss = "wgan_gp"
-    latent: int | None = None
-    width: int | None = None
-    activation: Activation | None = None
-    critic_as_original: bool = False
-    scale_mean: float = 1.0
-    learning_rate: float = 1e-4
-    beta1: float = 0.0
-    beta2: float = 0.9
-    critic_steps: int = 5
-    penalty: float = 10.0
-    average: float = 0.0
-    reconstruction: float = 0.0
-    batch_size: int = 128
-    restarts: int = 3
-    search_steps: int = 19
-    code_rate: float = 5e-2
-    weight_rate: float = 6e-9
-    theta: Theta = "frozen"
-    search_optimiser: Optimiser = "adam"
-    shared_start: bool = False
-    start: Start = "prior"
-    reduce: Reduce = "mean"
-    error: Error = "mse"
-    scored: tuple[int, ...] = ()
-    max_memory_gb: float = 2.0
-    checked: int = 32
-
-    def __post_init__(self) -> None:
-        _options.check_sizes(
-            self,
-            "window",
-            "channels",
-            "critic_steps",
-            "batch_size",
-            "restarts",
-            "checked",
-        )
-        _options.check_counts(self, "search_steps")
-        for name, choices in (
-            ("layout", LAYOUTS),
-            ("loss", LOSSES),
-            ("theta", THETAS),
-            ("search_optimiser", OPTIMISERS),
-            ("start", STARTS),
-            ("reduce", REDUCES),
-            ("error", ERRORS),
-            ("critic_as_original", (False, True)),
-            ("shared_start", (False, True)),
-        ):
-            _options.check_choice(self, name, choices)
-        _options.check_positive(self, "learning_rate", "code_rate", "max_memory_gb")
-        _options.check_not_negative(
-            self, "penalty", "weight_rate", "scale_mean", "reconstruction"
-        )
-        for name in ("beta1", "beta2", "average"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)} must be in [0, 1)")
-        for name in ("latent", "width"):
-            if getattr(self, name) is not None:
-                _options.check_sizes(self, name)
-        if self.activation is not None:
-            _options.check_choice(self, "activation", ACTIVATIONS)
-        for channel in self.scored:
-            if channel not in range(self.channels):
-                raise ValueError(
-                    f"scored={self.scored} must name channels from 0 to "
-                    f"{self.channels - 1}"
-                )
-        _crops.check(self.window, self.images)
-
-    @property
-    def side(self) -> int:
-        """What the networks see: the window or the nearest smaller 4 * 2**m."""
-        return _crops.side_of(self.window)
-
-    @property
-    def images(self) -> bool:
-        """Whether samples are images."""
-        return self.layout == "image"
-
-    @property
-    def codes(self) -> int:
-        """Latent width Z."""
-        return self.latent or (100 if self.images else 32)
-
-    @property
-    def output(self) -> Activation:
-        """Last activation of the generator."""
-        return self.activation or ("tanh" if self.images else "linear")
-
-    @property
-    def scale(self) -> int:
-        """Width of the networks."""
-        return self.width or (64 if self.images else 16)
-
-    def recipe(self) -> Recipe:
-        """The players and how they learn."""
-        generator = dcgan.Generator(
-            self.side,
-            2 if self.images else 1,
-            self.channels,
-            self.scale,
-            scale_mean=self.scale_mean,
-            activation=self.output,
-        )
-        coupled = self.loss == "gan" or self.critic_as_original
-        judge = dcgan.Discriminator(
-            self.scale if self.images else 2 * self.scale,
-            "batch" if coupled else "layer",
-            self.scale_mean,
-        )
-        return Recipe(
-            generator,
-            judge,
-            self.codes,
-            self.loss,
-            self.learning_rate,
-            self.beta1,
-            self.beta2,
-            self.critic_steps,
-            self.penalty,
-            self.loss == "wgan_gp" and self.critic_as_original,
-        )
-
-
-TINY = Config(
-    window=8,
-    channels=3,
-    loss="gan",
-    latent=4,
-    width=4,
-    batch_size=16,
-    restarts=2,
-    search_steps=5,
-    learning_rate=1e-2,
-    checked=8,
-)
 
 
 class Model(NamedTuple):
@@ -263,7 +52,7 @@ def build(config: Config) -> Detector:
     """Builds the detector; equal configs give the same functions, compiled once.
 
     Example:
-        >>> build(TINY) is build(dataclasses.replace(TINY))
+        >>> build(Config(8, 3)) is build(Config(window=8, channels=3))
         True
     """
     recipe = config.recipe()

@@ -23,9 +23,7 @@ from jaxtsad.training import optimizers
 from jaxtsad.types import Array, Key, PyTree
 
 Theta: TypeAlias = Literal["frozen", "per_seed", "delta_last"]
-THETAS: tuple[Theta, ...] = ("frozen", "per_seed", "delta_last")
 Optimiser: TypeAlias = Literal["adam", "sgd"]
-OPTIMISERS: tuple[Optimiser, ...] = ("adam", "sgd")
 Generate: TypeAlias = Callable[[PyTree, Array], Array]
 """`(params, codes [B, Z]) -> samples [B, ...]`, each row by itself."""
 

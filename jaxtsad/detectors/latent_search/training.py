@@ -7,7 +7,7 @@ of the optimiser that nobody else moves: a frozen player keeps every bit.
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +18,7 @@ from jaxtsad.training import optimizers
 from jaxtsad.types import Array, Key, Metrics, PyTree
 
 Loss: TypeAlias = Literal["gan", "wgan_gp"]
-LOSSES: tuple[Loss, ...] = ("gan", "wgan_gp")
+LOSSES: tuple[Loss, ...] = get_args(Loss)
 PLAYERS = ("generator", "discriminator")
 
 

@@ -29,7 +29,6 @@ from jaxtsad.ops.recurrent import Carry, Implementation
 from jaxtsad.types import Array, Key
 
 Bottleneck: TypeAlias = Literal["mean_pool", "last"]
-BOTTLENECKS: tuple[Bottleneck, ...] = ("mean_pool", "last")
 
 
 class Output(NamedTuple):

@@ -1,5 +1,6 @@
 """A stacked LSTM autoencoder: windows that its code cannot hold are strange."""
 
-from jaxtsad.detectors.lstm_autoencoder.detector import TINY, Config, build
+from jaxtsad.detectors.lstm_autoencoder.config import TINY, Config
+from jaxtsad.detectors.lstm_autoencoder.detector import build
 
 __all__ = ["TINY", "Config", "build"]

@@ -20,7 +20,6 @@ from jaxtsad.ops.recurrent import Carry, Implementation
 from jaxtsad.types import Array
 
 DecoderInit: TypeAlias = Literal["zeros", "encoder_state"]
-DECODER_INITS: tuple[DecoderInit, ...] = ("zeros", "encoder_state")
 
 
 class Output(NamedTuple):

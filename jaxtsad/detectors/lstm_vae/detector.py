@@ -8,85 +8,20 @@ puts in words.
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from jaxtsad.detectors import _options
 from jaxtsad.detectors.lstm_vae import losses as objectives
-from jaxtsad.detectors.lstm_vae.losses import KINDS, Kind
+from jaxtsad.detectors.lstm_vae.config import Config
 from jaxtsad.detectors.lstm_vae.network import LstmVae, Posterior
 from jaxtsad.models import reconstruction as errors
-from jaxtsad.ops.recurrent import IMPLEMENTATIONS, Implementation
 from jaxtsad.ops.windows import WindowView
 from jaxtsad.training import descent as _descent
 from jaxtsad.training import epochs, rows
 from jaxtsad.types import Array, Batch, Detector, Key, Metrics, PyTree, State
-
-
-@dataclasses.dataclass(frozen=True)
-class Config:
-    """Options of `lstm_vae`.
-
-    Attributes:
-        window: Window length L in steps.
-        channels: Number of channels C.
-        hidden: Units of the encoder and of the decoder.
-        latent: Latents Z.
-        objective: `strict`, `as_run` or `elbo_sum` (see `objectives.lstm_vae`).
-        beta: Weight of the divergence; validation always uses all of it.
-        warmup_epochs: Epochs over which beta rises from 0; 0 for none.
-        free_bits: Nats per latent that cost nothing.
-        samples: Codes drawn per window in scoring, the error being averaged; 0 decodes
-            the posterior's mean.
-        forget_bias: Added to the start of the forget gates' bias.
-        learning_rate: Of Adam.
-        clip: Largest global norm of the gradient; 0 does not clip.
-        batch_size: Windows per step.
-        implementation: Of the LSTM: `scan`, or `cudnn` for one member on a GPU.
-
-    Raises:
-        ValueError: If a value is out of range or a choice unknown.
-    """
-
-    window: int
-    channels: int
-    hidden: int = 128
-    latent: int = 32
-    objective: Kind = "strict"
-    beta: float = 0.1
-    warmup_epochs: int = 0
-    free_bits: float = 0.0
-    samples: int = 0
-    forget_bias: float = 0.0
-    learning_rate: float = 1e-3
-    clip: float = 0.0
-    batch_size: int = 32
-    implementation: Implementation = "scan"
-
-    def __post_init__(self) -> None:
-        _options.check_sizes(
-            self, "window", "channels", "hidden", "latent", "batch_size"
-        )
-        _options.check_choice(self, "objective", KINDS)
-        _options.check_choice(self, "implementation", IMPLEMENTATIONS)
-        _options.check_positive(self, "learning_rate")
-        _options.check_counts(self, "warmup_epochs", "samples")
-        _options.check_not_negative(self, "beta", "free_bits", "clip", "forget_bias")
-
-
-TINY = Config(
-    window=8,
-    channels=3,
-    hidden=8,
-    latent=2,
-    beta=1e-3,
-    learning_rate=1e-2,
-    batch_size=16,
-)
 
 
 @functools.lru_cache(maxsize=64)
@@ -94,7 +29,7 @@ def build(config: Config) -> Detector:
     """Builds the detector; equal configs give the same functions, compiled once.
 
     Example:
-        >>> build(TINY) is build(dataclasses.replace(TINY))
+        >>> build(Config(8, 3)) is build(Config(window=8, channels=3))
         True
     """
     network = LstmVae(

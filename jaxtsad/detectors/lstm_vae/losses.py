@@ -17,7 +17,7 @@ Shape letters: B windows, L steps, C channels, Z latents.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import jax.numpy as jnp
 
@@ -25,7 +25,7 @@ from jaxtsad.models import reconstruction as errors
 from jaxtsad.types import Array, Metrics
 
 Kind: TypeAlias = Literal["strict", "as_run", "elbo_sum"]
-KINDS: tuple[Kind, ...] = ("strict", "as_run", "elbo_sum")
+KINDS: tuple[Kind, ...] = get_args(Kind)
 ACTIVE = 0.01
 
 

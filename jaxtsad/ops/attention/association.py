@@ -11,7 +11,7 @@ Shape letters: B batch, N layers, H heads, L window length (i query, j key).
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import jax
 import jax.numpy as jnp
@@ -22,8 +22,8 @@ from jaxtsad.types import Array
 
 Epsilon: TypeAlias = Literal["additive", "clip", "none"]
 Direction: TypeAlias = Literal["symmetric", "forward", "reverse"]
-EPSILONS: tuple[Epsilon, ...] = ("additive", "clip", "none")
-DIRECTIONS: tuple[Direction, ...] = ("symmetric", "forward", "reverse")
+EPSILONS: tuple[Epsilon, ...] = get_args(Epsilon)
+DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
 ADDED = 1e-4
 # The least that float32 needs changes no entry that matters.
 FLOORS: dict[Epsilon, float] = {"clip": 1e-7, "none": 1e-30}

@@ -17,7 +17,7 @@ Shape letters: B batch, L window length (i query, j key), H heads, K head width.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias, get_args
 
 import jax
 import jax.numpy as jnp
@@ -36,14 +36,7 @@ from jaxtsad.types import Array
 Implementation: TypeAlias = Literal[
     "auto", "reference", "fused", "grouped", "tiled", "mosaic"
 ]
-IMPLEMENTATIONS: tuple[Implementation, ...] = (
-    "auto",
-    "reference",
-    "fused",
-    "grouped",
-    "tiled",
-    "mosaic",
-)
+IMPLEMENTATIONS: tuple[Implementation, ...] = get_args(Implementation)
 XLA: dict[Implementation, Callable[..., tuple[Array, Array, Array]]] = {
     "fused": fused,
     "grouped": grouped,

@@ -14,7 +14,7 @@ from jaxtsad import detectors, types
 from jaxtsad.detectors.anomaly_transformer import detector as anomaly_transformer
 from jaxtsad.detectors.anomaly_transformer import pytorch as interop
 from jaxtsad.detectors.anomaly_transformer import training as _minimax
-from jaxtsad.detectors.anomaly_transformer.config import MODES, TINY
+from jaxtsad.detectors.anomaly_transformer.config import MODES, TINY, Config
 from jaxtsad.detectors.anomaly_transformer.detector import build, minimax
 from jaxtsad.models.anomaly_attention import PRIOR_PARAMS
 from jaxtsad.ops import windows
@@ -26,7 +26,7 @@ ALTERNATING = dataclasses.replace(
 ONE_LAYER = dataclasses.replace(TINY, layers=1)
 VARIANTS = {
     "alternating": {},
-    "unstopped": {"stop_partner": False, "epsilon": "clip", "clip": 1.0},
+    "unstopped": {"stop_partner": False, "epsilon": "clip", "clip_gradients": 1.0},
     "by_head": {"prior_param": "head", "prior_in_output": True},
 }
 
@@ -137,7 +137,8 @@ def test_modes_set_what_is_not_given():
     assert reference == named
     modified = {**sizes, "mode": "modified"}
     config = detectors.configure("anomaly_transformer", {**modified, "layers": 3})
-    assert (config.layers, config.minimax, config.clip) == (3, "alternating", 1.0)
+    assert (config.layers, config.minimax) == (3, "alternating")
+    assert config.clip_gradients == 1.0
     with pytest.raises(ValueError, match="mode='new' is unknown; the choices are ref"):
         detectors.configure("anomaly_transformer", {**sizes, "mode": "new"})
 
@@ -300,7 +301,7 @@ def test_a_training_step_of_a_long_window_needs_a_tenth_of_the_memory():
     """Window 2048, batch 1, width 512, beside the arrays of the readable reference."""
 
     def used(implementation):
-        config = anomaly_transformer.Config(
+        config = Config(
             window=2048, channels=25, batch_size=1, implementation=implementation
         )
         step = minimax(config).step

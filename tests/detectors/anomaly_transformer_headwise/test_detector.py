@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxtsad.detectors.anomaly_transformer_headwise.detector import TINY, build, groups
+from jaxtsad.detectors.anomaly_transformer_headwise.config import TINY
+from jaxtsad.detectors.anomaly_transformer_headwise.detector import build, groups
 from jaxtsad.training import fit as training
 from jaxtsad.training import fleet, plan
 from tests.detectors.test_contract import trained, view

@@ -11,6 +11,7 @@ import pytest
 
 from jaxtsad.detectors.anomaly_transformer_headwise import detector
 from jaxtsad.detectors.anomaly_transformer_headwise import losses as objectives
+from jaxtsad.detectors.anomaly_transformer_headwise.config import TINY, Config
 from jaxtsad.detectors.anomaly_transformer_headwise.network import (
     HeadwiseTransformer,
     forward,
@@ -45,7 +46,7 @@ def widths(grads):
 
 
 def test_parameter_count_of_the_full_size():
-    config = detector.Config(window=100, channels=25)
+    config = Config(window=100, channels=25)
     assert detector.size(config) == 25_245_273
     assert detector.size(dataclasses.replace(config, window=10)) == 25_245_273
 
@@ -125,4 +126,4 @@ def test_terms_ignore_windows_of_weight_zero(found):
 )
 def test_bad_options_are_named(option, value, message):
     with pytest.raises(ValueError, match=message):
-        dataclasses.replace(detector.TINY, **{option: value})
+        dataclasses.replace(TINY, **{option: value})

@@ -13,6 +13,7 @@ import pytest
 
 from jaxtsad.detectors.deep_clustering import detector as deep_clustering
 from jaxtsad.detectors.deep_clustering import training as _clustering
+from jaxtsad.detectors.deep_clustering.config import TINY, Config
 from jaxtsad.evaluation.metrics import clustering as measures
 from jaxtsad.evaluation.metrics import point
 from jaxtsad.pipeline import samples
@@ -20,9 +21,7 @@ from jaxtsad.training.plan import Plan
 from jaxtsad.types import Clock, State
 from tests.detectors import views
 
-SMALL = dataclasses.replace(
-    deep_clustering.TINY, pretrain=1, refine=3, weight_decay=0.0, settled=0.0
-)
+SMALL = dataclasses.replace(TINY, pretrain=1, refine=3, weight_decay=0.0, settled=0.0)
 
 
 def blobs(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -195,4 +194,4 @@ def test_kinds_of_windows_are_clusters_and_others_are_strange() -> None:
 )
 def test_bad_options_are_named(options: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        deep_clustering.Config(**{"window": 8, "channels": 3, **options})
+        Config(**{"window": 8, "channels": 3, **options})

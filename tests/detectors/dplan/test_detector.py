@@ -18,6 +18,7 @@ from jaxtsad.detectors.dplan import detector as dplan
 from jaxtsad.detectors.dplan import encoder as _encoder
 from jaxtsad.detectors.dplan import training as _dplan
 from jaxtsad.detectors.dplan import window_features
+from jaxtsad.detectors.dplan.config import Config
 from jaxtsad.detectors.dplan.network import QNetwork
 from jaxtsad.evaluation.metrics import point
 from jaxtsad.models import network
@@ -84,7 +85,7 @@ def source(count: int = 60, labelled: int = 6) -> Any:
     return shapes.view("dplan", part, known.astype(np.float32))
 
 
-SMALL = dplan.Config(
+SMALL = Config(
     1,
     3,
     width=5,
@@ -281,4 +282,4 @@ def test_codes_of_a_frozen_autoencoder_are_rows() -> None:
 )
 def test_bad_options_are_named(options: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        dplan.Config(1, 3, **options)
+        Config(1, 3, **options)

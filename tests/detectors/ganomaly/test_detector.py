@@ -14,7 +14,7 @@ import pytest
 from jaxtsad.detectors.ganomaly import detector as ganomaly
 from jaxtsad.detectors.ganomaly import losses as objectives
 from jaxtsad.detectors.ganomaly import training as _ganomaly
-from jaxtsad.detectors.ganomaly.detector import Config
+from jaxtsad.detectors.ganomaly.config import Config
 from jaxtsad.detectors.ganomaly.network import Output
 from jaxtsad.detectors.ganomaly.training import Game, Players
 from jaxtsad.evaluation.metrics import point

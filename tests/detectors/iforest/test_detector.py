@@ -10,6 +10,7 @@ from sklearn.ensemble import IsolationForest
 
 from jaxtsad.detectors.iforest import detector as iforest
 from jaxtsad.detectors.iforest import forest as _forest
+from jaxtsad.detectors.iforest.config import Config
 from jaxtsad.training import fit as training
 from jaxtsad.training import fleet, plan
 from jaxtsad.types import State
@@ -65,7 +66,7 @@ def test_numbers_worked_out_by_hand() -> None:
 
 @pytest.mark.parametrize("on", ["step", "window"])
 def test_the_forest_grows_on_real_rows_whatever_the_plan(on: str) -> None:
-    config = iforest.Config(LENGTH, CHANNELS, on=on, trees=30, max_samples=64)
+    config = Config(LENGTH, CHANNELS, on=on, trees=30, max_samples=64)
     detector = iforest.build(config)
     source = views.fit_view(FIT, LENGTH)
     models = [
@@ -93,7 +94,7 @@ def test_the_forest_grows_on_real_rows_whatever_the_plan(on: str) -> None:
 
 
 def test_a_refresh_replaces_the_forest_by_the_key() -> None:
-    config = iforest.Config(LENGTH, CHANNELS, trees=5, max_samples=16)
+    config = Config(LENGTH, CHANNELS, trees=5, max_samples=16)
     detector = iforest.build(config)
     source = views.fit_view(FIT, LENGTH)
     state = State(views.init(detector, source), ())
@@ -113,7 +114,7 @@ def test_a_refresh_replaces_the_forest_by_the_key() -> None:
 
 def test_of_very_many_windows_some_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(iforest, "MOST_WINDOWS", 20)
-    config = iforest.Config(LENGTH, CHANNELS, on="window")
+    config = Config(LENGTH, CHANNELS, on="window")
     rows = iforest._rows(config, views.fit_view(FIT, LENGTH), seed=0)
     assert rows.shape == (20, LENGTH * CHANNELS)
     everything = np.asarray(views.batch(FIT, LENGTH).values).reshape(116, -1)
@@ -131,4 +132,4 @@ def test_of_very_many_windows_some_are_drawn(monkeypatch: pytest.MonkeyPatch) ->
 )
 def test_bad_options_are_named(options: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        iforest.Config(LENGTH, CHANNELS, **options)
+        Config(LENGTH, CHANNELS, **options)

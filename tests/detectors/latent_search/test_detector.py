@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from jaxtsad.detectors.latent_search import detector as latent_search
-from jaxtsad.detectors.latent_search.detector import TINY, Config, Model
+from jaxtsad.detectors.latent_search.config import TINY, Config
+from jaxtsad.detectors.latent_search.detector import Model
 from jaxtsad.types import Array, Batch, Clock
 from tests.detectors import views
 
