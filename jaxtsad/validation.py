@@ -143,7 +143,7 @@ def make(kind: type[T], values: Mapping[str, Any], what: str, where: str = "") -
     """
     hints = typing.get_type_hints(kind)
     names = [field.name for field in dataclasses.fields(typing.cast(Any, kind))]
-    check_names(values, names, what, where)
+    check_names(list(values), names, what, where)
     made = {
         name: make(hints[name], value, what, f"{where}{name}.")
         if dataclasses.is_dataclass(hints[name]) and isinstance(value, Mapping)
@@ -161,6 +161,12 @@ def check_names(
 ) -> None:
     """Raises for the first name that is not among the choices.
 
+    Args:
+        names: Names; where it is a mapping, its values are shown.
+        choices: What is known.
+        what: What a name is called, such as "option".
+        where: What every name begins with.
+
     Raises:
         ValueError: Naming it, the nearest choice and all choices.
 
@@ -175,8 +181,9 @@ layers, width
             near = difflib.get_close_matches(str(name), choices, 1)
             hint = f" (did you mean {where}{near[0]}?)" if near else ""
             listed = ", ".join(where + choice for choice in choices)
+            value = f"={_shown(names[name])}" if isinstance(names, Mapping) else ""
             raise ValueError(
-                f"{where}{name} is no {what}{hint}; the choices are {listed}"
+                f"{where}{name}{value} is no {what}{hint}; the choices are {listed}"
             )
 
 
