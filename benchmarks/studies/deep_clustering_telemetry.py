@@ -9,10 +9,12 @@ alike but for their phase, and would be a continuum that no clustering divides.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from benchmarks.studies import telemetry_scores
+from benchmarks.studies import study, telemetry_scores
+from benchmarks.studies.report import Report
+from benchmarks.studies.study import Session, Study
 from jaxtsad.pipeline.setup import Setup
 from jaxtsad.training.plan import Plan
 
@@ -23,7 +25,7 @@ NOTES = ("one model per channel; every row is trained alike but for its score",)
 
 
 def setups(quick: bool) -> Mapping[str, tuple[Setup, bool]]:
-    """Deep clustering by each score, beside an isolation forest and PCA."""
+    """Deep clustering by each score (one, if quick), beside an isolation forest and PCA."""
     pretrain, refine = (1, 1) if quick else (30, 20)
 
     def one(detector: str, **given: Any) -> Setup:
@@ -40,7 +42,8 @@ def setups(quick: bool) -> Mapping[str, tuple[Setup, bool]]:
 
     own: dict[str, Any] = {"pretrain": pretrain, "refine": refine, "batch_size": 64}
     found = {
-        score: (one("deep_clustering", score=score, **own), False) for score in SCORES
+        score: (one("deep_clustering", score=score, **own), False)
+        for score in SCORES[: 1 if quick else None]
     }
     return found | {
         "iforest": (one("iforest", on="window"), False),
@@ -48,18 +51,20 @@ def setups(quick: bool) -> Mapping[str, tuple[Setup, bool]]:
     }
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the experiment; bad input is one line and exit code 2."""
+def run(session: Session) -> Report:
+    """All rows on the channels that were asked for."""
+    asked = setups(session.options.quick)
     title = "Deep clustering of telemetry"
-    return telemetry_scores.main(
-        "deep_clustering_telemetry",
-        title,
-        telemetry_scores.plain,
-        setups,
-        NOTES,
-        arguments,
-    )
+    return telemetry_scores.run(session, title, telemetry_scores.plain, asked, NOTES)
 
+
+STUDY = Study(
+    "deep_clustering_telemetry",
+    __doc__,
+    run,
+    telemetry_scores.options,
+    telemetry_scores.QUICK,
+)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(study.main(STUDY))

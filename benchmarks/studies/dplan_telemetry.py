@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from benchmarks.studies import telemetry_scores
+from benchmarks.studies import study, telemetry_scores
+from benchmarks.studies.report import Report
+from benchmarks.studies.study import Session, Study
 from benchmarks.studies.telemetry_scores import Task
 from jaxtsad.evaluation import segments
 from jaxtsad.pipeline.setup import Setup
@@ -83,7 +85,7 @@ def setups(quick: bool) -> Mapping[str, tuple[Setup, bool]]:
             stride=STRIDE,
             score_stride=STRIDE // 2,
             validation=0.0,
-            plan=Plan(epochs=3 if quick else epochs, stop="none", members="vmap"),
+            plan=Plan(epochs=1 if quick else epochs, stop="none", members="vmap"),
         )
 
     return {
@@ -94,13 +96,20 @@ def setups(quick: bool) -> Mapping[str, tuple[Setup, bool]]:
     }
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the experiment; bad input is one line and exit code 2."""
+def run(session: Session) -> Report:
+    """All rows on the channels that were asked for."""
+    asked = setups(session.options.quick)
     title = "DPLAN on telemetry with known events"
-    return telemetry_scores.main(
-        "dplan_telemetry", title, cut, setups, NOTES, arguments
-    )
+    return telemetry_scores.run(session, title, cut, asked, NOTES)
 
+
+STUDY = Study(
+    "dplan_telemetry",
+    __doc__,
+    run,
+    telemetry_scores.options,
+    telemetry_scores.QUICK,
+)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(study.main(STUDY))

@@ -7,24 +7,24 @@ its test part holds no event or nothing but events.
 from __future__ import annotations
 
 import argparse
-import pathlib
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from rich.console import Console
 
-from benchmarks.studies import image_tables
-from benchmarks.studies.image_tables import Row
+from benchmarks.studies import report
+from benchmarks.studies.report import Report, Row, Section
+from benchmarks.studies.study import Session
 from jaxtsad.datasets import catalog
 from jaxtsad.evaluation.metrics import point
-from jaxtsad.experiments import console
+from jaxtsad.experiments import facts
 from jaxtsad.pipeline import fitting, members
 from jaxtsad.pipeline.setup import Setup
-from jaxtsad.training.fit import Callbacks
 from jaxtsad.types import Series
 
 CHANNELS = ("A-7", "D-1", "E-1", "P-1", "S-1", "T-3")
+METRICS = {"auc_pr": point.auc_pr, "auc_roc": point.auc_roc}
 
 
 class Task(NamedTuple):
@@ -55,92 +55,91 @@ def plain(series: Series) -> Task | None:
     return Task(series.name, series.train, none, series.test, series.labels)
 
 
-def compare(
-    tasks: Sequence[Task],
-    setups: Mapping[str, tuple[Setup, bool]],
-    seeds: Sequence[int],
-    terminal: Console,
-) -> dict[str, list[Row]]:
-    """Trains every detector on all channels and seeds in one program.
-
-    Args:
-        tasks: The channels.
-        setups: By row, a setup and whether it is told the known anomalies.
-        seeds: Seeds of the models.
-        terminal: Where progress is shown.
-
-    Returns:
-        Rows of AUC-PR and of AUC-ROC.
-    """
-    found: dict[str, list[Row]] = {"auc_pr": [], "auc_roc": []}
-    for name, (setup, told) in setups.items():
-        with console.progress(terminal, name) as status:
-            fitted = fitting.fit(
-                setup,
-                [(one.name, one.train) for one in tasks],
-                seeds=seeds,
-                known=[one.known for one in tasks] if told else None,
-                callbacks=Callbacks(status=status),
-            )
-        own = [one for one in tasks for _ in seeds]
-        parts = [
-            members.test_part(fitted, number, one.name, one.test)
-            for number, one in enumerate(own)
-        ]
-        scores = members.folded(fitted, parts)
-        each = zip(own, fitted.members, scores, strict=True)
-        for one, member, values in each:
-            for measure, of in (("auc_pr", point.auc_pr), ("auc_roc", point.auc_roc)):
-                value = float(of(one.labels, values))
-                found[measure].append(Row(one.name, name, member.seed, value))
-    return found
-
-
-def main(
-    name: str,
-    title: str,
-    cut: Callable[[Series], Task | None],
-    setups: Callable[[bool], Mapping[str, tuple[Setup, bool]]],
-    notes: Sequence[str],
-    arguments: Sequence[str] | None,
-) -> int:
-    """The command line of an experiment; bad input is one line, exit code 2.
-
-    Args:
-        name: Name of the experiment and its files.
-        title: What its tables are called.
-        cut: Makes a task of a channel, None where it cannot.
-        setups: Whether to be quick to the detectors by row.
-        notes: What is said below every table.
-        arguments: Of the command line; None for the process's own.
-    """
-    parser = argparse.ArgumentParser(description=title)
+def options(parser: argparse.ArgumentParser) -> None:
+    """Adds what these studies are asked for."""
     parser.add_argument("--dataset", default="smap", choices=("smap", "msl"))
     parser.add_argument("--channels", nargs="+", help="names, or all")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument(
-        "--quick", action="store_true", help="a few seconds of training"
-    )
-    parser.add_argument("--data-root")
-    parser.add_argument("--out", help=f"folder to write to; default runs/{name}")
-    given = parser.parse_args(arguments)
-    folder = pathlib.Path(given.out or pathlib.Path("runs") / name)
-    terminal = Console()
-    default = CHANNELS if given.dataset == "smap" else None
-    wanted = None if given.channels == ["all"] else given.channels or default
-    try:
-        series = catalog.load(given.dataset, given.data_root, wanted)
-        tasks = [task for one in series if (task := cut(one)) is not None]
-        if not tasks:
-            raise ValueError("none of the channels can be cut into a task")
-        left = {one.name for one in series} - {one.name for one in tasks}
-        said = [*notes, f"left out: {', '.join(sorted(left)) or 'no channel'}"]
-        found = compare(tasks, setups(given.quick), given.seeds, terminal)
-        for measure, rows in found.items():
-            heading = f"{title}: {measure.replace('_', '-').upper()}"
-            image_tables.show(heading, rows, terminal)
-            image_tables.write(folder, f"{name}_{measure}", heading, rows, said)
-    except (ValueError, OSError) as error:
-        return console.refused(error)
-    terminal.print(f"The tables are in {folder}")
-    return 0
+
+
+QUICK = {"channels": ["P-1"], "seeds": [0]}
+
+
+def fit(
+    session: Session, name: str, tasks: Sequence[Task], setup: Setup, told: bool
+) -> list[Row]:
+    """Trains a detector on all channels and seeds in one program; rows of its areas.
+
+    Args:
+        session: The run.
+        name: Of the rows.
+        tasks: The channels.
+        setup: How it is trained.
+        told: Whether it is told the known anomalies.
+    """
+    seeds = session.options.seeds
+    with session.training(name) as callbacks:
+        fitted = fitting.fit(
+            setup,
+            [(one.name, one.train) for one in tasks],
+            seeds=seeds,
+            known=[one.known for one in tasks] if told else None,
+            callbacks=callbacks,
+        )
+    each = [one for one in tasks for _ in seeds]
+    parts = [
+        members.test_part(fitted, number, one.name, one.test)
+        for number, one in enumerate(each)
+    ]
+    scores = members.folded(fitted, parts)
+    return [
+        Row(one.name, name, member.seed, float(measure(one.labels, values)), key)
+        for one, member, values in zip(each, fitted.members, scores, strict=True)
+        for key, measure in METRICS.items()
+    ]
+
+
+def run(
+    session: Session,
+    title: str,
+    cut: Callable[[Series], Task | None],
+    setups: Mapping[str, tuple[Setup, bool]],
+    notes: Sequence[str],
+) -> Report:
+    """Compares detectors on the channels that were asked for.
+
+    Args:
+        session: The run.
+        title: What its tables are called.
+        cut: Makes a task of a channel, None where it cannot.
+        setups: By row, a setup and whether it is told the known anomalies.
+        notes: What is said below the tables.
+
+    Raises:
+        ValueError: If no channel can be cut into a task.
+    """
+    asked = session.options
+    default = CHANNELS if asked.dataset == "smap" else None
+    wanted = None if asked.channels == ["all"] else asked.channels or default
+    series = catalog.load(asked.dataset, session.root, wanted)
+    tasks = [task for one in series if (task := cut(one)) is not None]
+    if not tasks:
+        raise ValueError("none of the channels can be cut into a task")
+    left = {one.name for one in series} - {one.name for one in tasks}
+    cache = session.cache(__name__)
+    data = facts.checksum(array for task in tasks for array in task[1:])
+    rows: list[Row] = []
+    for name, (setup, told) in setups.items():
+        about = {"data": data, "setup": repr(setup), "told": told, "seeds": asked.seeds}
+        kept = cache.tree(
+            name, about, functools.partial(fit, session, name, tasks, setup, told)
+        )
+        rows += [Row(*one) for one in kept]
+    sections = []
+    for key in METRICS:
+        own = [row for row in rows if row.metric == key]
+        heading = key.replace("_", "-").upper()
+        sections.append(Section(heading, tables=(report.by_group(own),)))
+    said = [*notes, f"left out: {', '.join(sorted(left)) or 'no channel'}"]
+    flat = [row._asdict() for row in rows]
+    return Report(title, (), sections, said, flat, {"rows": flat})

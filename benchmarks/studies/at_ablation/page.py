@@ -10,9 +10,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.studies import published
 from benchmarks.studies.at_ablation import (
     beside,
-    claims,
     plots,
     scores,
     stages,
@@ -153,7 +153,7 @@ def _pictures(name: str, found: Made, folder: pathlib.Path) -> list[Safe]:
     if gaps:
         first = np.concatenate([[0], np.cumsum(found["lengths"])[:-1]]).tolist()
         bounds = list(zip(entities, first, found["starts"], strict=True))
-        marked = claims.DIVERGENCE if name == "msl" else None
+        marked = published.DIVERGENCE if name == "msl" else None
         drawn.append(("Scores apart", plots.divergence(gaps, bounds, marked)))
     return [
         markup.element(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from benchmarks.studies.at_ablation import beside, claims, measures
+from benchmarks.studies import published as claims_
+from benchmarks.studies.at_ablation import beside, measures
 from benchmarks.studies.at_ablation.summary import glued, number, ranged
 from benchmarks.studies.at_ablation.text import Found, Text
 from benchmarks.studies.published import PUBLISHED
@@ -56,15 +57,15 @@ def areas(name: str, found: Found) -> Text:
         rows = found["beside"][other]["rows"]
         pair = [glued(rows, key, score="own") for key in measures.REDRAWN]
         lines.append((other, *map(ranged, pair)))
-    for claim in claims.REPAIRS.get(name, ()):
+    for claim in claims_.REPAIRS.get(name, ()):
         lines.append((claim.source, number(claim.auc_roc), number(claim.auc_pr)))
-    tuned = claims.TSB_AD.get(name)
+    tuned = claims_.TSB_AD.get(name)
     note = ""
     if tuned is not None:
         note = (
             f" A tuned Anomaly Transformer has a mean VUS-PR of {number(tuned)} here "
             f"in TSB-AD-M; NPSR reports a best point-wise F1 of "
-            f"{number(claims.POINTWISE[name])}."
+            f"{number(claims_.POINTWISE[name])}."
         )
     return Text(
         "End to end, beside published areas",

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmarks.studies.telemetry_comparison import published
+from benchmarks.studies import published
 from benchmarks.studies.telemetry_comparison.advice import Table
 from jaxtsad.reporting import columns, headline, markup
 from jaxtsad.reporting.markup import Number, Safe
@@ -99,7 +99,7 @@ def by_channel(f1: Table, area: Table, models: Sequence[str], beside: str) -> Sa
     heads: list[str] = ["channel"]
     for name in models:
         heads += [f"{name} F1", f"{name} AUC-ROC"]
-        if published.channels(name):
+        if published.telemetry_channels(name):
             heads.append("published")
     heads.append(f"{beside} AUC-ROC")
     lines = []
@@ -109,7 +109,7 @@ def by_channel(f1: Table, area: Table, models: Sequence[str], beside: str) -> Sa
             for found in (f1, area):
                 value = found.values[name].get(channel, math.nan)
                 line.append(Number(columns.value_text(value, 3)))
-            said = published.channels(name)
+            said = published.telemetry_channels(name)
             if said:
                 own = said.get(channel)
                 text = f"{own['f1']:.3f} / {own['auc_roc']:.3f}" if own else ""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from benchmarks.studies import published
 from benchmarks.studies.telemetry_comparison import (
     advice,
     channels,
     presets,
-    published,
     verdict,
 )
 from benchmarks.studies.telemetry_comparison.kept import Made
@@ -69,9 +69,13 @@ def gather(
         "window_rows": rows,
         "step_rows": step_rows,
         "published": {
-            name: {"macro": published.MACRO[name], "channels": published.channels(name)}
+            name: {
+                "macro": published.TELEMETRY_MACRO[name],
+                "channels": published.telemetry_channels(name),
+            }
             for name in models
-            if name in published.MACRO and selection.names == channels.PUBLISHED
+            if name in published.TELEMETRY_MACRO
+            and selection.names == channels.PUBLISHED
         },
         "thresholds": {
             one.row: verdict.by_threshold(own)

@@ -9,8 +9,7 @@ import pathlib
 import numpy as np
 import pytest
 
-from benchmarks.studies.point_adjustment import __main__ as point_adjustment
-from benchmarks.studies.point_adjustment import measure, tables
+from benchmarks.studies import point_adjustment, report, study
 from benchmarks.studies.published import PUBLISHED
 from jaxtsad.evaluation.metrics import chance
 
@@ -56,7 +55,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 
 
 def test_entities_are_glued_as_papers_do(root: pathlib.Path) -> None:
-    labels, notes = measure.glued(root)
+    labels, notes = point_adjustment.glued(root)
     lengths = {name: [len(one) for one in own] for name, own in labels.items()}
     assert lengths == {
         "SMAP": [600, 1000],
@@ -70,22 +69,22 @@ def test_entities_are_glued_as_papers_do(root: pathlib.Path) -> None:
 
 def test_what_is_not_there_is_left_out_and_said(tmp_path: pathlib.Path) -> None:
     pooled(tmp_path)
-    labels, notes = measure.glued(tmp_path)
+    labels, notes = point_adjustment.glued(tmp_path)
     assert list(labels) == ["PSM"]
     assert [note.split(":")[0] for note in notes] == ["SMAP", "MSL", "SMD"]
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match="no labels of SMAP, MSL, SMD, PSM below"):
-        measure.glued(tmp_path / "empty")
+        point_adjustment.glued(tmp_path / "empty")
 
 
 def test_random_scores_do_as_expected(root: pathlib.Path) -> None:
-    labels, _ = measure.glued(root)
-    found = measure.study("SMD", labels["SMD"], seeds=40)
+    labels, _ = point_adjustment.glued(root)
+    found = point_adjustment.measure("SMD", labels["SMD"], seeds=40)
     known = np.concatenate(labels["SMD"])
     assert (found.entities, found.steps, found.events) == (2, 1700, 2)
     assert found.labelled == pytest.approx(400 / 1700)
     assert found.random["pa_f1"].expected == chance.expected_pa(known, 0.005).f1
-    assert set(found.random) == set(measure.METRICS)
+    assert set(found.random) == set(point_adjustment.METRICS)
     for key in ("f1", "pa_k20_f1", "pa_k_auc"):
         one = found.random[key]
         assert abs(one.mean - one.expected) < 4 * one.sd / np.sqrt(40), key
@@ -100,7 +99,7 @@ def test_random_scores_do_as_expected(root: pathlib.Path) -> None:
 
 def test_nothing_labelled_is_refused() -> None:
     with pytest.raises(ValueError, match="PSM: nothing is labelled in 30 steps"):
-        measure.study("PSM", [np.zeros(30, int)])
+        point_adjustment.measure("PSM", [np.zeros(30, int)])
 
 
 class Page(html.parser.HTMLParser):
@@ -121,7 +120,7 @@ def test_it_prints_and_writes_everything(
 ) -> None:
     out = tmp_path / "deep" / "out"
     arguments = ["--data-root", str(root), "--out", str(out)]
-    assert point_adjustment.main(arguments) == 0
+    assert study.main(point_adjustment.STUDY, arguments) == 0
     printed = capsys.readouterr().out
     made = json.loads((out / "point_adjustment.json").read_text())
     assert [one["name"] for one in made["sets"]] == list(PUBLISHED)
@@ -137,20 +136,23 @@ def test_it_prints_and_writes_everything(
 
 
 def test_a_name_from_outside_cannot_become_markup(root: pathlib.Path) -> None:
-    labels, _ = measure.glued(root)
-    study = measure.study("PSM", labels["PSM"], seeds=2)
-    text = tables.html([study], ["no labels below <script>"])
+    labels, _ = point_adjustment.glued(root)
+    found = point_adjustment.measure("PSM", labels["PSM"], seeds=2)
+    made = point_adjustment.report([found], ["no labels below <script>"])
+    text = report.html(made)
     assert "<script>" not in text and "&lt;script&gt;" in text
 
 
 def test_bad_input_is_one_line(
     tmp_path: pathlib.Path, capsys: pytest.CaptureFixture
 ) -> None:
-    assert point_adjustment.main(["--data-root", str(tmp_path / "none")]) == 2
-    assert point_adjustment.main(["--data-root", str(tmp_path)]) == 2
+    assert (
+        study.main(point_adjustment.STUDY, ["--data-root", str(tmp_path / "none")]) == 2
+    )
+    assert study.main(point_adjustment.STUDY, ["--data-root", str(tmp_path)]) == 2
     pooled(tmp_path)
     (tmp_path / "psm" / "test_label.csv").write_text("timestamp_(min),label\n0,maybe\n")
-    assert point_adjustment.main(["--data-root", str(tmp_path)]) == 2
+    assert study.main(point_adjustment.STUDY, ["--data-root", str(tmp_path)]) == 2
     errors = capsys.readouterr().err.splitlines()
     assert len(errors) == 3 and all(line.startswith("error: ") for line in errors)
 
@@ -175,12 +177,12 @@ def test_noise_on_the_public_labels(
     best_expected: float,
 ) -> None:
     try:
-        labels, _ = measure.glued(data_root)
+        labels, _ = point_adjustment.glued(data_root)
     except ValueError:
         labels = {}
     if len(labels.get(name, ())) != PUBLISHED[name].entities:
         pytest.skip(f"needs all labels of {name} below JAXTSAD_DATA")
-    found = measure.study(name, labels[name])
+    found = point_adjustment.measure(name, labels[name])
     assert (found.steps, found.events) == (steps, events)
     random = found.random
     assert random["pa_f1"].mean == pytest.approx(adjusted, abs=0.001)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.studies import published
 from benchmarks.studies.telemetry_comparison import __main__ as command
 from benchmarks.studies.telemetry_comparison import (
     advice,
@@ -18,7 +19,6 @@ from benchmarks.studies.telemetry_comparison import (
     channels,
     fleets,
     presets,
-    published,
     study,
     verdict,
 )
@@ -154,11 +154,11 @@ def test_trivial_rows_from_labels_alone(data_root: pathlib.Path) -> None:
 
 @pytest.mark.parametrize("detector", ["lstm_vae", "lstm_attention"])
 def test_published_means_are_those_of_the_published_channels(detector: str) -> None:
-    own = published.channels(detector)
+    own = published.telemetry_channels(detector)
     assert sorted(own) == channels.PUBLISHED
     for key in ("f1", "auc_roc"):
         mean = np.mean([one[key] for one in own.values()])
-        assert mean == pytest.approx(published.MACRO[detector][key], abs=5e-4)
+        assert mean == pytest.approx(published.TELEMETRY_MACRO[detector][key], abs=5e-4)
 
 
 def test_presets_follow_what_they_are_named_after() -> None:

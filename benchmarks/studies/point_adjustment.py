@@ -1,18 +1,37 @@
-"""Random and all-positive flags on the labels of a data set, by every metric."""
+"""What point adjustment makes of random scores on public labels, beside published F1.
+
+python -m benchmarks.studies.point_adjustment --data-root DIR
+
+Only labels are read. An adjusted F1 near that of random scores says nothing of a
+detector, however large it is; see `evaluation.metrics.chance`.
+"""
 
 from __future__ import annotations
 
+import math
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchmarks.studies.published import PUBLISHED, Claim
-from jaxtsad.datasets import psm, smap_msl, smd
+from benchmarks.studies import study
+from benchmarks.studies.published import PUBLISHED, SOURCES, Claim
+from benchmarks.studies.report import Report, Section, Table, number
+from benchmarks.studies.study import Session, Study
+from jaxtsad.datasets import places, psm, smap_msl, smd
 from jaxtsad.evaluation import baselines, segments, uncertainty
 from jaxtsad.evaluation.baselines import RandomEstimate
 from jaxtsad.evaluation.metrics import chance, pa_k, point, point_adjusted
+
+LEGEND = (
+    "F1 counts every step. PA-F1 credits a whole event for one flag in it, PA%20 for "
+    "flags in more than a fifth of its steps, and the area is taken over all such "
+    "shares. Oracle PA-F1 is the best of all thresholds, chosen by the labels. Random "
+    "scores are uniform; mean and standard deviation are over {seeds} draws."
+)
+
 
 METRICS = {
     "f1": "F1",
@@ -24,7 +43,7 @@ METRICS = {
 SEEDS = 5
 
 
-class Study(NamedTuple):
+class Measured(NamedTuple):
     """What noise gets on one data set's labels.
 
     Attributes:
@@ -97,7 +116,7 @@ def glued(
     return found, notes
 
 
-def study(name: str, labels: Sequence[np.ndarray], seeds: int = SEEDS) -> Study:
+def measure(name: str, labels: Sequence[np.ndarray], seeds: int = SEEDS) -> Measured:
     """Measures random and all-positive flags on the labels of a data set.
 
     Args:
@@ -110,7 +129,7 @@ def study(name: str, labels: Sequence[np.ndarray], seeds: int = SEEDS) -> Study:
 
     Example:
         >>> labels = np.repeat([0, 1, 0], [800, 150, 50])
-        >>> found = study("PSM", [labels])
+        >>> found = measure("PSM", [labels])
         >>> found.random["f1"].mean < 0.1 < 0.7 < found.random["pa_f1"].mean
         True
     """
@@ -121,14 +140,14 @@ def study(name: str, labels: Sequence[np.ndarray], seeds: int = SEEDS) -> Study:
     rows = []
     for seed in range(seeds):
         scores = baselines.random_scores(len(known), seed)
-        rows.append(_measure(known, scores, scores > 1 - share))
+        rows.append(_metrics(known, scores, scores > 1 - share))
     expected = chance.expected(known, share)
     expected["oracle_pa_f1"] = chance.best_expected_pa(known).f1
     random = {}
     for key in METRICS:
         one = uncertainty.over_seeds(np.array([row[key] for row in rows]))
         random[key] = RandomEstimate(one.mean, one.sd, one.low, one.high, expected[key])
-    return Study(
+    return Measured(
         name,
         len(labels),
         len(known),
@@ -137,12 +156,12 @@ def study(name: str, labels: Sequence[np.ndarray], seeds: int = SEEDS) -> Study:
         share,
         seeds,
         random,
-        _measure(known, np.zeros(len(known)), np.ones(len(known), bool)),
+        _metrics(known, np.zeros(len(known)), np.ones(len(known), bool)),
         PUBLISHED[name].claims,
     )
 
 
-def _measure(
+def _metrics(
     labels: np.ndarray, scores: np.ndarray, flags: np.ndarray
 ) -> dict[str, float]:
     return {
@@ -152,3 +171,70 @@ def _measure(
         "pa_k_auc": pa_k.pa_k_auc(labels, flags),
         "oracle_pa_f1": point_adjusted.best_pa_f1(labels, scores).value,
     }
+
+
+def facts(one: Measured) -> str:
+    """What the labels are, in a line."""
+    return (
+        f"{one.steps:,} steps of {one.entities} "
+        f"{'entities' if one.entities > 1 else 'entity'}, {one.events} events, "
+        f"{100 * one.labelled:.2f} % labelled"
+    )
+
+
+def verdict(one: Measured) -> str:
+    """What the comparison says, in a sentence."""
+    published = one.claims[0].pa_f1
+    raw = [claim.f1 for claim in one.claims if not math.isnan(claim.f1)]
+    low, high = number(min(raw)), number(max(raw))
+    between = low if low == high else f"{low} to {high}"
+    return (
+        f"{one.name}: random scores get a PA-F1 of {number(one.random['pa_f1'].mean)} "
+        f"where {number(published)} is published; without adjustment "
+        f"{number(one.random['f1'].mean)} where the public code gets {between}."
+    )
+
+
+def table(one: Measured) -> Table:
+    """All rows of one data set."""
+    random = f"random, {100 * one.share:g} % flagged"
+    seeds = [one.random[key] for key in METRICS]
+    lines = [
+        (random, *(f"{number(e.mean)} ± {number(e.sd)}" for e in seeds)),
+        (f"{random}, expected", *(number(e.expected) for e in seeds)),
+        ("every step flagged", *(number(one.all_positive[key]) for key in METRICS)),
+    ]
+    for claim in one.claims:
+        values = {"f1": claim.f1, "pa_f1": claim.pa_f1}
+        cells = (number(values.get(key)) for key in METRICS)
+        lines.append((f"Anomaly Transformer, {claim.source}", *cells))
+    return Table(("flags of", *METRICS.values()), lines, len(METRICS))
+
+
+def report(found: Sequence[Measured], notes: Sequence[str]) -> Report:
+    """All data sets, what they say, and what is not there."""
+    legend = f"{LEGEND.format(seeds=found[0].seeds)} {SOURCES}"
+    sections = [
+        Section(one.name, (facts(one), verdict(one)), (table(one),)) for one in found
+    ]
+    title = "Point adjustment on random scores"
+    tree = {"sets": [_tree(one) for one in found], "notes": list(notes)}
+    return Report(title, (legend,), sections, notes, tree=tree)
+
+
+def _tree(one: Measured) -> dict[str, Any]:
+    random = {key: value._asdict() for key, value in one.random.items()}
+    claims = [claim._asdict() for claim in one.claims]
+    return {**one._asdict(), "random": random, "claims": claims}
+
+
+def run(session: Session) -> Report:
+    """Measures every data set whose labels are there."""
+    labels, notes = glued(places.data_root(session.root))
+    return report([measure(name, own) for name, own in labels.items()], notes)
+
+
+STUDY = Study("point_adjustment", __doc__, run)
+
+if __name__ == "__main__":
+    sys.exit(study.main(STUDY))

@@ -1,1 +1,0 @@
-"""What point adjustment makes of random scores on public labels."""
