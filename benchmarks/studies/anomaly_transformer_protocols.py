@@ -34,7 +34,7 @@ from jaxtsad.experiments import (
     toml,
 )
 from jaxtsad.experiments.config import Config
-from jaxtsad.reporting import tables
+from jaxtsad.reporting.tables import formats
 from jaxtsad.training import sharding
 
 NAME = "anomaly_transformer_protocols"
@@ -131,7 +131,7 @@ def markdown(made: Mapping[str, Any]) -> str:
         for claim in published.claims if published else ():
             row = (claim.source, _number(claim.pa_f1), _number(claim.f1))
             lines.append(("paper", *row, *[""] * (len(KEYS) - 2)))
-        pieces.append(tables.piped(("protocol", "row", *KEYS.values()), lines))
+        pieces.append(formats.piped(("protocol", "row", *KEYS.values()), lines))
     return "\n\n".join([*pieces, SOURCES]) + "\n"
 
 

@@ -27,7 +27,7 @@ from jaxtsad.evaluation.metrics import clustering
 from jaxtsad.experiments import console, records, toml
 from jaxtsad.pipeline import samples
 from jaxtsad.pipeline.samples import Fitted, Setup
-from jaxtsad.reporting import tables
+from jaxtsad.reporting.tables import formats
 from jaxtsad.training.fit import Callbacks
 from jaxtsad.training.plan import Plan
 from jaxtsad.types import PyTree
@@ -204,7 +204,7 @@ def write(
     Raises:
         ValueError: If the folder cannot be written.
     """
-    text = tables.piped(HEADING, lines(rows))
+    text = formats.piped(HEADING, lines(rows))
     said = "".join(f"\n- {note}" for note in notes)
     records.write_text(folder / f"{NAME}.md", f"# {TITLE}\n\n{text}\n{said}\n")
     stream = io.StringIO()

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from jaxtsad.experiments import records
-from jaxtsad.reporting import tables
+from jaxtsad.reporting.tables import formats
 
 WIDEST = 8
 """Most detectors that stand beside each other in a table."""
@@ -85,7 +85,7 @@ def lines(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
 
 def markdown(title: str, rows: Sequence[Row], notes: Sequence[str] = ()) -> str:
     """The table in Markdown."""
-    text = tables.piped(*lines(rows))
+    text = formats.piped(*lines(rows))
     said = "".join(f"\n- {note}" for note in notes)
     return f"# {title}\n\n{text}\n{said}\n"
 

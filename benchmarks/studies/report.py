@@ -15,9 +15,9 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from jaxtsad import files
-from jaxtsad.reporting import markup, tables
-from jaxtsad.reporting import page as pages
-from jaxtsad.reporting.markup import Safe
+from jaxtsad.reporting import html as html_
+from jaxtsad.reporting.html import Safe
+from jaxtsad.reporting.tables import formats
 
 WIDEST = 8
 """Most detectors that stand beside each other in a table."""
@@ -104,7 +104,7 @@ def markdown(report: Report) -> str:
         pieces += [f"## {section.title}" if section.title else "", *section.texts]
         for table in section.tables:
             pieces += [f"### {table.title}" if table.title else "", table.lead]
-            text = tables.piped(table.heads, table.lines, table.numbers)
+            text = formats.piped(table.heads, table.lines, table.numbers)
             pieces.append(text.replace("||", "\\|\\|"))
     pieces += report.notes
     return "\n\n".join(piece for piece in pieces if piece) + "\n"
@@ -112,21 +112,21 @@ def markdown(report: Report) -> str:
 
 def html(report: Report) -> str:
     """The report as a page that needs nothing else."""
-    lead = [markup.element("p", text, class_="lead") for text in report.texts]
-    pieces = [Safe(markup.element("h1", report.title)), *lead]
+    lead = [html_.element("p", text, class_="lead") for text in report.texts]
+    pieces = [Safe(html_.element("h1", report.title)), *lead]
     for section in report.sections:
-        inner = [markup.element("h2", section.title)] if section.title else []
-        inner += [markup.element("p", text, class_="lead") for text in section.texts]
+        inner = [html_.element("h2", section.title)] if section.title else []
+        inner += [html_.element("p", text, class_="lead") for text in section.texts]
         inner += section.pictures
         for table in section.tables:
             if table.title:
-                inner.append(markup.element("h3", table.title))
+                inner.append(html_.element("h3", table.title))
             if table.lead:
-                inner.append(markup.element("p", table.lead, class_="note"))
-            inner.append(markup.table(table.heads, map(_cells, table.lines)))
-        pieces.append(markup.element("section", *inner))
-    pieces += [markup.element("p", note, class_="note") for note in report.notes]
-    return pages.page(report.title, *pieces)
+                inner.append(html_.element("p", table.lead, class_="note"))
+            inner.append(html_.table(table.heads, map(_cells, table.lines)))
+        pieces.append(html_.element("section", *inner))
+    pieces += [html_.element("p", note, class_="note") for note in report.notes]
+    return html_.page(report.title, *pieces)
 
 
 def table_csv(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -261,7 +261,7 @@ def _missing(value: Any) -> bool:
 
 def _cells(line: Sequence[str]) -> list[str]:
     """Texts that begin as numbers do stand to the right."""
-    return [markup.Number(c) if c[:1] in set("+-.0123456789") else c for c in line]
+    return [html_.Number(c) if c[:1] in set("+-.0123456789") else c for c in line]
 
 
 def _short(cell: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from benchmarks.throughput import results, tables
 from benchmarks.throughput.options import Row
-from jaxtsad.reporting.tables import piped
+from jaxtsad.reporting.tables.formats import piped
 
 
 def write(path: pathlib.Path) -> list[pathlib.Path]:

@@ -13,7 +13,7 @@ def explore(options: argparse.Namespace) -> None:
     """Draws a recording as a page."""
     from jaxtsad.datasets import catalog
     from jaxtsad.datasets.reading import frames
-    from jaxtsad.reporting import exploration
+    from jaxtsad.reporting.pages import exploration
 
     wanted = {
         "time_column": options.time_column,

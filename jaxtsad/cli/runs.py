@@ -17,8 +17,9 @@ def run(options: argparse.Namespace) -> None:
     """Runs a config, or goes on with an interrupted run."""
     from rich.console import Console
 
-    from jaxtsad.experiments import records, toml
     from jaxtsad.experiments import run as running
+    from jaxtsad.experiments import toml
+    from jaxtsad.reporting import run_directory
 
     terminal = Console(stderr=False)
     if (options.config is None) == (options.resume is None):
@@ -30,7 +31,7 @@ def run(options: argparse.Namespace) -> None:
         if overrides:
             raise ValueError(f"a resumed run keeps its config; drop {overrides[0]}")
         folder = pathlib.Path(options.resume)
-        config = toml.load(folder / records.CONFIG)
+        config = toml.load(folder / run_directory.CONFIG)
         report = running.run(config, folder, resume=True, terminal=terminal)
     else:
         config = toml.load(_config_path(options.config), overrides)

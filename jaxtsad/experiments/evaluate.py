@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import pathlib
 from typing import Any
 
-from jaxtsad.experiments import records, report, toml
+from jaxtsad.experiments import report, toml
 from jaxtsad.experiments.config import Threshold
+from jaxtsad.reporting import run_directory
 
 KEPT = (
     "entities",
@@ -42,14 +42,11 @@ def evaluate(
             kind of threshold is unknown.
     """
     path = pathlib.Path(folder)
-    config = toml.load(path / records.CONFIG)
+    config = toml.load(path / run_directory.CONFIG)
     if threshold is not None:
         config = dataclasses.replace(config, threshold=Threshold(threshold))
-    scored, _ = records.read_scores(path / records.SCORES)
-    try:
-        before = json.loads((path / records.REPORT).read_text())
-    except (OSError, json.JSONDecodeError) as error:
-        raise ValueError(f"{str(path / records.REPORT)!r}: {error}") from None
+    scored = run_directory.read_scores(path / run_directory.SCORES)
+    before = run_directory.read_report(path)
     facts = {key: before[key] for key in KEPT if key in before}
     made = report.make(config, scored, facts=facts)
     made |= {key: before[key] for key in TRAINED_BY if key in before}

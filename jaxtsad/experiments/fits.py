@@ -12,13 +12,14 @@ from rich.console import Console
 
 from jaxtsad.evaluation import protocol as protocols
 from jaxtsad.evaluation.scoring import smoothing
-from jaxtsad.experiments import console, records, toml
+from jaxtsad.experiments import console, toml
 from jaxtsad.experiments.config import Config
 from jaxtsad.experiments.recordings import Group
-from jaxtsad.experiments.records import Scored
 from jaxtsad.pipeline import fitting, members, parts
 from jaxtsad.pipeline.members import Fitted
 from jaxtsad.pipeline.setup import Setup
+from jaxtsad.reporting import training_log
+from jaxtsad.reporting.run_directory import Scored
 from jaxtsad.training.checkpoints import Checkpoints
 from jaxtsad.training.fit import Callbacks, Interrupted
 
@@ -63,7 +64,7 @@ def fit_main(
     setup = config.setup()
     names = [one.name for one in group.series] if setup.fit == "per_entity" else ["all"]
     who = [(name, seed) for name in names for seed in config.training.seeds]
-    log = records.MetricsLog(folder, who, group.name)
+    log = training_log.MetricsLog(folder, who, group.name)
     checkpoints = Checkpoints(
         folder / "checkpoints" / group.name,
         {"config": toml.dump(dataclasses.replace(config, name=""))},

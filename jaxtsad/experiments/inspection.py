@@ -8,11 +8,11 @@ import pathlib
 import numpy as np
 import pandas as pd
 
-from jaxtsad import files
-from jaxtsad.experiments import recordings, records, toml
+from jaxtsad.experiments import recordings, toml
 from jaxtsad.pipeline import inspection, members, saving
-from jaxtsad.reporting import inspection as section
-from jaxtsad.reporting import reading, run_directory
+from jaxtsad.reporting import run as runs
+from jaxtsad.reporting import run_directory
+from jaxtsad.reporting.pages import run_report
 
 
 def inspect(
@@ -37,11 +37,10 @@ def inspect(
             unknown, or the detector offers nothing to look into.
     """
     path = pathlib.Path(folder)
-    config = toml.load(path / records.CONFIG)
-    run = reading.read(path)
-    try:
+    config = toml.load(path / run_directory.CONFIG)
+    with runs.read(path) as run:
         seed = config.training.seeds[0]
-        chosen = entity or _worst(run.found, run.entities)
+        chosen = entity or _worst(run.flagged, run.entities)
         if chosen not in run.entities:
             listed = ", ".join(run.entities)
             raise ValueError(f"entity={chosen!r} is unknown; the choices are {listed}")
@@ -53,8 +52,6 @@ def inspect(
                 worst = int(found["severity"].to_numpy().argmax())
                 start, stop = found[["start", "stop"]].to_numpy()[worst].astype(int)
                 step = int(start + np.argmax(scored[start:stop]))
-    finally:
-        run.close()
     groups = recordings.groups(recordings.load(config))
     for group in groups:
         for one in group.series:
@@ -74,8 +71,8 @@ def inspect(
         "seed": np.array(seed),
         "channels": np.array(channels),
     }
-    files.write_arrays(path / section.FILE, arrays)
-    run_directory.write(path)
+    run_directory.write_inspection(path, arrays)
+    run_report.write(path)
     return arrays
 
 

@@ -11,7 +11,7 @@ from jaxtsad import types
 from jaxtsad.evaluation import baselines, events, measure, thresholds, uncertainty
 from jaxtsad.evaluation.protocol import Protocol
 from jaxtsad.evaluation.thresholds import transductive
-from jaxtsad.experiments.records import Scored
+from jaxtsad.reporting.run_directory import Scored
 
 Rows = list[dict[str, Any]]
 

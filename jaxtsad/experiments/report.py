@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import pandas as pd
-
-from jaxtsad import __version__, files
+from jaxtsad import __version__
 from jaxtsad.evaluation import events, protocol
 from jaxtsad.experiments import facts as facts_
-from jaxtsad.experiments import judge, records
+from jaxtsad.experiments import judge
 from jaxtsad.experiments.config import Config
-from jaxtsad.experiments.records import Scored
 from jaxtsad.reporting import run_directory
+from jaxtsad.reporting.pages import run_report
+from jaxtsad.reporting.run_directory import Scored
 
 SCHEMA = 1
 
@@ -95,8 +93,6 @@ def write(folder: pathlib.Path, report: Mapping[str, Any]) -> None:
     rest = {key: value for key, value in report.items() if key != "events"}
     columns = ["entity", "detector", "seed"]
     columns += [field.name for field in dataclasses.fields(events.Event)]
-    table = io.StringIO()
-    pd.DataFrame(report["events"], columns=columns).to_csv(table, index=False)
-    files.write_text(folder / "events.csv", table.getvalue())
-    files.write_json(folder / records.REPORT, rest)
-    run_directory.write(folder)
+    run_directory.write_events(folder, report["events"], columns)
+    run_directory.write_report(folder, rest)
+    run_report.write(folder)

@@ -17,7 +17,6 @@ from jaxtsad.experiments import (
     facts,
     fits,
     recordings,
-    records,
     report,
     toml,
 )
@@ -25,6 +24,7 @@ from jaxtsad.experiments.config import Config
 from jaxtsad.experiments.recordings import Group
 from jaxtsad.pipeline import members, saving
 from jaxtsad.pipeline.members import Fitted
+from jaxtsad.reporting import run_directory
 
 
 def run(
@@ -54,7 +54,7 @@ def run(
     terminal = terminal or Console(quiet=True)
     protocol = protocols.PROTOCOLS[config.evaluation.protocol]
     series = recordings.load(config)
-    files.write_text(folder / records.CONFIG, toml.dump(config))
+    files.write_text(folder / run_directory.CONFIG, toml.dump(config))
     groups = recordings.groups(series)
     fitted, scored, timings = [], [], _Timings()
     for group in groups:
@@ -72,7 +72,7 @@ def run(
     scored += fits.smoothed(scored, config)
     drawn = {one.name: facts.plotted(one) for one in series if one.test is not None}
     values = {name: array for name, (array, _) in drawn.items()}
-    records.write_scores(folder / records.SCORES, scored, values)
+    run_directory.write_scores(folder / run_directory.SCORES, scored, values)
     _save_models(folder, fitted, config, groups)
     said = {
         "entities": [
@@ -93,7 +93,7 @@ def run(
 
 def _check(folder: pathlib.Path, config: Config, resume: bool) -> None:
     """Refuses a run directory that is another run's, or none to resume."""
-    there = folder / records.CONFIG
+    there = folder / run_directory.CONFIG
     if there.exists():
         if not resume:
             raise ValueError(

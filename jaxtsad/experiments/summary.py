@@ -9,7 +9,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from jaxtsad.reporting import claims, matching, tables
+from jaxtsad.reporting import matching
+from jaxtsad.reporting.tables import claims
+from jaxtsad.reporting.tables import terminal as table
 
 MOST_ENTITIES = 6
 MOST_EVENTS = 12
@@ -21,7 +23,7 @@ def show(report: Mapping[str, Any], terminal: Console) -> None:
         _events(report, entity, terminal)
     rows = report["rows"]
     summaries = [row for row in rows if row["entity"] in ("macro", "pooled")]
-    tables.console(summaries or rows, terminal)
+    table.show(summaries or rows, terminal)
     for leak in report["leaks"]:
         terminal.print(f"[bold red]leaks:[/] {leak}")
     for note in report["notes"]:
@@ -43,12 +45,12 @@ def _events(
     truth = Table(title=f"{entity['name']}: true events", title_justify="left")
     for title in ("steps", "kind", "found"):
         truth.add_column(title)
-    for one in matching.truths(entity["events"], spans):
+    for one in matching.true_events(entity["events"], spans):
         said = f"yes, {one.delay} steps after it began" if one.hit else "missed"
         truth.add_row(f"{one.start} to {one.stop - 1}", one.kind, said)
     if entity["events"]:
         terminal.print(truth)
-    right = matching.touches(spans, entity["events"])
+    right = matching.are_true(spans, entity["events"])
     flagged = Table(
         title=f"{entity['name']}: found, strongest first", title_justify="left"
     )

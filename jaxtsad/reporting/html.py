@@ -1,172 +1,180 @@
-"""The report of a run: one page that needs nothing else and asks for nothing."""
+"""HTML: small pieces, and the frame of a page that needs and loads nothing else.
+
+Every text that comes from data is escaped here.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import html as html_
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import resources
+from typing import TYPE_CHECKING
 
-from jaxtsad.reporting import (
-    bars,
-    claims,
-    entity_section,
-    headline,
-    inspection,
-    learning,
-    markup,
-    rows,
-    svg,
-    tables,
-)
-from jaxtsad.reporting import page as pages
-from jaxtsad.reporting.markup import Safe
-from jaxtsad.reporting.run import Run
-from jaxtsad.reporting.view import View, look
+from jaxtsad.reporting.plots import svg
 
-OPEN = 3
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Nothing is loaded and nothing runs: names in the data can do no harm.
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
-def page(run: Run) -> str:
-    """The whole page.
+class Safe(str):
+    """Text that is markup already and is not escaped again."""
 
-    The first three entities are shown in full, the others fold.
+    __slots__ = ()
+
+
+class Number(str):
+    """A number that is written already."""
+
+    __slots__ = ()
+
+
+def text(value: object) -> Safe:
+    r"""A value as escaped text.
+
+    Example:
+        >>> text("<b> & \"c\"")
+        '&lt;b&gt; &amp; &quot;c&quot;'
+    """
+    return value if isinstance(value, Safe) else Safe(html_.escape(str(value)))
+
+
+def element(name: str, *children: object, **attributes: str | None) -> Safe:
+    """An element around its children; a trailing underscore in a name is dropped.
+
+    Example:
+        >>> element("p", "a < b", class_="note")
+        '<p class="note">a &lt; b</p>'
+    """
+    given = "".join(
+        f' {key.rstrip("_")}="{html_.escape(value)}"'
+        for key, value in attributes.items()
+        if value is not None
+    )
+    return Safe(f"<{name}{given}>{''.join(map(text, children))}</{name}>")
+
+
+def join(pieces: Iterable[object]) -> Safe:
+    """Pieces one after another."""
+    return Safe("".join(map(text, pieces)))
+
+
+def table(heads: Sequence[object], lines: Iterable[Sequence[object]]) -> Safe:
+    """A table in a box of its own that scrolls; numbers go to the right."""
+    lines = list(lines)
+    first = lines[0] if lines else heads
+    head = element(
+        "tr",
+        *(
+            element("th", name, scope="col", class_=_class(value))
+            for name, value in zip(heads, first, strict=True)
+        ),
+    )
+    body = (element("tr", *map(_cell, line)) for line in lines)
+    inner = element("table", element("thead", head), element("tbody", *body))
+    return element("div", inner, class_="scroll")
+
+
+def _cell(value: object) -> Safe:
+    shown = f"{value:,}" if isinstance(value, int) else value
+    return element("td", shown, class_=_class(value))
+
+
+def _class(value: object) -> str | None:
+    return "number" if isinstance(value, int | float | Number) else None
+
+
+def tile(title: object, value: object, below: object) -> Safe:
+    """A number that is read at a glance, between its name and a remark."""
+    return element(
+        "div",
+        element("span", title, class_="name"),
+        element("span", value, class_="value"),
+        element("span", below, class_="below"),
+        class_="tile",
+    )
+
+
+def facts(title: str, values: Mapping[str, object]) -> Safe:
+    """A titled list of names and values; nested mappings become dotted names."""
+    lines = [
+        join([element("dt", name), element("dd", value)])
+        for name, value in _flat(values)
+    ]
+    if not lines:
+        return Safe("")
+    inner = [element("h3", title)] * bool(title) + [element("dl", *lines)]
+    return element("section", *inner, class_="facts")
+
+
+def _flat(values: Mapping[str, object], start: str = "") -> list[tuple[str, object]]:
+    pairs: list[tuple[str, object]] = []
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            pairs += _flat(value, f"{start}{name}.")
+        elif isinstance(value, list | tuple):
+            pairs.append((start + name, ", ".join(map(str, value)) or "none"))
+        elif isinstance(value, float):
+            pairs.append((start + name, f"{value:,.6g}"))
+        elif isinstance(value, int) and not isinstance(value, bool):
+            pairs.append((start + name, f"{value:,}" if value >= 10_000 else value))
+        elif value not in (None, ""):
+            pairs.append((start + name, value))
+    return pairs
+
+
+def details(summary: object, *children: object) -> Safe:
+    """Children that open on demand."""
+    return element("details", element("summary", summary), *children)
+
+
+def page(title: object, *pieces: object) -> str:
+    """A whole page around its pieces, with the style of the reports.
 
     Args:
-        run: The run directory.
-
-    Raises:
-        ValueError: If arrays or events of the run do not fit together.
+        title: What the window is called.
+        *pieces: The content.
     """
-    looked = (look(run, entity) for entity in run.entities)
-    views = [view for view in looked if view is not None]
-    name = run.report.get("name") or run.path.name
-    return pages.page(
-        name,
-        headline.build(run, views),
-        _entities(run, views),
-        inspection.build(inspection.read(run.path)),
-        _learning(run),
-        _results(run),
-        _facts(run),
+    style = resources.files("jaxtsad.reporting").joinpath("report.css")
+    head = join(
+        [
+            Safe('<meta charset="utf-8">'),
+            Safe('<meta name="viewport" content="width=device-width,initial-scale=1">'),
+            Safe(f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'),
+            element("title", f"{svg.plain(title, 80)} · jaxtsad"),
+            Safe(f"<style>{style.read_text(encoding='utf-8')}</style>"),
+        ]
     )
+    body = element("body", element("main", *pieces))
+    content = element("head", head) + body
+    return f'<!doctype html>\n<html lang="en">{content}</html>\n'
 
 
-def _entities(run: Run, views: Sequence[View]) -> Safe:
-    if not views:
-        return Safe("")
-    pieces: list[Safe] = [_key()] if run.level == "step" else []
-    for number, view in enumerate(views):
-        full = number < OPEN
-        content = entity_section.build(run, view, number, full=full)
-        words = entity_section.outcome(view) if run.level == "step" else ""
-        summary = markup.element("span", words, class_="outcome")
-        if full:
-            title = markup.element("h3", view.entity, " ", summary)
-            pieces.append(markup.element("article", title, content))
-        else:
-            name = markup.element("b", view.entity)
-            pieces.append(markup.details(markup.join([name, " ", summary]), content))
-    seeds = max(view.seeds for view in views)
-    note = "" if seeds == 1 else f"Seed {views[0].seed} of {seeds} seeds is drawn."
-    return pages.section("Found beside the truth", *pieces, note=note)
+def section(title: str, *pieces: object, note: str = "") -> Safe:
+    """A titled section, with a word on how to read it."""
+    lead = [element("p", note, class_="lead")] if note else []
+    return element("section", element("h2", title), *lead, *pieces)
 
 
-def _key() -> Safe:
-    names = ("true event", "truth"), ("found event", "found"), ("score", "score")
-    entries = [
-        markup.element("span", markup.element("i", class_=kind), name)
-        for name, kind in (*names, ("threshold", "threshold"))
-    ]
-    return markup.element("p", *entries, class_="key")
+def figure(
+    drawing: Figure,
+    label: str,
+    prefix: str = "p",
+    *,
+    caption: str = "",
+    wide: bool = False,
+) -> Safe:
+    """A drawing with its caption above.
 
-
-def _learning(run: Run) -> Safe:
-    if not len(run.history) or "loss" not in run.history.columns:
-        return Safe("")
-    members = len(run.history.groupby(["entity", "seed"]))
-    drawing = svg.render(learning.curves(run.history), "Learning curves", "learn")
-    figure = markup.element("figure", Safe(drawing))
-    note = "" if members == 1 else f"One line for each of {members} members."
-    box = markup.element("div", figure, class_="scroll wide")
-    return pages.section("Learning curves", box, note=note)
-
-
-def _results(run: Run) -> Safe:
-    everything = rows.to_read(run.rows)
-    names = {str(row["entity"]) for row in everything} - set(rows.SUMMARIES)
-    summary = [row for row in everything if row["entity"] in rows.SUMMARIES]
-    single = [row for row in everything if row["entity"] not in rows.SUMMARIES]
-    pieces: list[Safe] = []
-    if summary and len(names) > OPEN:
-        folded = markup.details(f"All {len(names)} entities", _table(run, single))
-        pieces += [_table(run, summary), _bars(run, single), folded]
-    else:
-        pieces += [_table(run, everything), _bars(run, single)]
-    own = {row["seed"] for row in run.rows if row["detector"] == run.detector}
-    seeds = len(own - {"mean"})
-    if not everything:
-        return pages.section(
-            "Metrics", note="The test data has no labels to measure by."
-        )
-    pieces.append(claims.table(run.report))
-    note = f"Means over {seeds} seeds, their spread below. " if seeds > 1 else ""
-    if any(rows.interval(row, "vus_pr") for row in summary):
-        note += "In brackets, the 95 % interval of a mean over entities. "
-    note += (
-        "The best value of a column is bold. Trivial detectors stand in grey beside "
-        "the run's own; a number that they reach too means little. Point-adjusted F1 "
-        "is grey because noise does well on it."
-    )
-    return pages.section("Metrics", *pieces, note=note)
-
-
-def _table(run: Run, chosen: Sequence[rows.Row]) -> Safe:
-    return markup.element(
-        "div", Safe(tables.html(chosen, run.detector)), class_="scroll"
-    )
-
-
-def _bars(run: Run, single: Sequence[rows.Row]) -> Safe:
-    own = [row for row in single if row["detector"] == run.detector]
-    if len({row["entity"] for row in own}) < 2 or len(own) < 2:
-        return Safe("")
-    random = {
-        row["entity"]: rows.number(row, "vus_pr")
-        for row in single
-        if row["detector"] == rows.RANDOM
-    }
-    drawing = bars.entity_bars(
-        [str(row["entity"]) for row in own],
-        [rows.number(row, "vus_pr") for row in own],
-        [random.get(row["entity"], float("nan")) for row in own],
-        metric=f"VUS-PR of {run.detector}",
-    )
-    figure = markup.element("figure", Safe(svg.render(drawing, "VUS-PR", "bars")))
-    return markup.element("div", figure, class_="scroll wide")
-
-
-def _facts(run: Run) -> Safe:
-    report = run.report
-    threshold = rows.find(report["rows"], detector=run.detector) or {}
-    sizes = {
-        "parameters": report.get("parameters"),
-        "peak memory, MiB": _mebibytes(report.get("peak_memory_bytes")),
-        "device": report.get("device"),
-        "threshold": (threshold.get("threshold") or {}).get("kind"),
-        "fitted on": (threshold.get("threshold") or {}).get("fitted_on"),
-        "git": report.get("git"),
-    }
-    pieces = [
-        markup.facts("Configuration", report.get("config") or {}),
-        markup.facts("Run", sizes),
-        markup.facts("Timings", report.get("timings") or {}),
-        markup.facts("Versions", report.get("versions") or {}),
-    ]
-    sums = markup.facts("", report.get("checksums") or {})
-    folded = [markup.details("Data checksums", sums)] if sums else []
-    notes = [markup.element("li", note) for note in report.get("notes") or []]
-    lead = [markup.element("ul", *notes, class_="notes")] if notes else []
-    box = markup.element("div", *pieces, class_="columns")
-    return pages.section("Run", *lead, box, *folded)
-
-
-def _mebibytes(size: object) -> float | None:
-    return size / 2**20 if isinstance(size, int | float) else None
+    Args:
+        drawing: A matplotlib figure.
+        label: What it shows, read out in place of the picture.
+        prefix: Start of every id, different for each drawing of one page.
+        caption: Text above the drawing.
+        wide: Whether it keeps its width and scrolls on a narrow screen.
+    """
+    note = [element("figcaption", caption)] if caption else []
+    inner = element("figure", *note, Safe(svg.render(drawing, label, prefix)))
+    return element("div", inner, class_="scroll wide") if wide else inner

@@ -1,4 +1,4 @@
-"""True events beside found ones: what was hit, how late, and what was a false alarm."""
+"""True events and flagged ones: what was hit, how late, what was a false alarm."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import NamedTuple
 import numpy as np
 
 
-class Truth(NamedTuple):
+class TrueEvent(NamedTuple):
     """A true event and how it fared.
 
     Attributes:
         start: First anomalous step.
         stop: First step after the event.
         kind: What kind of anomaly it is, empty if unknown.
-        hit: Whether a found event overlaps it.
+        hit: Whether a flagged event overlaps it.
         delay: Steps from its start to the first flagged step within it; None if missed.
     """
 
@@ -26,52 +26,54 @@ class Truth(NamedTuple):
     delay: int | None
 
 
-def truths(events: Iterable[Sequence[object]], found: np.ndarray) -> list[Truth]:
-    """Looks each true event up among the found ones.
+def true_events(
+    events: Iterable[Sequence[object]], flagged: np.ndarray
+) -> list[TrueEvent]:
+    """Looks each true event up among the flagged ones.
 
     Args:
         events: True events as `(start, stop)` or `(start, stop, kind)`.
-        found: `[E, 2]` found events `[start, stop)`.
+        flagged: `[E, 2]` flagged events `[start, stop)`.
 
     Returns:
         One entry per true event, in order of time.
 
     Example:
-        >>> found = np.array([[0, 3], [12, 14]])
-        >>> for event in truths([(10, 20, "spike"), (30, 31)], found):
+        >>> flagged = np.array([[0, 3], [12, 14]])
+        >>> for event in true_events([(10, 20, "spike"), (30, 31)], flagged):
         ...     print(event.kind, event.hit, event.delay)
         spike True 2
          False None
     """
-    found = np.asarray(found, np.int64).reshape(-1, 2)
+    flagged = np.asarray(flagged, np.int64).reshape(-1, 2)
     matched = []
     for event in events:
         start, stop = int(str(event[0])), int(str(event[1]))
         kind = str(event[2]) if len(event) > 2 else ""
-        inside = (found[:, 0] < stop) & (found[:, 1] > start)
-        first = found[inside, 0].min() if inside.any() else None
+        inside = (flagged[:, 0] < stop) & (flagged[:, 1] > start)
+        first = flagged[inside, 0].min() if inside.any() else None
         delay = None if first is None else max(int(first) - start, 0)
-        matched.append(Truth(start, stop, kind, first is not None, delay))
+        matched.append(TrueEvent(start, stop, kind, first is not None, delay))
     return sorted(matched)
 
 
-def touches(found: np.ndarray, events: Iterable[Sequence[object]]) -> np.ndarray:
-    """Which found events overlap a true one; the others are false alarms.
+def are_true(flagged: np.ndarray, events: Iterable[Sequence[object]]) -> np.ndarray:
+    """Which flagged events overlap a true one; the others are false alarms.
 
     Args:
-        found: `[E, 2]` found events `[start, stop)`.
+        flagged: `[E, 2]` flagged events `[start, stop)`.
         events: True events as `(start, stop, ...)`.
 
     Returns:
         `[E]` bool.
 
     Example:
-        >>> touches(np.array([[0, 3], [12, 14]]), [(10, 20, "spike")])
+        >>> are_true(np.array([[0, 3], [12, 14]]), [(10, 20, "spike")])
         array([False,  True])
     """
-    found = np.asarray(found, np.int64).reshape(-1, 2)
-    hit = np.zeros(len(found), dtype=bool)
+    flagged = np.asarray(flagged, np.int64).reshape(-1, 2)
+    hit = np.zeros(len(flagged), dtype=bool)
     for event in events:
         start, stop = int(str(event[0])), int(str(event[1]))
-        hit |= (found[:, 0] < stop) & (found[:, 1] > start)
+        hit |= (flagged[:, 0] < stop) & (flagged[:, 1] > start)
     return hit

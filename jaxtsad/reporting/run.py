@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import pathlib
-import zipfile
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from jaxtsad.reporting import rows as rows_
-
-
-class Scored(NamedTuple):
-    """One detector's scores of one entity.
-
-    Attributes:
-        score: `[T]`, higher is more anomalous.
-        label: `[T]` 0/1, or None where unknown.
-        calibration: `[n]` scores the threshold was fitted on.
-        role: Role of the calibration scores.
-    """
-
-    score: np.ndarray
-    label: np.ndarray | None
-    calibration: np.ndarray
-    role: str
+from jaxtsad.reporting import run_directory, training_log
+from jaxtsad.reporting.run_directory import Scored, Scores
+from jaxtsad.reporting.tables import rows as rows_
+from jaxtsad.reporting.tables.rows import Row
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -36,22 +25,22 @@ class Run:
     Attributes:
         path: The directory.
         report: `report.json`.
-        found: `events.csv`.
+        flagged: `events.csv`.
         history: `metrics.jsonl`, empty where nothing was trained.
+        scores: `scores.npz`, opened.
     """
 
     path: pathlib.Path
     report: dict[str, Any]
-    found: pd.DataFrame
+    flagged: pd.DataFrame
     history: pd.DataFrame
-    _scores: Any
-    _keys: dict[str, dict[str, list[int]]]
+    scores: Scores
 
     @property
-    def rows(self) -> list[rows_.Row]:
+    def rows(self) -> list[Row]:
         """Rows of the report; the run's windows per second are in those it is about."""
         speed = (self.report.get("timings") or {}).get("score_windows_per_s")
-        rows: list[rows_.Row] = []
+        rows: list[Row] = []
         for row in self.report["rows"]:
             metrics = dict(row.get("metrics") or {})
             if speed is not None and row["detector"] == self.detector:
@@ -68,8 +57,8 @@ class Run:
         names = list(dict.fromkeys(row["detector"] for row in self.report["rows"]))
         if name is not None and (name in names or not names):
             return str(name)
-        own = [name for name in names if name not in rows_.TRIVIAL]
-        return str((own or names or ["detector"])[0])
+        others = [name for name in names if name not in rows_.BASELINES]
+        return str((others or names or ["detector"])[0])
 
     @property
     def level(self) -> str:
@@ -81,8 +70,9 @@ class Run:
     def entities(self) -> list[str]:
         """Names of the entities that were scored, in the report's order."""
         listed = [str(e["name"]) for e in self.report.get("entities") or []]
-        known = [name for name in listed if name in self._keys]
-        return known + [name for name in self._keys if name not in known]
+        scored = list(dict.fromkeys(entity for entity, _, _ in self.scores.members))
+        known = [name for name in listed if name in scored]
+        return known + [name for name in scored if name not in known]
 
     def described(self, entity: str) -> dict[str, Any]:
         """What the report says of an entity; empty where it says nothing."""
@@ -93,35 +83,26 @@ class Run:
 
     def detectors(self, entity: str) -> list[str]:
         """Detectors with scores of an entity, the run's own first."""
-        names = list(self._keys[entity])
+        names = dict.fromkeys(
+            name for scored, name, _ in self.scores.members if scored == entity
+        )
         return sorted(names, key=lambda name: name != self.detector)
 
     def seeds(self, entity: str, detector: str) -> list[int]:
         """Seeds with scores of an entity, ascending; empty where there are none."""
-        return sorted(self._keys[entity].get(detector, []))
+        member = entity, detector
+        return sorted(
+            seed for *other, seed in self.scores.members if (*other,) == member
+        )
 
     def scored(self, entity: str, detector: str, seed: int) -> Scored:
         """Scores of one entity by one detector and seed.
 
         Raises:
-            ValueError: If fields are missing or their shapes do not fit.
+            ValueError: If arrays are missing or their shapes do not fit.
         """
-        start = f"{entity}/{detector}/{seed}"
-        where = f"{self.path / 'scores.npz'}: {start}"
-        score = self._array(f"{start}/score").astype(np.float64)
-        label = self._array(f"{start}/label", optional=True)
-        calibration = self._array(f"{start}/calibration", optional=True)
-        role = self._array(f"{start}/role", optional=True)
-        if score.ndim != 1 or not np.isfinite(score).all():
-            raise ValueError(f"{where}/score must be finite, (T,), got {score.shape}")
-        if label.size and label.shape != score.shape:
-            raise ValueError(f"{where}: {label.shape=} must be {score.shape}")
-        return Scored(
-            score,
-            label if label.size else None,
-            calibration.astype(np.float64).reshape(-1),
-            str(role) if role.ndim == 0 else "",
-        )
+        scored = self.scores.scored(entity, detector, seed)
+        return scored._replace(score=scored.score.astype(np.float64))
 
     def values(self, entity: str, steps: int) -> np.ndarray | None:
         """Plotted channels `[T, K]` of an entity, or None where there are none.
@@ -131,11 +112,11 @@ class Run:
         Raises:
             ValueError: If there are fewer steps than scores.
         """
-        values = self._array(f"{entity}/values", optional=True)
-        if values.ndim != 2:
+        values = self.scores.values(entity)
+        if values is None:
             return None
         if len(values) < steps:
-            where = self.path / "scores.npz"
+            where = self.path / run_directory.SCORES
             raise ValueError(
                 f"{where}: {entity}/values has {len(values)} steps, its scores {steps}"
             )
@@ -153,8 +134,8 @@ class Run:
         return float(value)
 
     def events(self, entity: str, detector: str, seed: int) -> pd.DataFrame:
-        """Found events of one member, in order of time."""
-        table = self.found
+        """Flagged events of one member, in order of time."""
+        table = self.flagged
         chosen = (
             (table["entity"] == entity)
             & (table["detector"] == detector)
@@ -162,18 +143,25 @@ class Run:
         )
         return table[chosen].sort_values("start")
 
-    def _array(self, key: str, optional: bool = False) -> np.ndarray:
-        if key not in self._scores:
-            if optional:
-                return np.zeros(0)
-            raise ValueError(f"{self.path / 'scores.npz'}: {key} is missing")
-        try:
-            return np.asarray(self._scores[key])
-        except (ValueError, OSError, zipfile.BadZipFile) as error:
-            raise ValueError(
-                f"{self.path / 'scores.npz'}: {key} cannot be read ({error})"
-            ) from None
 
-    def close(self) -> None:
-        """Closes `scores.npz`."""
-        self._scores.close()
+@contextmanager
+def read(folder: str | os.PathLike[str]) -> Iterator[Run]:
+    """Opens a run directory for the time of a `with` statement.
+
+    Args:
+        folder: The directory, with `report.json`, `scores.npz`, `events.csv` and, where
+            anything was trained, `metrics.jsonl`.
+
+    Yields:
+        What it holds.
+
+    Raises:
+        ValueError: If a file is missing or is not what it should be.
+    """
+    path = pathlib.Path(folder)
+    if not path.is_dir():
+        raise ValueError(f"{str(path)!r} is not a run directory: no such directory")
+    report, events = run_directory.read_report(path), run_directory.read_events(path)
+    history = training_log.read(path)
+    with Scores(path / run_directory.SCORES) as scores:
+        yield Run(path, report, events, history, scores)

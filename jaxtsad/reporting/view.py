@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from jaxtsad.evaluation import segments
-from jaxtsad.reporting import matching
-from jaxtsad.reporting.run import Run, Scored
+from jaxtsad.reporting import matching, run_directory
+from jaxtsad.reporting.run import Run
+from jaxtsad.reporting.run_directory import Scored
 
 
 class View(NamedTuple):
@@ -26,7 +27,7 @@ class View(NamedTuple):
         threshold: The fitted threshold, or None where it is not one number.
         truth: True events with what became of them, or None where nothing is labelled.
         hits: For each true event, how many of the seeds found it.
-        found: Found events, with a column `true` where labels are known.
+        flagged: Flagged events, with a column `true` where labels are known.
         level: What one score is of: a step, a window or a sample.
     """
 
@@ -37,9 +38,9 @@ class View(NamedTuple):
     values: np.ndarray | None
     names: tuple[str, ...]
     threshold: float | None
-    truth: list[matching.Truth] | None
+    truth: list[matching.TrueEvent] | None
     hits: list[int]
-    found: pd.DataFrame
+    flagged: pd.DataFrame
     level: str
 
     @property
@@ -51,9 +52,9 @@ class View(NamedTuple):
         return np.array(pairs, np.int64).reshape(-1, 2)
 
     @property
-    def found_spans(self) -> np.ndarray:
-        """Found events as `[E, 2]`."""
-        return spans_of(self.found)
+    def flagged_spans(self) -> np.ndarray:
+        """Flagged events as `[E, 2]`."""
+        return spans_of(self.flagged)
 
     @property
     def flags(self) -> np.ndarray:
@@ -61,12 +62,12 @@ class View(NamedTuple):
         if self.level != "step" and self.threshold is not None:
             return self.scored.score > self.threshold
         # Not every kind of threshold is one number; events are flags under any kind.
-        return segments.flags_of(self.found_spans, len(self.scored.score))
+        return segments.flags_of(self.flagged_spans, len(self.scored.score))
 
 
-def spans_of(found: pd.DataFrame) -> np.ndarray:
-    """Found events as `[E, 2]` whole numbers."""
-    return found[["start", "stop"]].to_numpy(dtype=np.int64).reshape(-1, 2)
+def spans_of(events: pd.DataFrame) -> np.ndarray:
+    """Flagged events as `[E, 2]` whole numbers."""
+    return events[["start", "stop"]].to_numpy(dtype=np.int64).reshape(-1, 2)
 
 
 def look(run: Run, entity: str) -> View | None:
@@ -82,18 +83,23 @@ def look(run: Run, entity: str) -> View | None:
     scored = run.scored(entity, run.detector, seed)
     steps = len(scored.score)
     by_seed = [run.events(entity, run.detector, each) for each in seeds]
-    for found in by_seed:
-        _check(run, entity, spans_of(found), steps)
+    for events in by_seed:
+        _check(run, entity, spans_of(events), steps)
     described = run.described(entity)
-    events = described.get("events") or []
     truth, hits = None, []
-    found = by_seed[0].copy()
+    flagged = by_seed[0].copy()
     if scored.label is not None:
-        events = _scored(events, steps) or segments.segments(scored.label).tolist()
-        truth = matching.truths(events, spans_of(found))
-        looked = [matching.truths(events, spans_of(each)) for each in by_seed]
-        hits = [sum(event.hit for event in same) for same in zip(*looked, strict=True)]
-        found["true"] = matching.touches(spans_of(found), events)
+        known = _until(described.get("events") or [], steps)
+        known = known or segments.segments(scored.label).tolist()
+        truth = matching.true_events(known, spans_of(flagged))
+        by_seed_truth = [
+            matching.true_events(known, spans_of(each)) for each in by_seed
+        ]
+        hits = [
+            sum(event.hit for event in same)
+            for same in zip(*by_seed_truth, strict=True)
+        ]
+        flagged["true"] = matching.are_true(spans_of(flagged), known)
     return View(
         entity,
         seed,
@@ -104,12 +110,12 @@ def look(run: Run, entity: str) -> View | None:
         run.threshold(entity, run.detector, seed),
         truth,
         hits,
-        found,
+        flagged,
         run.level,
     )
 
 
-def _scored(events: Sequence[Sequence[Any]], steps: int) -> list[tuple[Any, ...]]:
+def _until(events: Sequence[Sequence[Any]], steps: int) -> list[tuple[Any, ...]]:
     """True events as far as they were scored."""
     return [
         (start, min(stop, steps), *kind)
@@ -121,6 +127,6 @@ def _scored(events: Sequence[Sequence[Any]], steps: int) -> list[tuple[Any, ...]
 def _check(run: Run, entity: str, spans: np.ndarray, steps: int) -> None:
     if len(spans) and (spans.min() < 0 or spans.max() > steps):
         raise ValueError(
-            f"{run.path / 'events.csv'}: an event of {entity} ends at step "
+            f"{run.path / run_directory.EVENTS}: an event of {entity} ends at step "
             f"{spans.max()}, its series has {steps}"
         )

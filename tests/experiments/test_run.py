@@ -10,18 +10,18 @@ import numpy as np
 import pytest
 
 import jaxtsad
-from jaxtsad import detectors
+from jaxtsad import detectors, files
 from jaxtsad.evaluation import thresholds
 from jaxtsad.experiments import (
     evaluate,
     inspection,
     judge,
-    records,
     report,
     run,
     toml,
 )
-from jaxtsad.reporting import inspection as section
+from jaxtsad.reporting import run_directory
+from jaxtsad.reporting.pages import attention
 from tests.experiments import layout
 
 TRANSDUCTIVE = {"transductive_quantile", "transductive_dynamic"}
@@ -48,7 +48,7 @@ def pair(request: Any, tmp_path_factory: Any) -> tuple[pathlib.Path, pathlib.Pat
     """Two runs of one detector, undrawn; in the second the test parts are noise."""
     root = tmp_path_factory.mktemp(request.param)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(report.run_directory, "write", lambda folder: [])
+        patch.setattr(report.run_report, "write", lambda folder: [])
         return tiny(request.param, root), tiny(request.param, root, noise=True)
 
 
@@ -63,7 +63,7 @@ def test_noise_in_the_test_part_changes_nothing_fitted(pair: Any) -> None:
     for name in ("model.safetensors", "estimator.json"):
         ours, theirs = ((folder / "model" / name).read_bytes() for folder in pair)
         assert ours == theirs, f"{name} depends on the test part"
-    one, other = (records.read_scores(f / records.SCORES)[0] for f in pair)
+    one, other = (run_directory.read_scores(f / run_directory.SCORES) for f in pair)
     for a, b in zip(one, other, strict=True):
         np.testing.assert_array_equal(a.calibration, b.calibration)
         assert a.role == b.role == "validation"
@@ -79,7 +79,7 @@ def test_noise_in_the_test_part_changes_no_threshold(pair: Any, kind: str) -> No
     for folder in pair:
         config = toml.load(folder / "config.toml")
         rule = report.rule(config)._replace(kind=kind, options={})
-        scored, _ = records.read_scores(folder / records.SCORES)
+        scored = run_directory.read_scores(folder / run_directory.SCORES)
         values.append([one.threshold.value for one in judge.judge(scored, rule)])
     assert values[0] == values[1]
 
@@ -97,7 +97,7 @@ def test_the_run_directory_is_complete(finished: pathlib.Path) -> None:
     assert made["protocol"] == "strict" and made["leaks"] == []
     assert made["timings"]["train_s"] > 0 and (folder / "metrics.jsonl").exists()
     model = jaxtsad.load(folder / "model")
-    scored, _ = records.read_scores(folder / records.SCORES)
+    scored = run_directory.read_scores(folder / run_directory.SCORES)
     first = scored[0]
     test = np.load(folder.parent / "data_False/smap_msl/test" / f"{first.entity}.npy")
     again = model.decision_function({first.entity: test})[first.entity]
@@ -107,7 +107,7 @@ def test_the_run_directory_is_complete(finished: pathlib.Path) -> None:
 def test_a_finished_run_can_be_looked_into(
     finished: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inspection.run_directory, "write", lambda folder: [])
+    monkeypatch.setattr(inspection.run_report, "write", lambda folder: [])
     seen = inspection.inspect(finished, entity="A-1", step=104)
     tiny = detectors.module("anomaly_transformer").TINY
     shape = (tiny.layers, tiny.heads, tiny.window, tiny.window)
@@ -118,7 +118,7 @@ def test_a_finished_run_can_be_looked_into(
     np.testing.assert_allclose(seen["explain"].sum(-1), seen["score"], rtol=1e-4)
     assert seen["sigma_along"].shape == (layout.STEPS, tiny.layers, tiny.heads)
     assert seen["discrepancy_along"].shape == (layout.STEPS, tiny.layers)
-    drawn = section.build(section.read(finished))
+    drawn = attention.build(run_directory.read_inspection(finished))
     assert drawn.count("<svg") == 5 and "A-1, step 104" in drawn
     with pytest.raises(ValueError, match="step=400 must be in"):
         inspection.inspect(finished, entity="A-1", step=400)
@@ -143,7 +143,7 @@ def test_evaluate_judges_again_without_training(finished: pathlib.Path) -> None:
     for key in evaluate.TRAINED_BY:
         assert after[key] == before[key]
     same = evaluate.evaluate(folder)
-    assert [row["metrics"] for row in records._plain(same["rows"])] == [
+    assert [row["metrics"] for row in files.plain(same["rows"])] == [
         row["metrics"] for row in before["rows"]
     ]
     assert (folder / "model" / "model.safetensors").stat().st_mtime_ns == model
@@ -173,7 +173,7 @@ def test_the_paper_protocol_confesses(tmp_path: pathlib.Path) -> None:
     made = run.run(config, tmp_path / "run")
     assert len(made["leaks"]) == 4
     assert all(row["protocol"] == "paper" for row in made["rows"])
-    scored, _ = records.read_scores(tmp_path / "run" / records.SCORES)
+    scored = run_directory.read_scores(tmp_path / "run" / run_directory.SCORES)
     window, steps = config.window.length, 2 * layout.STEPS
     assert len(scored[0].score) == steps - steps % window
     train = 2 * layout.STEPS + 60

@@ -9,7 +9,7 @@ from jaxtsad.reporting import matching
 
 def test_delay_counts_from_the_start_of_the_event():
     found = np.array([[5, 12], [30, 31], [50, 60]])
-    looked = matching.truths([(40, 45, "gap"), (10, 20, "drift"), (28, 33)], found)
+    looked = matching.true_events([(40, 45, "gap"), (10, 20, "drift"), (28, 33)], found)
     assert [(e.start, e.hit, e.delay) for e in looked] == [
         (10, True, 0),
         (28, True, 2),
@@ -18,14 +18,14 @@ def test_delay_counts_from_the_start_of_the_event():
 
 
 def test_touching_end_to_end_is_not_overlap():
-    assert not matching.truths([(10, 20)], np.array([[20, 25], [5, 10]]))[0].hit
-    assert not matching.touches(np.array([[20, 25]]), [(10, 20)]).any()
+    assert not matching.true_events([(10, 20)], np.array([[20, 25], [5, 10]]))[0].hit
+    assert not matching.are_true(np.array([[20, 25]]), [(10, 20)]).any()
 
 
 def test_nothing_found_and_nothing_true():
-    assert matching.truths([], np.zeros((0, 2))) == []
-    assert matching.touches(np.zeros((0, 2)), [(1, 2)]).shape == (0,)
-    (missed,) = matching.truths([[1, 2, "x"]], np.zeros((0, 2)))
+    assert matching.true_events([], np.zeros((0, 2))) == []
+    assert matching.are_true(np.zeros((0, 2)), [(1, 2)]).shape == (0,)
+    (missed,) = matching.true_events([[1, 2, "x"]], np.zeros((0, 2)))
     assert not missed.hit and missed.delay is None and missed.kind == "x"
 
 
@@ -34,8 +34,8 @@ def test_agrees_with_the_metrics():
     for _ in range(20):
         label = np.repeat(generator.random(40) < 0.2, 10)
         flags = np.repeat(generator.random(100) < 0.15, 4)
-        looked = matching.truths(segments(label).tolist(), segments(flags))
-        alarms = ~matching.touches(segments(flags), segments(label).tolist())
+        looked = matching.true_events(segments(label).tolist(), segments(flags))
+        alarms = ~matching.are_true(segments(flags), segments(label).tolist())
         counts = event.overlap_counts(label, flags)
         hits = [e for e in looked if e.hit]
         assert (len(hits), int(alarms.sum())) == (counts.tp, counts.fp)

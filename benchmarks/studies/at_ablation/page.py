@@ -22,10 +22,9 @@ from benchmarks.studies.at_ablation import (
 from benchmarks.studies.at_ablation.text import Text
 from benchmarks.studies.published import SOURCES
 from jaxtsad.evaluation import uncertainty
-from jaxtsad.reporting import markup, svg
-from jaxtsad.reporting import page as frame
-from jaxtsad.reporting.markup import Safe
-from jaxtsad.reporting.tables import piped
+from jaxtsad.reporting import html as html_
+from jaxtsad.reporting.html import Safe
+from jaxtsad.reporting.tables.formats import piped
 
 TITLE = "The Anomaly Transformer, one change at a time"
 Made = Mapping[str, Any]
@@ -95,23 +94,23 @@ def markdown(made: Made) -> str:
 def html(made: Made, folder: pathlib.Path) -> str:
     """All tables and pictures as a page that needs nothing else."""
     pieces = [
-        Safe(markup.element("h1", TITLE)),
-        markup.element("p", lead(made), class_="lead"),
+        Safe(html_.element("h1", TITLE)),
+        html_.element("p", lead(made), class_="lead"),
     ]
     for name, found in made["sets"].items():
-        own = [markup.element("h2", name.upper())]
+        own = [html_.element("h2", name.upper())]
         own += [
-            markup.element("p", text, class_="lead")
+            html_.element("p", text, class_="lead")
             for text in (facts(found), verdict(name.upper(), found))
         ]
         own += _pictures(name, found, folder)
         for one in tables.everything(name, found):
-            own.append(markup.element("h3", one.title))
-            own.append(markup.element("p", one.lead, class_="note"))
-            own.append(markup.table(one.heads, map(_cells, one.lines)))
-        pieces.append(markup.element("section", *own))
-    pieces.append(markup.element("p", SOURCES, class_="note"))
-    return frame.page(TITLE, *pieces)
+            own.append(html_.element("h3", one.title))
+            own.append(html_.element("p", one.lead, class_="note"))
+            own.append(html_.table(one.heads, map(_cells, one.lines)))
+        pieces.append(html_.element("section", *own))
+    pieces.append(html_.element("p", SOURCES, class_="note"))
+    return html_.page(TITLE, *pieces)
 
 
 def show(made: Made, terminal: Console) -> None:
@@ -129,7 +128,7 @@ def show(made: Made, terminal: Console) -> None:
 
 
 def _cells(line: tuple[str, ...]) -> list[object]:
-    return [markup.Number(c) if c[:1] in set("+-.0123456789") else c for c in line]
+    return [html_.Number(c) if c[:1] in set("+-.0123456789") else c for c in line]
 
 
 def _pictures(name: str, found: Made, folder: pathlib.Path) -> list[Safe]:
@@ -156,11 +155,7 @@ def _pictures(name: str, found: Made, folder: pathlib.Path) -> list[Safe]:
         marked = published.DIVERGENCE if name == "msl" else None
         drawn.append(("Scores apart", plots.divergence(gaps, bounds, marked)))
     return [
-        markup.element(
-            "div",
-            markup.element("figure", Safe(svg.render(figure, label, f"{name}{n}"))),
-            class_="scroll wide",
-        )
+        html_.figure(figure, label, f"{name}{n}", wide=True)
         for n, (label, figure) in enumerate(drawn)
     ]
 

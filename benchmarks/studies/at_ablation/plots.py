@@ -11,8 +11,8 @@ from scipy import stats
 from benchmarks.studies.at_ablation import scores
 from jaxtsad.evaluation.scoring import smoothing
 from jaxtsad.evaluation.uncertainty import Estimate
-from jaxtsad.reporting import decimation, svg
-from jaxtsad.reporting import plots as series_plots
+from jaxtsad.reporting.plots import axes as axes_
+from jaxtsad.reporting.plots import svg, time_axis
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,7 +31,7 @@ def intervals(
         rows: By row, estimates by score; the first is drawn with its interval.
         metric: Name of the metric.
     """
-    width, room = series_plots.WIDTH, 0.2 * max(len(rows), 3)
+    width, room = axes_.PAGE_WIDTH, 0.2 * max(len(rows), 3)
     figure = svg.new_figure(width, room + 0.9)
     size = (1 - 2.4 / width, room / (room + 0.9))
     axes = figure.add_axes((2.2 / width, 0.4 / (room + 0.9), *size))
@@ -58,7 +58,7 @@ def intervals(
 @svg.styled
 def curves(records: Sequence[Mapping[str, Any]], title: str) -> Figure:
     """Area of each score after each epoch, and its rank correlation with the error."""
-    width, height = series_plots.WIDTH, 2.7
+    width, height = axes_.PAGE_WIDTH, 2.7
     figure = svg.new_figure(width, height)
     for panel, (key, name) in enumerate(
         (("auc_pr", "AUC-PR"), ("rank_correlation", "rank correlation with the error"))
@@ -89,7 +89,7 @@ def curves(records: Sequence[Mapping[str, Any]], title: str) -> Figure:
 @svg.styled
 def losses(history: Sequence[Mapping[str, Any]], title: str) -> Figure:
     """What training and validation said of each epoch, one line per seed."""
-    width, height = series_plots.WIDTH, 2.3
+    width, height = axes_.PAGE_WIDTH, 2.3
     figure = svg.new_figure(width, height)
     wanted = ("validation_loss", "validation_series", "loss")
     names = ("reconstruction, held out", "divergence, held out", "reconstruction, fit")
@@ -135,14 +135,14 @@ def divergence(
         bounds: Name, first step, and first step in the glued whole of each entity.
         marked: Steps of the glued whole to mark.
     """
-    width, height = series_plots.WIDTH, 0.5 + 1.1 * len(gaps)
+    width, height = axes_.PAGE_WIDTH, 0.5 + 1.1 * len(gaps)
     figure = svg.new_figure(width, height)
     steps = len(next(iter(gaps.values())))
     for panel, (name, values) in enumerate(gaps.items()):
         low = 1 - (1.1 * (panel + 1) + 0.02) / height
         axes = figure.add_axes((0.06, low, 0.92, 0.78 / height))
         smooth = smoothing.moving_average(values, 101, centered=True)
-        where, kept = decimation.envelope(smooth, POINTS // 2)
+        where, kept = time_axis.envelope(smooth, POINTS // 2)
         axes.plot(where, kept, color=svg.PALETTE["score"], linewidth=0.9)
         for index, (_, start, whole) in enumerate(bounds):
             stop = bounds[index + 1][1] if index + 1 < len(bounds) else steps

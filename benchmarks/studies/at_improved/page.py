@@ -10,7 +10,7 @@ from benchmarks.studies.at_improved import judging
 from benchmarks.studies.at_improved.networks import NETWORKS
 from benchmarks.studies.at_improved.recipes import INPUT, Recipe
 from jaxtsad.evaluation import uncertainty
-from jaxtsad.reporting import tables
+from jaxtsad.reporting.tables import formats
 
 Made = Mapping[str, Any]
 WORDS = {
@@ -164,4 +164,4 @@ def _networks() -> str:
 
 
 def _table(lines: list[tuple[str, ...]]) -> str:
-    return tables.piped(lines[0], lines[1:])
+    return formats.piped(lines[0], lines[1:])

@@ -8,8 +8,10 @@ from typing import Any
 
 from benchmarks.studies import published
 from benchmarks.studies.telemetry_comparison.advice import Table
-from jaxtsad.reporting import columns, headline, markup
-from jaxtsad.reporting.markup import Number, Safe
+from jaxtsad.reporting import html
+from jaxtsad.reporting.html import Number, Safe
+from jaxtsad.reporting.pages import headline
+from jaxtsad.reporting.tables import layout
 
 WINDOW = {
     "precision": "precision",
@@ -83,15 +85,15 @@ def table(
         if said:
             numbers = [_number(said.get(key, math.nan)) for key in titles]
             lines.append(_line(f"{name}, published (as_run)", numbers, trivial=True))
-    heads = [markup.element("th", title, scope="col") for title in titles.values()]
-    head = markup.element("tr", markup.element("th", "mean of channels"), *heads)
-    inner = markup.element(
+    heads = [html.element("th", title, scope="col") for title in titles.values()]
+    head = html.element("tr", html.element("th", "mean of channels"), *heads)
+    inner = html.element(
         "table",
-        markup.element("thead", head),
-        markup.element("tbody", *lines),
+        html.element("thead", head),
+        html.element("tbody", *lines),
         class_="results",
     )
-    return markup.element("div", inner, class_="scroll")
+    return html.element("div", inner, class_="scroll")
 
 
 def by_channel(f1: Table, area: Table, models: Sequence[str], beside: str) -> Safe:
@@ -108,16 +110,16 @@ def by_channel(f1: Table, area: Table, models: Sequence[str], beside: str) -> Sa
         for name in models:
             for found in (f1, area):
                 value = found.values[name].get(channel, math.nan)
-                line.append(Number(columns.value_text(value, 3)))
+                line.append(Number(layout.value_text(value, 3)))
             said = published.telemetry_channels(name)
             if said:
                 own = said.get(channel)
                 text = f"{own['f1']:.3f} / {own['auc_roc']:.3f}" if own else ""
                 line.append(Number(text))
         other = area.values[beside].get(channel, math.nan)
-        line.append(Number(columns.value_text(other, 3)))
+        line.append(Number(layout.value_text(other, 3)))
         lines.append(line)
-    return markup.table(heads, lines)
+    return html.table(heads, lines)
 
 
 def costs(facts: Mapping[str, Mapping[str, Any]]) -> Safe:
@@ -153,7 +155,7 @@ def costs(facts: Mapping[str, Mapping[str, Any]]) -> Safe:
                 Number(f"{own['peak_memory_bytes'] / 2**20:,.0f}"),
             ]
         )
-    return markup.table(heads, lines)
+    return html.table(heads, lines)
 
 
 def thresholds(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> Safe:
@@ -166,7 +168,7 @@ def thresholds(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> Safe:
             lines.append([name, entry["threshold"], *values])
     if not lines:
         return Safe("")
-    return markup.table(["row", "threshold", *keys], lines)
+    return html.table(["row", "threshold", *keys], lines)
 
 
 def clipping(found: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Safe:
@@ -189,24 +191,24 @@ def clipping(found: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Safe:
         for which in ("clipped", "not clipped")
         for key in ("AUC-ROC", "AUC-PR")
     ]
-    title = markup.element("h3", "Clipping the test part")
-    return markup.join([title, markup.table(["row", *heads], lines)])
+    title = html.element("h3", "Clipping the test part")
+    return html.join([title, html.table(["row", *heads], lines)])
 
 
 def _line(name: str, cells: Sequence[object], *, trivial: bool) -> Safe:
-    data = (markup.element("td", cell) for cell in cells)
-    return markup.element(
+    data = (html.element("td", cell) for cell in cells)
+    return html.element(
         "tr",
-        markup.element("th", name, scope="row"),
+        html.element("th", name, scope="row"),
         *data,
         class_="trivial" if trivial else "main",
     )
 
 
 def _cell(value: float, best: float) -> Safe:
-    text = columns.value_text(value, 3)
-    bold = not math.isnan(value) and text == columns.value_text(best, 3)
-    return markup.element("b", text) if bold else markup.text(text)
+    text = layout.value_text(value, 3)
+    bold = not math.isnan(value) and text == layout.value_text(best, 3)
+    return html.element("b", text) if bold else html.text(text)
 
 
 def _value(metrics: Mapping[str, Any], key: str) -> float:

@@ -10,10 +10,10 @@ import numpy as np
 from benchmarks.studies.telemetry_comparison.advice import Table
 from jaxtsad.evaluation.metrics import point
 from jaxtsad.experiments.judge import Judged
-from jaxtsad.reporting import bars, curves, diagnostics, distributions, svg
-from jaxtsad.reporting import page as pages
-from jaxtsad.reporting.diagnostics import Curve
-from jaxtsad.reporting.markup import Safe
+from jaxtsad.reporting import html
+from jaxtsad.reporting.html import Safe
+from jaxtsad.reporting.plots import bars, curves, distributions
+from jaxtsad.reporting.plots.curves import Curve
 
 GRID = np.linspace(0.0, 1.0, 301)
 BAR_WIDTH = 5.0
@@ -41,9 +41,9 @@ def mean_curves(
         ]
         rates, precisions, areas = [], [], []
         for label, score in known:
-            x, y = curves.roc(label, score)
+            x, y = curves.roc_points(label, score)
             rates.append(np.interp(GRID, x, y))
-            recall, precision = curves.precision_recall(label, score)
+            recall, precision = curves.precision_recall_points(label, score)
             # Precision holds up to its recall, so it is not to be interpolated.
             where = np.searchsorted(recall, GRID, side="left")
             precisions.append(precision[np.minimum(where, len(precision) - 1)])
@@ -70,14 +70,14 @@ def curve_figures(
         ]
     )
     drawn = (
-        ("mean ROC over channels", diagnostics.roc(rocs)),
+        ("mean ROC over channels", curves.roc(rocs)),
         (
             "mean precision-recall over channels",
-            diagnostics.precision_recall(recalls, float(prevalence)),
+            curves.precision_recall(recalls, float(prevalence)),
         ),
     )
     return [
-        pages.figure(svg.render(figure, label, f"curve{place}"))
+        html.figure(figure, label, f"curve{place}")
         for place, (label, figure) in enumerate(drawn)
     ]
 
@@ -91,10 +91,9 @@ def confusions(judged: Sequence[Judged], models: Sequence[str]) -> list[Safe]:
         counts = point.confusion(
             np.concatenate(labels), np.concatenate([one.flags for one in own])
         )
-        drawing = svg.render(
-            distributions.confusion(counts), f"confusion of {name}", f"confusion{place}"
-        )
-        found.append(pages.figure(drawing, caption=name))
+        drawing = distributions.confusion(counts)
+        label, prefix = f"confusion of {name}", f"confusion{place}"
+        found.append(html.figure(drawing, label, prefix, caption=name))
     return found
 
 
@@ -105,7 +104,7 @@ def channel_bars(
     drawn = []
     for place, name in enumerate(models):
         channels = list(found.values[name])
-        figure = bars.entity_bars(
+        figure = bars.entities(
             channels,
             [found.values[name][one] for one in channels],
             [found.values.get(beside, {}).get(one, math.nan) for one in channels],
@@ -114,5 +113,5 @@ def channel_bars(
             width=BAR_WIDTH,
         )
         label = f"{title} of {name} by channel"
-        drawn.append(pages.figure(svg.render(figure, label, f"bars{place}")))
+        drawn.append(html.figure(figure, label, f"bars{place}"))
     return drawn

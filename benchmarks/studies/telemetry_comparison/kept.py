@@ -68,7 +68,7 @@ def read(folder: pathlib.Path, identity: dict[str, Any]) -> Made | None:
                 f"{str(folder)!r} holds a row made with other {name}; name another "
                 "--out"
             )
-    scored = {name: records.read_scores(folder / f"{name}.npz")[0] for name in FILES}
+    scored = {name: records.read_scores(folder / f"{name}.npz") for name in FILES}
     return Made(**scored, facts=record["facts"])
 
 

@@ -6,20 +6,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.studies.telemetry_comparison import blocks
-from jaxtsad.reporting import markup
-from jaxtsad.reporting import page as pages
-from jaxtsad.reporting.markup import Safe
+from jaxtsad.reporting import html as html_
+from jaxtsad.reporting.html import Safe
 
 
 def banner(preset: str, leaks: Sequence[str]) -> Safe:
     """A red banner that lists each leak of the preset; nothing if there is none."""
     if not leaks:
         return Safe("")
-    return markup.element(
+    return html_.element(
         "div",
-        markup.element("strong", f"These numbers leak: preset {preset}"),
-        markup.element("p", "Where they depart from a fair test:"),
-        markup.element("ul", *(markup.element("li", leak) for leak in leaks)),
+        html_.element("strong", f"These numbers leak: preset {preset}"),
+        html_.element("p", "Where they depart from a fair test:"),
+        html_.element("ul", *(html_.element("li", leak) for leak in leaks)),
         class_="banner",
         role="alert",
     )
@@ -40,23 +39,23 @@ def html(results: Mapping[str, Any], figures: Mapping[str, Sequence[Safe]]) -> s
         f"preset {results['preset']}"
     )
     advice = results["advice"]
-    header = markup.element(
+    header = html_.element(
         "header",
-        markup.element("p", "jaxtsad comparison", class_="eyebrow"),
-        markup.element("h1", title),
-        markup.element("p", words, class_="subtitle"),
+        html_.element("p", "jaxtsad comparison", class_="eyebrow"),
+        html_.element("h1", title),
+        html_.element("p", words, class_="subtitle"),
     )
-    grid = markup.element("div", *figures["curves"], class_="grid")
-    matrices = markup.element("div", *figures["confusions"], class_="grid")
-    bar_pairs = markup.element("div", *figures["bars"], class_="pair")
+    grid = html_.element("div", *figures["curves"], class_="grid")
+    matrices = html_.element("div", *figures["confusions"], class_="grid")
+    bar_pairs = html_.element("div", *figures["bars"], class_="pair")
     f1, area = results["tables"]
-    notes = [markup.element("li", note) for note in results["notes"]]
-    return pages.page(
+    notes = [html_.element("li", note) for note in results["notes"]]
+    return html_.page(
         title,
         header,
         banner(results["preset"], results["leaks"]),
-        *(markup.element("p", line, class_="verdict") for line in advice[:1]),
-        pages.section(
+        *(html_.element("p", line, class_="verdict") for line in advice[:1]),
+        html_.section(
             "Windows",
             blocks.table(
                 results["window_rows"],
@@ -71,37 +70,37 @@ def html(results: Mapping[str, Any], figures: Mapping[str, Sequence[Safe]]) -> s
             "stand above, trivial rows in grey below; the best of a column is bold. "
             "Curves are averaged over channels.",
         ),
-        pages.section(
+        html_.section(
             "When to use which",
-            markup.element("ul", *(markup.element("li", line) for line in advice[1:])),
+            html_.element("ul", *(html_.element("li", line) for line in advice[1:])),
             note="Drawn from the figures of this run; AUC-ROC of windows unless it is "
             "said otherwise.",
         ),
-        pages.section(
+        html_.section(
             "By channel", bar_pairs, blocks.by_channel(f1, area, models, "zscore")
         )
         if "zscore" in area.values
         else Safe(""),
-        pages.section(
+        html_.section(
             "Steps",
             blocks.table(results["step_rows"], names, models, blocks.STEP),
             note="A step's score is the mean over the windows that cover it.",
         ),
-        pages.section(
+        html_.section(
             "Thresholds",
             blocks.thresholds(results["thresholds"]),
             blocks.clipping(results["clipping"]),
             note="The table above flags by its own rule; these are macro means of "
             "windows under others, none of which has seen test data.",
         ),
-        pages.section("Cost", blocks.costs(results["facts"])),
-        pages.section(
+        html_.section("Cost", blocks.costs(results["facts"])),
+        html_.section(
             "Run",
-            markup.element("ul", *notes, class_="notes"),
-            markup.element(
+            html_.element("ul", *notes, class_="notes"),
+            html_.element(
                 "div",
-                markup.facts("Run", results["run"]),
-                markup.facts("Versions", results["versions"]),
+                html_.facts("Run", results["run"]),
+                html_.facts("Versions", results["versions"]),
                 class_="columns",
             ),
         ),

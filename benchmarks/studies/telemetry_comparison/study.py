@@ -23,7 +23,7 @@ from benchmarks.studies.telemetry_comparison.presets import Choices, Recipe
 from jaxtsad.datasets import places, smap_msl
 from jaxtsad.experiments import records
 from jaxtsad.experiments.judge import Judged
-from jaxtsad.reporting import tables
+from jaxtsad.reporting.tables import formats
 
 RESULTS, REPORT, TABLE = "results.json", "report.html", "table.csv"
 SHOWN = {"f1": "F1", "accuracy": "accuracy", "auc_roc": "AUC-ROC", "auc_pr": "AUC-PR"}
@@ -120,7 +120,7 @@ def _write(
         else [],
     }
     records.write_json(folder / RESULTS, results)
-    records.write_text(folder / TABLE, tables.csv([*rows, *results["step_rows"]]))
+    records.write_text(folder / TABLE, formats.csv([*rows, *results["step_rows"]]))
     text = page.html(results | {"tables": (f1, area)}, drawn)
     records.write_text(folder / REPORT, text)
 

@@ -1,0 +1,1 @@
+"""Pages: whole HTML files from plots and tables."""

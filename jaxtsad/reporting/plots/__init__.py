@@ -1,0 +1,1 @@
+"""Pictures: matplotlib figures of series, scores and training, drawn as SVG."""

@@ -1,0 +1,1 @@
+"""Tables: rows of a report in every format they are written in."""
