@@ -332,7 +332,7 @@ class Detector(NamedTuple):
     and can be jitted and vmapped.
 
     Attributes:
-        steps: `(source) -> int`, optimiser steps per epoch, 0 for closed forms.
+        steps: `(source) -> int`, optimizer steps per epoch, 0 for closed forms.
         init: `(key, source) -> State`.
         advance: `(key, State, source, Clock) -> (State, Metrics)`; takes `clock.count`
             steps; the metrics are sums weighted by "weight" (see `training.epochs`).

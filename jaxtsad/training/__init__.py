@@ -1,1 +1,1 @@
-"""The training loop, optimisers, schedules and checkpoints."""
+"""The training engine: loop, plan, compiled programs, fleets, checkpoints."""

@@ -14,7 +14,7 @@ from jaxtsad.training import sharding
 from jaxtsad.types import PyTree
 
 
-def here() -> dict[str, Any]:
+def runtime_info() -> dict[str, Any]:
     """What bit-identical resumption depends on: JAX version, backend, cores."""
     return {
         "jax": jax.__version__,
@@ -26,8 +26,8 @@ def here() -> dict[str, Any]:
 class Checkpoints:
     """The checkpoints of one training run in one folder, the newest two kept.
 
-    A checkpoint is written beside and renamed, so a process killed while writing
-    leaves the previous one as it was.
+    A checkpoint is written under another name and renamed, so a process killed while
+    writing leaves the previous one as it was.
 
     Args:
         folder: Folder of the checkpoints, made when needed.
@@ -58,7 +58,7 @@ class Checkpoints:
         """
         if self._manager.latest_step() == step:
             return
-        meta = {"identity": self._identity, "here": here()}
+        meta = {"identity": self._identity, "runtime": runtime_info()}
         try:
             self._manager.save(
                 step,
@@ -94,10 +94,11 @@ class Checkpoints:
             ).meta
         except Exception as error:
             raise ValueError(self._unreadable(step, error)) from None
-        self._same(meta["identity"])
-        if meta["here"] != here():
+        self._check_identity(meta["identity"])
+        saved, now = meta["runtime"], runtime_info()
+        if saved != now:
             warnings.warn(
-                f"the checkpoint was written on {meta['here']}, this is {here()}: "
+                f"the checkpoint was written on {saved}, this is {now}: "
                 "training goes on, but not bit for bit as it would have there",
                 stacklevel=2,
             )
@@ -116,12 +117,12 @@ class Checkpoints:
             f"({first[0][:120]}); delete it to go on from the one before"
         )
 
-    def _same(self, found: dict[str, Any]) -> None:
+    def _check_identity(self, saved: dict[str, Any]) -> None:
         for name, value in self._identity.items():
-            if found.get(name) != value:
+            if saved.get(name) != value:
                 raise ValueError(
                     f"the checkpoint in {str(self.folder)!r} is of another model: "
-                    f"{name} was {found.get(name)!r} and is {value!r} now"
+                    f"{name} was {saved.get(name)!r} and is {value!r} now"
                 )
 
     def close(self) -> None:

@@ -17,11 +17,11 @@ faster without, an LSTM-VAE as fast; fleets of LSTM-VAEs are slower by as much.
 
 def options() -> dict[str, str] | None:
     """Options for `jax.jit` of one member's programs; None for XLA's own choice."""
-    return dict(ALONE) if jax.default_backend() == "cpu" and _known() else None
+    return dict(ALONE) if jax.default_backend() == "cpu" and _supported() else None
 
 
 @functools.cache
-def _known() -> bool:
+def _supported() -> bool:
     """Whether this XLA has the options; they may go with any version."""
     try:
         jax.jit(lambda: 0.0, compiler_options=ALONE)()

@@ -1,4 +1,4 @@
-"""Adam on one objective: the optimiser state and `Detector.advance` from a loss."""
+"""Adam on one objective: the optimizer state and `Detector.advance` from a loss."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jaxtsad.types import Array, Batch, Clock, Key, Metrics, PyTree, State
 
 Objective = Callable[[PyTree, Key, Batch, Array], tuple[Array, Metrics]]
 Transform = Any
-"""An optimiser of `training.optimizers`."""
+"""An optimizer of `training.optimizers`."""
 
 
 class Rates(Protocol):
@@ -51,7 +51,7 @@ def descent(
     Args:
         objective: `(params, key, batch, epoch) -> (loss, metrics)`, weighted means.
         config: Learning rate, clipping and batch size.
-        transform: Another optimiser than Adam with that rate and clipping.
+        transform: Another optimizer than Adam with that rate and clipping.
     """
     if transform is None:
         transform = optimizers.adam(config.learning_rate, clip=config.clip_gradients)
@@ -72,7 +72,6 @@ def descent(
                 *optimizers.apply(transform, grads, state.train, state.model, scale)
             ), metrics
 
-        go = epochs.minibatches(step, config.batch_size)
-        return go(key, state, source, clock)
+        return epochs.minibatches(step, config.batch_size)(key, state, source, clock)
 
     return Descent(start, advance)

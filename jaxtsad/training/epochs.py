@@ -19,7 +19,7 @@ Measure = Callable[[Key, PyTree, Batch], Metrics]
 
 
 def steps(source: Any, batch_size: int) -> int:
-    """Optimiser steps per epoch over `source`, the last batch padded."""
+    """Optimizer steps per epoch over `source`, the last batch padded."""
     return -(-source.size // batch_size)
 
 
@@ -60,13 +60,13 @@ def minibatches(step: Step, batch_size: int) -> Callable[..., tuple[State, Metri
         order_key, step_key = jax.random.split(jax.random.fold_in(key, clock.epoch))
         order = _padded(shuffled(order_key, source.weight), batch_size)
 
-        def taken(carry: tuple, index: Array) -> tuple[State, Metrics, Array]:
+        def take_step(carry: tuple, index: Array) -> tuple[State, Metrics, Array]:
             state, sums, diverged = carry
             chosen = jax.lax.dynamic_slice(order, (index * batch_size,), (batch_size,))
             batch = _batch(source, chosen)
             total = batch.weight.sum()
 
-            def go(state: State) -> tuple[State, Metrics, Array]:
+            def do_step(state: State) -> tuple[State, Metrics, Array]:
                 this_key = jax.random.fold_in(step_key, index)
                 new, metrics = once(this_key, state, batch, clock.scale)
                 good = _finite(metrics)
@@ -75,11 +75,11 @@ def minibatches(step: Step, batch_size: int) -> Callable[..., tuple[State, Metri
                 )
                 return new, metrics | {"weight": total * good}, diverged + ~good
 
-            def stay(state: State) -> tuple[State, Metrics, Array]:
+            def skip_step(state: State) -> tuple[State, Metrics, Array]:
                 return state, jax.tree.map(jnp.zeros_like, sums), diverged
 
             run = (total > 0) & (diverged == 0)
-            state, metrics, diverged = jax.lax.cond(run, go, stay, state)
+            state, metrics, diverged = jax.lax.cond(run, do_step, skip_step, state)
             return state, jax.tree.map(jnp.add, sums, metrics), diverged
 
         probe = jax.eval_shape(
@@ -90,7 +90,10 @@ def minibatches(step: Step, batch_size: int) -> Callable[..., tuple[State, Metri
         sums = {name: jnp.zeros((), jnp.float32) for name in (*probe, "weight")}
         carry = (state, sums, jnp.zeros((), jnp.int32))
         state, sums, diverged = jax.lax.fori_loop(
-            clock.first, clock.first + clock.count, lambda i, c: taken(c, i), carry
+            clock.first,
+            clock.first + clock.count,
+            lambda index, carry: take_step(carry, index),
+            carry,
         )
         diverged = jnp.maximum(diverged, ~_finite(state.model))
         return state, sums | {"diverged": diverged.astype(jnp.float32)}

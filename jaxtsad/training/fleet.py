@@ -43,7 +43,7 @@ def stack(
     Args:
         views: `WindowView`s or `SampleView`s with equal channel counts.
         bucketed: Rounds lengths up so that programs are shared between shapes.
-        least: Lengths of arrays by name that are not gone below (see `room`).
+        least: Lengths of arrays by name that are not gone below (see `padded_lengths`).
 
     Returns:
         A view whose arrays have a leading axis `[M]`; padding has weight 0.
@@ -59,7 +59,7 @@ def stack(
     return stacked_view
 
 
-def room(stacked: Sequence[Any]) -> dict[str, int]:
+def padded_lengths(stacked: Sequence[Any]) -> dict[str, int]:
     """Lengths of arrays by name that hold each of several stacked views.
 
     Stacked with no less than these they have one shape, and share their programs.
@@ -86,14 +86,14 @@ def members_of(tree: PyTree) -> int:
     return jax.tree.leaves(tree)[0].shape[0]
 
 
-def how(choice: str) -> str:
+def resolve(choice: str) -> str:
     """Resolves `auto`: `map` on a CPU, where a batch gains nothing, else `vmap`."""
     if choice != "auto":
         return choice
     return "map" if jax.default_backend() == "cpu" else "vmap"
 
 
-def each(
+def lift(
     function: Callable[..., Any], members: int, choice: str, devices: int = 1
 ) -> Callable[..., Any]:
     """Lifts a function of one member to stacked members.
@@ -114,10 +114,10 @@ def each(
         def alone(*stacked: Any) -> Any:
             return jax.tree.map(lambda leaf: leaf[None], function(*member(stacked, 0)))
 
-        return sharding.spread(alone, 1, devices) if devices > 1 else alone
+        return sharding.run_sharded(alone, 1, devices) if devices > 1 else alone
     if devices > 1:
-        own = each(function, members // devices, choice)
-        return sharding.spread(own, members, devices)
-    if how(choice) == "vmap":
+        on_device = lift(function, members // devices, choice)
+        return sharding.run_sharded(on_device, members, devices)
+    if resolve(choice) == "vmap":
         return jax.vmap(function)
     return lambda *stacked: jax.lax.map(lambda args: function(*args), stacked)

@@ -108,12 +108,12 @@ class Loop:
 
     def arguments(self, count: int) -> tuple:
         """Arguments of `advance` for the next `count` steps; 0 only compiles."""
-        whole = functools.partial(np.full, self.members, dtype=np.int32)
+        per_member = functools.partial(np.full, self.members, dtype=np.int32)
         scale = np.float32(self.plan.scale(self.epoch)) * self.progress.scale
         clock = Clock(
-            jnp.asarray(whole(fill_value=self.epoch)),
-            jnp.asarray(whole(fill_value=self.first)),
-            jnp.asarray(whole(fill_value=count)),
+            jnp.asarray(per_member(fill_value=self.epoch)),
+            jnp.asarray(per_member(fill_value=self.first)),
+            jnp.asarray(per_member(fill_value=count)),
             jnp.asarray(scale),
         )
         active = jnp.asarray(self.progress.active)
@@ -170,7 +170,7 @@ class Loop:
         self.state = jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
 
     def finish_epoch(self) -> None:
-        """Validates, keeps the best parameters and tells."""
+        """Validates, keeps the best parameters and reports."""
         diverged = self.sums.get("diverged", np.zeros(self.members)) > 0
         validation = self.validate()
         progress = self.progress

@@ -1,6 +1,6 @@
-"""Optimisers: Adam with clipping, partitions by parameter name, and scaled updates.
+"""Optimizers: Adam with clipping, partitions by parameter name, and scaled updates.
 
-Signs live in the objectives: every optimiser here descends.
+Signs live in the objectives: every optimizer here descends.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ def apply(
     """Takes one step; every update is multiplied by `scale` (schedule, plateau).
 
     Returns:
-        The new parameters and the new optimiser state.
+        The new parameters and the new optimizer state.
     """
     updates, opt_state = transform.update(grads, opt_state, params)
     updates = jax.tree.map(lambda update: update * scale, updates)

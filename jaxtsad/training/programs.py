@@ -33,21 +33,21 @@ def compiled(detector: Detector, members: int, choice: str, devices: int) -> Pro
     ) -> tuple[State, Metrics]:
         shapes = jax.eval_shape(step, key, state, source, clock)[1]
 
-        def stay() -> tuple[State, Metrics]:
+        def skip_step() -> tuple[State, Metrics]:
             return state, jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
 
-        def go() -> tuple[State, Metrics]:
+        def do_step() -> tuple[State, Metrics]:
             return step(key, state, source, clock)
 
-        return jax.lax.cond(active, go, stay)
+        return jax.lax.cond(active, do_step, skip_step)
 
     def keep(improved: Array, new: PyTree, old: PyTree) -> PyTree:
         return jax.tree.map(functools.partial(jnp.where, improved), new, old)
 
     def lift(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
-        whole = fleet.each(function, members, choice, devices)
+        lifted = fleet.lift(function, members, choice, devices)
         alone = compiling.options() if members == 1 else None
-        return jax.jit(whole, compiler_options=alone, **options)
+        return jax.jit(lifted, compiler_options=alone, **options)
 
     validate = None if detector.validate is None else lift(detector.validate)
     return Programs(

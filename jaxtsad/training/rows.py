@@ -1,7 +1,7 @@
 """One member alone on several devices: each takes its share of every batch's rows.
 
-The program runs on every device alike; only functions wrapped by `shared` split. What
-they are told of is the network, the dear part; losses, noise and the optimiser see
+The program runs on every device alike; only functions wrapped by `split_rows`
+split: the network, which takes most of the time. Losses, noise and the optimizer see
 whole batches, so any objective keeps its meaning. Results differ from those of one
 device by the order of sums alone.
 """
@@ -19,7 +19,7 @@ from jaxtsad.types import PyTree
 Network: TypeAlias = Callable[..., PyTree]
 
 
-def shared(network: Network) -> Network:
+def split_rows(network: Network) -> Network:
     """Splits the rows of a network among the devices that run a program alike.
 
     Elsewhere, and where the rows are no multiple of the devices, the network runs
@@ -34,27 +34,27 @@ def shared(network: Network) -> Network:
 
     @jax.custom_vjp
     def split(params: PyTree, *arrays: Any) -> PyTree:
-        return _whole(network(params, *_mine(arrays)))
+        return _gathered(network(params, *_local_rows(arrays)))
 
     def forward(params: PyTree, *arrays: Any) -> tuple[PyTree, Any]:
-        made, pull = jax.vjp(network, params, *_mine(arrays))
-        return _whole(made), pull
+        made, pull = jax.vjp(network, params, *_local_rows(arrays))
+        return _gathered(made), pull
 
     def backward(pull: Any, cotangents: PyTree) -> tuple:
-        d_params, *d_arrays = pull(_mine(cotangents))
-        return jax.lax.psum(d_params, ROWS), *_whole(tuple(d_arrays))
+        d_params, *d_arrays = pull(_local_rows(cotangents))
+        return jax.lax.psum(d_params, ROWS), *_gathered(tuple(d_arrays))
 
     split.defvjp(forward, backward)
 
     def run(params: PyTree, *arrays: Any) -> PyTree:
-        sharers = _sharers()
-        shares = sharers > 1 and len(arrays[0]) % sharers == 0
-        return (split if shares else network)(params, *arrays)
+        devices = _sharing_devices()
+        divisible = devices > 1 and len(arrays[0]) % devices == 0
+        return (split if divisible else network)(params, *arrays)
 
     return run
 
 
-def _sharers() -> int:
+def _sharing_devices() -> int:
     """Devices that run the surrounding program alike."""
     try:
         return int(jax.lax.psum(1, ROWS))
@@ -62,18 +62,18 @@ def _sharers() -> int:
         return 1
 
 
-def _mine(arrays: PyTree) -> PyTree:
+def _local_rows(arrays: PyTree) -> PyTree:
     """This device's rows."""
-    index, devices = jax.lax.axis_index(ROWS), _sharers()
+    index, devices = jax.lax.axis_index(ROWS), _sharing_devices()
 
-    def own(array: Any) -> Any:
+    def local(array: Any) -> Any:
         rows = len(array) // devices
         return jax.lax.dynamic_slice_in_dim(array, index * rows, rows)
 
-    return jax.tree.map(own, arrays)
+    return jax.tree.map(local, arrays)
 
 
-def _whole(arrays: PyTree) -> PyTree:
+def _gathered(arrays: PyTree) -> PyTree:
     """The rows of all devices."""
     return jax.tree.map(
         lambda array: jax.lax.all_gather(array, ROWS, tiled=True), arrays

@@ -37,7 +37,7 @@ def run(
         views: Views stacked `[M, ...]`, padded at the end.
         batch_size: Windows per call B.
         output: `score`, `explain` or `inspect`.
-        members: How members share a program (see `fleet.each`).
+        members: How members share a program (see `fleet.lift`).
         counts: `[M]` windows to score of each member; what follows stays 0. None for
             all.
 
@@ -95,8 +95,8 @@ def _program(
 
         def put(number: Array, out: PyTree) -> PyTree:
             return jax.tree.map(
-                lambda whole, part: jax.lax.dynamic_update_slice_in_dim(
-                    whole, part, number * batch_size, axis=0
+                lambda scores, part: jax.lax.dynamic_update_slice_in_dim(
+                    scores, part, number * batch_size, axis=0
                 ),
                 out,
                 chunk(number),
@@ -104,5 +104,5 @@ def _program(
 
         return jax.lax.fori_loop(0, chunks, put, out)
 
-    whole = fleet.each(scored, number, members, devices)
-    return jax.jit(whole, compiler_options=compiling.options() if alone else None)
+    lifted = fleet.lift(scored, number, members, devices)
+    return jax.jit(lifted, compiler_options=compiling.options() if alone else None)

@@ -1,4 +1,4 @@
-"""What lies on which device: members apart, or one member on all alike.
+"""What lies on which device: members apart, or one member on all of them.
 
 Members are padded to a multiple of the devices by repeating the first; the copies are
 inactive, and cut off again at the end. One member alone is on every device, and these
@@ -31,11 +31,11 @@ def devices_for(members: int, shared: int = 0) -> int:
         shared: Rows of a batch that devices may share where there is one member.
     """
     if members == 1:
-        return _sharers(shared)
+        return _sharing_devices(shared)
     return min(members, jax.device_count())
 
 
-def _sharers(rows: int) -> int:
+def _sharing_devices(rows: int) -> int:
     """How many CPU devices share batches of `rows`: a divisor, each with enough.
 
     Other backends share none: a batch that small is faster on one of their devices.
@@ -98,7 +98,7 @@ def place(tree: PyTree, devices: int) -> PyTree:
     return jax.device_put(tree, layout(members, devices))
 
 
-def spread(
+def run_sharded(
     function: Callable[..., Any], members: int, devices: int
 ) -> Callable[..., Any]:
     """Runs a function of stacked members on each device's own members.
@@ -108,11 +108,11 @@ def spread(
         members: Number of members M on all devices, a multiple of these, or 1.
         devices: Number of devices.
     """
-    laid = layout(members, devices)
+    sharding = layout(members, devices)
     return jax.shard_map(
         function,
-        mesh=laid.mesh,
-        in_specs=laid.spec,
-        out_specs=laid.spec,
+        mesh=sharding.mesh,
+        in_specs=sharding.spec,
+        out_specs=sharding.spec,
         check_vma=False,
     )

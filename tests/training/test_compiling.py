@@ -18,7 +18,7 @@ def test_options_that_xla_does_not_know_are_left_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(compiling, "ALONE", {"xla_cpu_no_such_option": "1"})
-    compiling._known.cache_clear()
+    compiling._supported.cache_clear()
     assert compiling.options() is None
     monkeypatch.undo()
-    compiling._known.cache_clear()
+    compiling._supported.cache_clear()

@@ -17,7 +17,7 @@ def of(steps: int) -> WindowView:
 
 def test_stacks_with_room_have_one_shape_and_weigh_nothing_more() -> None:
     short, long = fleet.stack([of(20)] * 2), fleet.stack([of(50)], bucketed=True)
-    room = fleet.room([short, long])
+    room = fleet.padded_lengths([short, long])
     assert room["values"] == room["starts"] == 256
     for views, number in ((short, 17), (long, 47)):
         alone = [fleet.member(views, i) for i in range(len(views.weight))]

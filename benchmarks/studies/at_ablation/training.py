@@ -71,7 +71,7 @@ def room(tasks: Sequence[Task]) -> Room:
         scores.view(task.tests, task.setup.window, task.setup.scoring_stride, 1).view
         for task in tasks
     ]
-    return Room(fleet.room(fits), fleet.room(tests))
+    return Room(fleet.padded_lengths(fits), fleet.padded_lengths(tests))
 
 
 def run(

@@ -39,7 +39,7 @@ def build(config: Config) -> Detector:
         implementation=config.implementation,
     )
 
-    @rows.shared
+    @rows.split_rows
     def run(params: PyTree, windows: Array) -> Output:
         output: Any = network.apply({"params": params}, windows)
         return output

@@ -40,7 +40,7 @@ def build(config: Config) -> Detector:
         implementation=config.implementation,
     )
 
-    @rows.shared
+    @rows.split_rows
     def run(params: PyTree, windows: Array, noise: Array) -> tuple[Array, Posterior]:
         made: Any = network.apply({"params": params}, windows, noise)
         return made

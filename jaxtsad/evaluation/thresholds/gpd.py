@@ -98,7 +98,7 @@ def _equation(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _roots(y: np.ndarray, grid: np.ndarray) -> list[float]:
-    # SciPy's optimisers take half a second to import; most thresholds need none.
+    # SciPy's optimizers take half a second to import; most thresholds need none.
     from scipy import optimize
 
     if grid.size < 2:
