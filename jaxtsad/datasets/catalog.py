@@ -33,7 +33,7 @@ def available(kind: str = "load") -> list[str]:
         True
     """
     modules = pkgutil.iter_modules(datasets.__path__)
-    names = (found.name for found in modules if not found.name.startswith("_"))
+    names = (module.name for module in modules if not module.name.startswith("_"))
     return [name for name in names if _loader(name, kind) is not None]
 
 
@@ -64,8 +64,8 @@ def load(
     _check(options, loader, name, given=2)
     if isinstance(entities, str):
         entities = [entities]
-    found: list[Series] = loader(_root(loader, root), entities, **options)
-    return found
+    series: list[Series] = loader(_root(loader, root), entities, **options)
+    return series
 
 
 def load_samples(
@@ -84,8 +84,8 @@ def load_samples(
     """
     loader = _find(name, "load_samples", "")
     _check(options, loader, name, given=1)
-    found: Samples = loader(_root(loader, root), **options)
-    return found
+    samples: Samples = loader(_root(loader, root), **options)
+    return samples
 
 
 def _find(name: str, kind: str, more: str) -> Callable[..., Any]:

@@ -50,7 +50,7 @@ def load_samples(root: str | os.PathLike[str], *, part: str = "all") -> Samples:
     path = pathlib.Path(root) / "cifar10" / "cifar-10-binary.tar.gz"
     wanted = [file for name in PARTS if part in (name, "all") for file in PARTS[name]]
     with reading(path), tarfile.open(path) as archive:
-        members = {pathlib.PurePath(one.name).name: one for one in archive}
+        members = {pathlib.PurePath(member.name).name: member for member in archive}
         missing = [name for name in wanted if name not in members]
         if missing:
             raise ValueError(f"it lacks {missing}")

@@ -30,7 +30,7 @@ def load_samples(root: str | os.PathLike[str]) -> Samples:
     folder = pathlib.Path(root) / "cifar10_jpeg"
     path = next(iter(sorted(folder.glob("*.zip"))), folder / "CIFAR-10-images.zip")
     pattern = rf"(?:.*/)?test/({'|'.join(CLASSES)})/\d+\.jpg"
-    found = list(pictures.read(path, pattern))
-    values = np.stack([picture for _, picture in found])
-    labels = np.array([CLASSES.index(match[1]) for match, _ in found])
+    pairs = list(pictures.read(path, pattern))
+    values = np.stack([picture for _, picture in pairs])
+    labels = np.array([CLASSES.index(match[1]) for match, _ in pairs])
     return Samples("cifar10_jpeg", values, labels, {"classes": CLASSES})

@@ -41,11 +41,11 @@ def load_samples(root: str | os.PathLike[str], *, size: int = 32) -> Samples:
     elif size == 128:
         path = next(iter(sorted(folder.glob("coil-20-proc*.zip"))), None)
         pattern = r"(?:.*/)?obj(\d+)__(\d+)\.png"
-        found = list(pictures.read(path or folder / "coil-20-proc.zip", pattern))
-        found.sort(key=lambda one: (int(one[0][1]), int(one[0][2])))
-        values = np.stack([picture for _, picture in found])
-        objects = np.array([int(match[1]) for match, _ in found])
-        poses = np.array([int(match[2]) for match, _ in found])
+        pairs = list(pictures.read(path or folder / "coil-20-proc.zip", pattern))
+        pairs.sort(key=lambda pair: (int(pair[0][1]), int(pair[0][2])))
+        values = np.stack([picture for _, picture in pairs])
+        objects = np.array([int(match[1]) for match, _ in pairs])
+        poses = np.array([int(match[2]) for match, _ in pairs])
     else:
         raise ValueError(f"{size=} is not published; the choices are 32, 128")
     labels = objects.astype(np.int64) - 1

@@ -37,32 +37,32 @@ def glue(
         >>> glue(parts).metadata["channel_bounds"]
         {'a': {'train': (0, 2)}, 'b': {'train': (2, 4)}}
     """
-    parts = [one for one in series if one.name not in drop]
-    parts.sort(key=lambda one: one.name)
-    counts = sorted({one.train.shape[1] for one in parts})
+    parts = [part for part in series if part.name not in drop]
+    parts.sort(key=lambda part: part.name)
+    counts = sorted({part.train.shape[1] for part in parts})
     if len(counts) != 1:
         raise ValueError(f"entities must have equally many channels, got {counts}")
-    tests = [one.test for one in parts if one.test is not None]
-    labels = [one.labels for one in parts if one.labels is not None]
+    tests = [part.test for part in parts if part.test is not None]
+    labels = [part.labels for part in parts if part.labels is not None]
     if not len(tests) == len(labels) in (0, len(parts)):
         raise ValueError(
             f"{len(tests)} of {len(parts)} entities have a test part and {len(labels)} "
             "have labels, expected all or none; drop those without"
         )
-    bounds: dict[str, dict[str, tuple[int, int]]] = {one.name: {} for one in parts}
+    bounds: dict[str, dict[str, tuple[int, int]]] = {part.name: {} for part in parts}
     kinds, first = [], {"train": 0, "test": 0}
-    for one in parts:
+    for part in parts:
         kinds += [
             (start + first["test"], stop + first["test"], kind)
-            for start, stop, kind in one.kinds
+            for start, stop, kind in part.kinds
         ]
-        for part, values in (("train", one.train), ("test", one.test)):
+        for role, values in (("train", part.train), ("test", part.test)):
             if values is not None:
-                bounds[one.name][part] = (first[part], first[part] + len(values))
-                first[part] += len(values)
+                bounds[part.name][role] = (first[role], first[role] + len(values))
+                first[role] += len(values)
     return Series(
         name=name,
-        train=np.concatenate([one.train for one in parts]),
+        train=np.concatenate([part.train for part in parts]),
         test=np.concatenate(tests) if tests else None,
         labels=np.concatenate(labels) if labels else None,
         channels=parts[0].channels,

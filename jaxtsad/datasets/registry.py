@@ -86,7 +86,9 @@ def listing() -> list[DataSet]:
     licences: dict[str, list[str]] = {}
     for pinned in checksums.table(places.bundled("data", "checksums.txt")):
         path = pinned.path
-        source = next(one for one in sources.SOURCES if path.startswith(one.prefix))
+        source = next(
+            source for source in sources.SOURCES if path.startswith(source.prefix)
+        )
         name, rest = path.split("/")[0], path.removeprefix(source.prefix)
         urls = tuple(base + urllib.parse.quote(rest) for base in source.bases)
         file = File(path, pinned.checksum, pinned.size, urls)

@@ -54,10 +54,10 @@ def load_samples(root: str | os.PathLike[str]) -> Samples:
 def _published(path: pathlib.Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     folders = "|".join(FOLDERS)
     pattern = rf"(?:.*/)?({folders})/(RGB|Depth)_Final/(\d+)\.(?:jpg|png)"
-    found: dict[tuple[str, int], dict[str, np.ndarray]] = {}
+    pictures_of: dict[tuple[str, int], dict[str, np.ndarray]] = {}
     for match, picture in pictures.read(path, pattern):
-        found.setdefault((match[1], int(match[3])), {})[match[2]] = picture
-    whole = {key: pair for key, pair in found.items() if len(pair) == 2}
-    values = [np.dstack([pair["RGB"], pair["Depth"]]) for pair in whole.values()]
-    labels = [list(FOLDERS).index(folder) for folder, _ in whole]
-    return np.stack(values), np.array(labels), np.array([index for _, index in whole])
+        pictures_of.setdefault((match[1], int(match[3])), {})[match[2]] = picture
+    pairs = {key: pair for key, pair in pictures_of.items() if len(pair) == 2}
+    values = [np.dstack([pair["RGB"], pair["Depth"]]) for pair in pairs.values()]
+    labels = [list(FOLDERS).index(folder) for folder, _ in pairs]
+    return np.stack(values), np.array(labels), np.array([index for _, index in pairs])

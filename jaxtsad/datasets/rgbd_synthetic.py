@@ -38,7 +38,7 @@ def load_samples(
     """
     del root
     number = count or scenes.PARTS.get(part, 1)
-    found = [
+    drawn = [
         scenes.pictures(kind, number, seed=seed, part=part, side=side)
         for kind in classes
     ]
@@ -47,4 +47,4 @@ def load_samples(
         "classes": tuple(classes),
         "index": np.tile(np.arange(number), len(classes)),
     }
-    return Samples("rgbd_synthetic", np.concatenate(found), labels, metadata)
+    return Samples("rgbd_synthetic", np.concatenate(drawn), labels, metadata)

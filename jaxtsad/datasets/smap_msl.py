@@ -157,10 +157,10 @@ def _labels(row: Mapping[Any, Any]) -> Labels:
     return Labels(str(row["spacecraft"]), steps, spans.merged(events))
 
 
-def _united(one: Labels, other: Labels) -> Labels:
-    if one[:2] != other[:2]:
-        raise ValueError(f"rows disagree: {one[:2]} and {other[:2]}")
-    return one._replace(spans=spans.merged(one.spans + other.spans))
+def _united(first: Labels, other: Labels) -> Labels:
+    if first[:2] != other[:2]:
+        raise ValueError(f"rows disagree: {first[:2]} and {other[:2]}")
+    return first._replace(spans=spans.merged(first.spans + other.spans))
 
 
 def _series(

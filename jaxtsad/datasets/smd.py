@@ -96,15 +96,15 @@ def _interpretation(folder: pathlib.Path, name: str) -> tuple[Interpretation, ..
     path = folder / "interpretation_label" / f"{name}.txt"
     if not path.is_file():
         return ()
-    found = []
+    intervals = []
     for line in path.read_text().split():
         match = re.fullmatch(r"(\d+)-(\d+):([\d,]+)", line)
         if match is None:
             raise ValueError(f"{path}: {line!r} is not start-end:dim,dim,...")
         start, stop, dims = match.groups()
         responsible = tuple(int(dim) - 1 for dim in dims.split(",") if dim)
-        found.append((int(start), int(stop), responsible))
-    return tuple(found)
+        intervals.append((int(start), int(stop), responsible))
+    return tuple(intervals)
 
 
 def _names(folder: pathlib.Path, part: str) -> list[str]:

@@ -76,19 +76,19 @@ def _series(name: str, file: str, read: Callable[[], bytes]) -> Series:
 
 def _files(root: pathlib.Path) -> dict[str, tuple[str, Callable[[], bytes]]]:
     for folder in (root / "ucr", root):
-        found = {path.name: path.read_bytes for path in folder.rglob("*_UCR_*.txt")}
-        for archive in [] if found else sorted(folder.glob("*.zip")):
-            found |= _zipped(archive)
-        if found:
+        files = {path.name: path.read_bytes for path in folder.rglob("*_UCR_*.txt")}
+        for archive in [] if files else sorted(folder.glob("*.zip")):
+            files |= _zipped(archive)
+        if files:
             break
-    matches = {file: NAME.fullmatch(file) for file in found}
+    matches = {file: NAME.fullmatch(file) for file in files}
     named = [(int(m[1]), f"{m[1]}_{m[2]}", file) for file, m in matches.items() if m]
     if not named:
         raise FileNotFoundError(
             f"no UCR Anomaly Archive below {root}: expected ucr/*_UCR_Anomaly_*.txt or "
             "the published zip file"
         )
-    return {name: (file, found[file]) for _, name, file in sorted(named)}
+    return {name: (file, files[file]) for _, name, file in sorted(named)}
 
 
 def _zipped(archive: pathlib.Path) -> dict[str, Callable[[], bytes]]:

@@ -115,9 +115,11 @@ def random_rows(
     expected = chance.expected(labels, share)
     table = {}
     for key in rows[0]:
-        found = uncertainty.over_seeds(np.array([row[key] for row in rows]))
+        estimate = uncertainty.over_seeds(np.array([row[key] for row in rows]))
         closed = expected.get(key, float("nan"))
-        table[key] = RandomEstimate(found.mean, found.sd, found.low, found.high, closed)
+        table[key] = RandomEstimate(
+            estimate.mean, estimate.sd, estimate.low, estimate.high, closed
+        )
     return table
 
 

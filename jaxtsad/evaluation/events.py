@@ -91,10 +91,10 @@ def events(
         ValueError: If shapes do not fit or `spread` is not positive.
 
     Example:
-        >>> found = events(
+        >>> rated = events(
         ...     np.array([0, 1, 1]), np.array([0.0, 3.0, 5.0]), threshold=1, spread=2
         ... )
-        >>> found[0].start, found[0].stop, found[0].severity, found[0].peak
+        >>> rated[0].start, rated[0].stop, rated[0].severity, rated[0].peak
         (1, 3, 2.0, 2)
     """
     values = stream(scores)
@@ -105,7 +105,7 @@ def events(
         raise ValueError(f"{spread=} must be positive")
     if contributions is not None:
         names = _names(contributions, channels, len(values))
-    found = []
+    rated = []
     for start, stop in segments(flags).tolist():
         peak = start + int(np.argmax(values[start:stop]))
         score = float(values[peak])
@@ -116,15 +116,15 @@ def events(
             main["channels"] = tuple(names[c] for c in order)
             main["contributions"] = tuple(float(mean[c]) for c in order)
         severity = (score - threshold) / spread
-        found.append(Event(start, stop, severity, peak, score, **main))
-    return found
+        rated.append(Event(start, stop, severity, peak, score, **main))
+    return rated
 
 
-def to_rows(found: Sequence[Event]) -> list[dict[str, Any]]:
+def to_rows(rated: Sequence[Event]) -> list[dict[str, Any]]:
     """Events as rows for a data frame or a CSV file.
 
     Args:
-        found: From `events`.
+        rated: From `events`.
 
     Returns:
         One dict per event with the columns `start stop severity peak score channels
@@ -135,7 +135,7 @@ def to_rows(found: Sequence[Event]) -> list[dict[str, Any]]:
         'a;b'
     """
     rows = []
-    for event in found:
+    for event in rated:
         row = dataclasses.asdict(event)
         row["channels"] = ";".join(event.channels)
         row["contributions"] = ";".join(f"{c:.6g}" for c in event.contributions)

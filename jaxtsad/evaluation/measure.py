@@ -83,17 +83,17 @@ def measure(
     Example:
         >>> labels = np.array([0, 0, 0, 1, 1, 0, 0, 0])
         >>> scores = np.array([0.1, 0.2, 0.1, 0.4, 0.9, 0.3, 0.1, 0.2])
-        >>> found = measure(labels, scores, scores > 0.5)
-        >>> found["auc_pr"], found["recall"], found["pa_f1"], found["delay"]
+        >>> metrics = measure(labels, scores, scores > 0.5)
+        >>> metrics["auc_pr"], metrics["recall"], metrics["pa_f1"], metrics["delay"]
         (1.0, 0.5, 1.0, 1.0)
     """
     known, values = inputs.with_scores(labels, scores)
     volume = vus.vus(known, values, length=vus_length)
-    found = _ranking(known, values)
-    found["vus_roc"], found["vus_pr"] = volume.roc, volume.pr
-    found = {key: found[key] for key in SCORE_KEYS}
+    metrics = _ranking(known, values)
+    metrics["vus_roc"], metrics["vus_pr"] = volume.roc, volume.pr
+    metrics = {key: metrics[key] for key in SCORE_KEYS}
     if flags is None:
-        return found
+        return metrics
     near = affiliation.affiliation(known, flags)
     judged = _pointwise(known, flags) | {
         "pa_f1": point_adjusted.pa_f1(known, flags, compat=compat),
@@ -107,7 +107,7 @@ def measure(
         "delay": event.delay(known, flags),
         "alarms_per_1000": event.alarms_per_1000(known, flags),
     }
-    return found | _defined(judged, known)
+    return metrics | _defined(judged, known)
 
 
 def measure_samples(
@@ -128,10 +128,10 @@ def measure_samples(
         ValueError: As `measure`.
     """
     known, values = inputs.with_scores(labels, scores)
-    found = _ranking(known, values)
+    metrics = _ranking(known, values)
     if flags is None:
-        return found
-    return found | _defined(_pointwise(known, flags), known)
+        return metrics
+    return metrics | _defined(_pointwise(known, flags), known)
 
 
 def macro(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:

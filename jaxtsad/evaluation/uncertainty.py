@@ -55,8 +55,8 @@ def over_seeds(values: np.ndarray, *, level: float = 0.95) -> Estimate:
         ValueError: If `level` is outside (0, 1).
 
     Example:
-        >>> found = over_seeds(np.array([0.5, 0.6, 0.7]))
-        >>> round(found.mean, 3), round(found.low, 3), round(found.high, 3)
+        >>> estimate = over_seeds(np.array([0.5, 0.6, 0.7]))
+        >>> round(estimate.mean, 3), round(estimate.low, 3), round(estimate.high, 3)
         (0.6, 0.352, 0.848)
     """
     _check(level)

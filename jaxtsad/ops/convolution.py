@@ -133,13 +133,13 @@ def transpose(
         wide = jnp.moveaxis(kernel, -2, 0).reshape(kernel.shape[-2], -1)
         return products.product(x, wide).reshape(len(x), *kernels, -1)
     if rank == 2 and stride == 1 and outs[1] + 2 * padding <= convolution_rows.WIDEST:
-        laid = convolution_rows.transpose(x, kernel)
-        rows, columns = (slice(padding, size - padding) for size in laid.shape[1:3])
-        return laid[:, rows, columns]
+        outputs = convolution_rows.transpose(x, kernel)
+        rows, columns = (slice(padding, size - padding) for size in outputs.shape[1:3])
+        return outputs[:, rows, columns]
     taps = [-(-k // stride) for k in kernels]
     flat = _tapped(kernel, taps, stride, fan_out=True)
-    laid = products.product(x, flat)
-    pieces = jnp.split(laid, math.prod(taps), axis=-1)
+    outputs = products.product(x, flat)
+    pieces = jnp.split(outputs, math.prod(taps), axis=-1)
     canvas: Array | None = None
     for piece, offsets in zip(pieces, _offsets(taps), strict=True):
         inner = [(a, tap - 1 - a) for a, tap in zip(offsets, taps, strict=True)]

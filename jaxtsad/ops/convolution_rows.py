@@ -52,10 +52,10 @@ def transpose(x: Array, kernel: Array) -> Array:
     taps, across, _, features = kernel.shape
     matrix = banded(kernel, width).transpose(1, 3, 0, 2, 4)
     rows = x.reshape(count, height, width * channels)
-    laid = products.product(rows, matrix.reshape(width * channels, -1))
+    outputs = products.product(rows, matrix.reshape(width * channels, -1))
     first, *others = (
         jnp.pad(piece, [(0, 0), (i, taps - 1 - i), (0, 0)])
-        for i, piece in enumerate(jnp.split(laid, taps, axis=-1))
+        for i, piece in enumerate(jnp.split(outputs, taps, axis=-1))
     )
     canvas = sum(others, first)
     return canvas.reshape(count, height + taps - 1, width + across - 1, features)

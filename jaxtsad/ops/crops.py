@@ -55,9 +55,9 @@ def averaged(x: Array, side: int, score: Callable[[Array], Array]) -> Array:
     """Scores windows `[B, L, C]` by a `score` of crops, `[B, side, C] -> [B, side]`."""
     if x.shape[1] == side:
         return score(x)
-    total, often = jnp.zeros(x.shape[:2]), jnp.zeros(x.shape[:2])
+    total, count = jnp.zeros(x.shape[:2]), jnp.zeros(x.shape[:2])
     for offset in (0, x.shape[1] - side):
         place = slice(offset, offset + side)
         total = total.at[:, place].add(score(x[:, place]))
-        often = often.at[:, place].add(1.0)
-    return total / often
+        count = count.at[:, place].add(1.0)
+    return total / count

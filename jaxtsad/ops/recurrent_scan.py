@@ -91,7 +91,7 @@ def _forward(
             new_hidden = jnp.where(real, new_hidden, hidden)
         new = (new_hidden, new_memory)
         updates = zip((gates, *kept), (squashed, *new), strict=True)
-        return (*new, *(_put(all_, one, step) for all_, one in updates))
+        return (*new, *(_put(all_, value, step) for all_, value in updates))
 
     empty = jnp.zeros((length, rows, units), drive.dtype)
     gates = jnp.zeros((length, *drive.shape), drive.dtype) if constant else drive
@@ -181,8 +181,8 @@ def _at(steps: Array, step: Array) -> Array:
     return jax.lax.dynamic_index_in_dim(steps, step, keepdims=False)
 
 
-def _put(steps: Array, one: Array, step: Array) -> Array:
-    return jax.lax.dynamic_update_index_in_dim(steps, one, step, axis=0)
+def _put(steps: Array, value: Array, step: Array) -> Array:
+    return jax.lax.dynamic_update_index_in_dim(steps, value, step, axis=0)
 
 
 lstm.defvjp(_forward, _backward)

@@ -75,5 +75,5 @@ def scaled(uniform: Array, count: Array) -> Array:
         >>> scaled(jnp.array([0.0, 0.5, 0.999]), jnp.int32(4)).tolist()
         [0, 2, 3]
     """
-    found = jnp.floor(uniform * count).astype(jnp.int32)
-    return jnp.clip(found, 0, jnp.maximum(count - 1, 0))
+    place = jnp.floor(uniform * count).astype(jnp.int32)
+    return jnp.clip(place, 0, jnp.maximum(count - 1, 0))

@@ -36,7 +36,7 @@ def frame(
     path: str | os.PathLike[str],
     *,
     key: str | None = None,
-    beside: Sequence[str | None] = (),
+    extra: Sequence[str | None] = (),
     separator: str | None = None,
     header: bool | None = None,
 ) -> pd.DataFrame:
@@ -46,8 +46,8 @@ def frame(
         path: `.csv`, `.tsv`, `.txt` (also packed: `.gz`, `.bz2`, `.xz`), `.parquet`,
             `.npy` or `.npz`. Columns of an array are `channel_0`, `channel_1`, ...
         key: The array within a `.npz` that holds the values; None: the only one that is
-            not named in `beside`.
-        beside: Names of further arrays `[T]` of a `.npz` to add as columns.
+            not named in `extra`.
+        extra: Names of further arrays `[T]` of a `.npz` to add as columns.
         separator: See `tabular.read`.
         header: See `tabular.read`.
 
@@ -69,7 +69,7 @@ def frame(
         elif suffix == ".parquet":
             table = pd.read_parquet(path)
         else:
-            table = _arrays(path, key, [name for name in beside if name])
+            table = _arrays(path, key, [name for name in extra if name])
     if table.shape[0] == 0 or table.shape[1] == 0:
         raise ValueError(f"{path} is empty, expected at least one row and one column")
     return table.set_axis([str(name) for name in table.columns], axis=1)
@@ -125,14 +125,14 @@ def _check_width(path: pathlib.Path, separator: str, width: int) -> None:
                 )
 
 
-def _arrays(path: pathlib.Path, key: str | None, beside: list[str]) -> pd.DataFrame:
-    found = arrays(path)
-    rest = [name for name in found if name not in beside]
+def _arrays(path: pathlib.Path, key: str | None, extra: list[str]) -> pd.DataFrame:
+    loaded = arrays(path)
+    rest = [name for name in loaded if name not in extra]
     if key is None and len(rest) != 1:
         raise ValueError(f"it holds the arrays {listed(rest)}, choose one with key=")
-    if key is not None and key not in found:
-        raise ValueError(f"it has no array {key=}; the choices are {listed(found)}")
-    values = found[key or rest[0]]
+    if key is not None and key not in loaded:
+        raise ValueError(f"it has no array {key=}; the choices are {listed(loaded)}")
+    values = loaded[key or rest[0]]
     if values.ndim not in (1, 2):
         raise ValueError(f"{values.shape=}, expected [steps] or [steps, channels]")
     if values.dtype.kind not in "fiub":
@@ -140,13 +140,13 @@ def _arrays(path: pathlib.Path, key: str | None, beside: list[str]) -> pd.DataFr
     values = values[:, None] if values.ndim == 1 else values
     names = [f"channel_{number}" for number in range(values.shape[1])]
     table = pd.DataFrame(values, columns=names)
-    for name in beside:
-        if name in found:
-            if found[name].shape != (len(values),):
+    for name in extra:
+        if name in loaded:
+            if loaded[name].shape != (len(values),):
                 raise ValueError(
-                    f"array {name!r} is {found[name].shape}, expected ({len(values)},)"
+                    f"array {name!r} is {loaded[name].shape}, expected ({len(values)},)"
                 )
-            table[name] = found[name]
+            table[name] = loaded[name]
     return table
 
 

@@ -31,15 +31,15 @@ def read(
     """
     from PIL import Image
 
-    found = False
+    matched = False
     with reading(path), zipfile.ZipFile(path) as archive:
         for name in archive.namelist():
             match = re.fullmatch(pattern, name)
             if match is not None:
-                found = True
+                matched = True
                 with Image.open(io.BytesIO(archive.read(name))) as picture:
                     yield match, np.asarray(picture)
-    if not found:
+    if not matched:
         raise ValueError(f"{path} holds no picture named like {pattern}")
 
 
@@ -54,10 +54,10 @@ def resized(values: np.ndarray, side: int) -> np.ndarray:
 
     if values.shape[1:3] == (side, side):
         return values
-    found = np.empty((len(values), side, side, values.shape[3]), np.uint8)
-    for picture, place in zip(values, found, strict=True):
+    resized_values = np.empty((len(values), side, side, values.shape[3]), np.uint8)
+    for picture, place in zip(values, resized_values, strict=True):
         for channel in range(values.shape[3]):
-            one = Image.fromarray(picture[..., channel])
-            small = one.resize((side, side), Image.Resampling.BILINEAR)
+            image = Image.fromarray(picture[..., channel])
+            small = image.resize((side, side), Image.Resampling.BILINEAR)
             place[..., channel] = np.asarray(small)
-    return found
+    return resized_values

@@ -60,8 +60,8 @@ def screen(
             no finite value at all.
 
     Example:
-        >>> filled, found = screen(np.array([[np.nan], [1.0], [np.inf], [4.0]]))
-        >>> filled.ravel(), found.missing, found.backward
+        >>> filled, record = screen(np.array([[np.nan], [1.0], [np.inf], [4.0]]))
+        >>> filled.ravel(), record.missing, record.backward
         (array([1., 1., 1., 4.]), 2, 1)
     """
     if values.ndim != 2 or values.size == 0:

@@ -67,10 +67,8 @@ def read(
         ValueError: If the file cannot be read, is empty, has the wrong rank, lacks a
             column or has a cell that is no number. The line says which.
     """
-    beside = (time_column, label_column)
-    table = frames.frame(
-        path, key=key, beside=beside, separator=separator, header=header
-    )
+    extra = (time_column, label_column)
+    table = frames.frame(path, key=key, extra=extra, separator=separator, header=header)
     return _recording(table, path, time_column, label_column, channels)
 
 
@@ -114,9 +112,9 @@ def load(
         raise ValueError(f"give either {test_path=} or {boundary=}, not both")
 
     def table(path: PathLike) -> pd.DataFrame:
-        beside = (time_column, label_column)
+        extra = (time_column, label_column)
         return frames.frame(
-            path, key=key, beside=beside, separator=separator, header=header
+            path, key=key, extra=extra, separator=separator, header=header
         )
 
     first = table(train_path)

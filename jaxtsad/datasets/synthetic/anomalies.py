@@ -35,7 +35,7 @@ class Fault(NamedTuple):
 
 
 def at(
-    rng: np.random.Generator, now: Situation, kind: str, start: int, length: int
+    rng: np.random.Generator, situation: Situation, kind: str, start: int, length: int
 ) -> Fault | None:
     """A fault of a kind, or None where it would not be seen.
 
@@ -43,33 +43,33 @@ def at(
 
     Args:
         rng: Source of levels, signs and spikes.
-        now: The test part without fault.
+        situation: The test part without fault.
         kind: One of `telemetry_options.KINDS`.
         start: First step.
         length: Steps it lasts.
     """
     starts = [start]
     if kind in telemetry_options.COMMAND and kind != "response_unprompted":
-        strongest = int(np.argmax(np.abs(now.channel.gains)))
-        rises = np.diff(now.commands.pulses[:, strongest], prepend=0.0) > 0
+        strongest = int(np.argmax(np.abs(situation.channel.gains)))
+        rises = np.diff(situation.commands.pulses[:, strongest], prepend=0.0) > 0
         starts = [step for step in np.flatnonzero(rises).tolist() if step >= start]
     for first in starts:
         stop = first + length
-        if stop > len(now.clean):
+        if stop > len(situation.clean):
             break
         if kind in telemetry_options.POINT or kind in ("frozen", "trend"):
-            values = _by_value(rng, now, kind, first, stop)
+            values = _by_value(rng, situation, kind, first, stop)
         else:
-            values = _by_system(now, kind, first, stop)
-        if np.abs(values - now.clean[first:stop]).max() >= VISIBLE:
+            values = _by_system(situation, kind, first, stop)
+        if np.abs(values - situation.clean[first:stop]).max() >= VISIBLE:
             return Fault(kind, first, stop, values)
     return None
 
 
 def _by_value(
-    rng: np.random.Generator, now: Situation, kind: str, start: int, stop: int
+    rng: np.random.Generator, situation: Situation, kind: str, start: int, stop: int
 ) -> np.ndarray:
-    clean, length = now.clean[start:stop], stop - start
+    clean, length = situation.clean[start:stop], stop - start
     sign = rng.choice([-1.0, 1.0])
     far = sign * rng.uniform(1.2, 2.0, length) * analog.REACH
     if kind == "spike":
@@ -82,19 +82,19 @@ def _by_value(
     if kind == "dropout":
         return np.full(length, -1.0 if clean.mean() > -0.4 else 0.0)
     if kind == "noise_burst":
-        spread = analog.REACH / now.scale.half * now.channel.sd
+        spread = analog.REACH / situation.scale.half * situation.channel.sd
         return clean + 6 * spread * rng.standard_normal(length)
     if kind == "frozen":
-        return np.full(length, now.clean[max(start - 1, 0)])
+        return np.full(length, situation.clean[max(start - 1, 0)])
     # A trend that stays inside the range runs towards the farther border.
     away = -np.sign(clean.mean()) or sign
     slope = away * rng.uniform(0.5, 0.9) * np.arange(1, length + 1) / length
     return np.clip(clean + slope, -analog.REACH, analog.REACH)
 
 
-def _by_system(now: Situation, kind: str, start: int, stop: int) -> np.ndarray:
+def _by_system(situation: Situation, kind: str, start: int, stop: int) -> np.ndarray:
     """Records the part again with a channel or commands that differ in the span."""
-    channel, pulses = now.channel, now.commands.pulses.copy()
+    channel, pulses = situation.channel, situation.commands.pulses.copy()
     if kind == "response_missing":
         pulses[start:stop] = 0.0
     elif kind == "response_unprompted":
@@ -106,14 +106,14 @@ def _by_system(now: Situation, kind: str, start: int, stop: int) -> np.ndarray:
         channel = channel._replace(delays=3 * channel.delays)
     else:
         channel = channel._replace(period=channel.period // 2)
-    commands = now.commands._replace(pulses=pulses)
-    raw = analog.measure(channel, commands, now.steps, now.background)
-    return analog.record(channel, raw, now.scale)[start:stop]
+    commands = situation.commands._replace(pulses=pulses)
+    raw = analog.measure(channel, commands, situation.steps, situation.background)
+    return analog.record(channel, raw, situation.scale)[start:stop]
 
 
 def draw(
     rng: np.random.Generator,
-    now: Situation,
+    situation: Situation,
     options: telemetry_options.Options,
     bounds: tuple[int, int] | None,
 ) -> list[Fault]:
@@ -121,12 +121,12 @@ def draw(
 
     Args:
         rng: Source of everything drawn.
-        now: The test part without fault.
+        situation: The test part without fault.
         options: Options of the generator.
         bounds: Least and most steps of a fault, or None for the usual.
     """
-    layout, steps = telemetry_options.LAYOUTS[options.kind], len(now.clean)
-    kinds = telemetry_options.ALLOWED[now.channel.archetype]
+    layout, steps = telemetry_options.LAYOUTS[options.kind], len(situation.clean)
+    kinds = telemetry_options.ALLOWED[situation.channel.archetype]
     wanted = int(rng.choice([1, 2, 3], p=layout.spans))
     faults: list[Fault] = []
     for attempt in range(TRIES):
@@ -139,7 +139,7 @@ def draw(
         # A level outside the range is always seen: it ends the search.
         if attempt > TRIES // 2:
             kind = "level_shift"
-        fault = at(rng, now, kind, start, length)
+        fault = at(rng, situation, kind, start, length)
         if fault is None or fault.start > PLACES[1] * steps:
             continue
         if all(_apart(fault, other) for other in faults):
@@ -149,5 +149,5 @@ def draw(
     return sorted(faults, key=lambda fault: fault.start)
 
 
-def _apart(one: Fault, other: Fault) -> bool:
-    return one.start >= other.stop + GAP or other.start >= one.stop + GAP
+def _apart(fault: Fault, other: Fault) -> bool:
+    return fault.start >= other.stop + GAP or other.start >= fault.stop + GAP

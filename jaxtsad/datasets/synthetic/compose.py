@@ -35,8 +35,8 @@ def compose(
     ranges = []
     for dim, wave in enumerate(waves):
         values = wave.draw(seen, wave.phases(seen))
-        own, mixed = _mixture(options, waves, dim, seen)
-        clean = own * values + mixed
+        share, mixed = _mixture(options, waves, dim, seen)
+        clean = share * values + mixed
         ranges.append(injection.Range(float(clean.min()), float(clean.max())))
     first = 0
     parts: list[generated.Part] = []
@@ -45,9 +45,9 @@ def compose(
         streams.Section, (options.T_train, options.T_val, options.T_test), strict=True
     ):
         steps = np.arange(first, first + length)
-        part, found = _part(options, waves, ranges, steps, (seed, series, section))
+        part, drawn = _part(options, waves, ranges, steps, (seed, series, section))
         parts.append(part)
-        facts[section.name.lower()] = found
+        facts[section.name.lower()] = drawn
         first += length
     metadata: dict[str, Any] = {
         "generator": "make_neurips_ts",
@@ -99,11 +99,11 @@ def _part(
     trend = options.trend_per_1000 / 1000 * steps
     dimensions = []
     for dim, wave in enumerate(waves):
-        own, mixed = _mixture(options, waves, dim, steps)
+        share, mixed = _mixture(options, waves, dim, steps)
         rng = streams.stream(seed, streams.Use.NOISE, series, dim, section)
         noise = wave.noise * rng.standard_normal(length)
         dimensions.append(
-            injection.Dimension(wave, own, ranges[dim], mixed, trend, noise)
+            injection.Dimension(wave, share, ranges[dim], mixed, trend, noise)
         )
     bases = np.stack([each.clean(steps) for each in dimensions], axis=1)
     clean = bases + np.stack([trend + each.noise for each in dimensions], axis=1)

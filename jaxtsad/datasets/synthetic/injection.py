@@ -29,7 +29,7 @@ class Dimension(NamedTuple):
 
     Attributes:
         wave: Its own wave.
-        own: Share of its own wave in it; the rest is mixed in from dimension 0.
+        share: Share of its own wave in it; the rest is mixed in from dimension 0.
         range: Range of its clean values without trend.
         mixed: `[T]`, what is added to its own wave: offset, coupling.
         trend: `[T]`, the slow trend.
@@ -37,7 +37,7 @@ class Dimension(NamedTuple):
     """
 
     wave: waveforms.Wave
-    own: float
+    share: float
     range: Range
     mixed: np.ndarray
     trend: np.ndarray
@@ -45,7 +45,7 @@ class Dimension(NamedTuple):
 
     def clean(self, steps: np.ndarray) -> np.ndarray:
         """Clean values `[T]` at `steps`, without trend and noise."""
-        return self.own * self.wave.draw(steps, self.wave.phases(steps)) + self.mixed
+        return self.share * self.wave.draw(steps, self.wave.phases(steps)) + self.mixed
 
 
 def _sides(
@@ -157,7 +157,7 @@ def inject(
                 before = wave.phases(when[:1] - 1)
                 turns = strength.factor * np.arange(1, slot.length + 1) / wave.period
                 phases, shape = before + 2 * np.pi * turns, None
-            replaced = dimension.own * wave.draw(when, phases, shape)
+            replaced = dimension.share * wave.draw(when, phases, shape)
             values[body] = (
                 replaced
                 + dimension.mixed[body]

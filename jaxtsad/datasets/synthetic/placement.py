@@ -66,7 +66,7 @@ def lengths(
 
     Lengths shrink towards their least where events would fill over half of the part.
     """
-    found: list[tuple[Slot, int]] = []
+    slots: list[tuple[Slot, int]] = []
     for kind in options.kinds:
         low, high = _bounds(kind, period, options.length)
         if options.count is not None:
@@ -74,13 +74,13 @@ def lengths(
         else:
             drawn = _draw(rng, low, high, steps * options.ratio / len(options.kinds))
         ramp = _ramp(kind, period, options)
-        found += [(Slot(kind, 0, length, ramp), low) for length in drawn]
-    least = sum(low + slot.ramp for slot, low in found)
-    spare = sum(slot.length - low for slot, low in found)
+        slots += [(Slot(kind, 0, length, ramp), low) for length in drawn]
+    least = sum(low + slot.ramp for slot, low in slots)
+    spare = sum(slot.length - low for slot, low in slots)
     factor = min(1.0, max(0.0, steps / 2 - least) / spare) if spare else 1.0
     return [
         slot._replace(length=low + int((slot.length - low) * factor))
-        for slot, low in found
+        for slot, low in slots
     ]
 
 

@@ -23,7 +23,7 @@ def channels(
     options: telemetry_options.Options, seed: int
 ) -> list[generated.Generated]:
     """Generates the channels of one spacecraft; each depends on no other."""
-    found: list[generated.Generated] = []
+    generated_channels: list[generated.Generated] = []
     numbers = dict.fromkeys(telemetry_options.ARCHETYPES, 0)
     for number in range(options.n_channels):
         rng = streams.stream(seed, streams.Use.BASE, number)
@@ -32,8 +32,8 @@ def channels(
             archetype = options.archetypes[number % len(options.archetypes)]
         numbers[archetype] += 1
         name = f"{telemetry_options.LETTERS[archetype]}-{numbers[archetype]}"
-        found.append(_channel(options, seed, number, name, archetype, rng))
-    return found
+        generated_channels.append(_channel(options, seed, number, name, archetype, rng))
+    return generated_channels
 
 
 def _channel(
@@ -64,10 +64,12 @@ def _channel(
         raw = analog.measure(channel, commands, steps, background)
         scale = scale or analog.fit_scale(raw)
         clean = analog.record(channel, raw, scale)
-        now = anomalies.Situation(channel, commands, steps, background, scale, clean)
+        situation = anomalies.Situation(
+            channel, commands, steps, background, scale, clean
+        )
         if section is streams.Section.TEST and options.anomalies:
-            faults = _faults_of(options, seed, number, now)
-        parts.append(_part(options, seed, number, now, faults))
+            faults = _faults_of(options, seed, number, situation)
+        parts.append(_part(options, seed, number, situation, faults))
         first += length
     train, test = parts
     assert scale is not None
@@ -96,16 +98,19 @@ def _channel(
 
 
 def _faults_of(
-    options: telemetry_options.Options, seed: int, number: int, now: anomalies.Situation
+    options: telemetry_options.Options,
+    seed: int,
+    number: int,
+    situation: anomalies.Situation,
 ) -> list[anomalies.Fault]:
     rng = streams.stream(seed, streams.Use.EVENTS, number)
     if not options.events:
         lengths = options.lengths
         bounds = lengths[number % len(lengths)] if lengths else None
-        return anomalies.draw(rng, now, options, bounds)
+        return anomalies.draw(rng, situation, options, bounds)
     faults = []
     for kind, start, length in options.events[number % len(options.events)]:
-        fault = anomalies.at(rng, now, kind, start, length)
+        fault = anomalies.at(rng, situation, kind, start, length)
         if fault is None:
             raise ValueError(
                 f"event {kind!r} from step {start} over {length} steps would not be "
@@ -119,13 +124,13 @@ def _part(
     options: telemetry_options.Options,
     seed: int,
     number: int,
-    now: anomalies.Situation,
+    situation: anomalies.Situation,
     faults: list[anomalies.Fault],
 ) -> generated.Part:
-    telemetry = now.clean.copy()
+    telemetry = situation.clean.copy()
     for fault in faults:
         telemetry[fault.start : fault.stop] = fault.values
-    clean = now.clean
+    clean = situation.clean
     if options.resolution:
         telemetry, clean = (
             np.round(values / options.resolution) * options.resolution
@@ -142,7 +147,7 @@ def _part(
         stop = min(after, fault.stop + int(late))
         events.append(generated.Event(start, stop, fault.kind, (0,)))
         free = stop
-    columns = now.commands.columns
+    columns = situation.commands.columns
     return generated.part_of(
         np.concatenate([telemetry[:, None], columns], axis=1),
         np.concatenate([clean[:, None], columns], axis=1),

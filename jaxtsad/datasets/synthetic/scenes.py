@@ -135,15 +135,15 @@ def pictures(
         ValueError: If a choice is unknown.
     """
     scene = draw(kind, count, seed, part)
-    found = np.empty((count, side, side, 4), np.float32)
+    images = np.empty((count, side, side, 4), np.float32)
     for first in range(0, count, 64):
         place = slice(first, first + 64)
-        few = Scene(*(array[place] for array in scene))
-        found[place] = render(kind, few, side)
+        part_scene = Scene(*(array[place] for array in scene))
+        images[place] = render(kind, part_scene, side)
     for index in range(count):
         rng = _rng(seed, part, kind, index, stream=1)
-        found[index] += 2 * NOISE * rng.normal(size=(side, side, 4))
-    return np.clip(found, -1, 1)
+        images[index] += 2 * NOISE * rng.normal(size=(side, side, 4))
+    return np.clip(images, -1, 1)
 
 
 def _rng(

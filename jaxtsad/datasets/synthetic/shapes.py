@@ -98,8 +98,8 @@ def distance(xp: Any, kind: str, o: Any, d: Any, size: Any) -> Any:
         return box(xp, o, d, size[:, None])
     if kind == "ball":
         return ball(xp, o, d, size[:, :1])
-    found = {"cylinder": cylinder, "cone": cone}[kind]
-    return found(xp, o, d, size[:, :1], size[:, 1:2])
+    solid = {"cylinder": cylinder, "cone": cone}[kind]
+    return solid(xp, o, d, size[:, :1], size[:, 1:2])
 
 
 def _cap(xp: Any, o: Any, d: Any, radius: Any, y: Any) -> Any:

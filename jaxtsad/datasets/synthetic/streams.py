@@ -32,10 +32,10 @@ def stream(
     """The stream of one use, series, dimension and section.
 
     Example:
-        >>> one, same = stream(0, Use.BASE, 0), stream(0, Use.BASE, 0)
-        >>> one.random() == same.random()
+        >>> first, same = stream(0, Use.BASE, 0), stream(0, Use.BASE, 0)
+        >>> first.random() == same.random()
         True
-        >>> one.random() == stream(0, Use.BASE, 0, dim=1).random()
+        >>> first.random() == stream(0, Use.BASE, 0, dim=1).random()
         False
     """
     key = (int(use) + int(section), series, dim)

@@ -74,12 +74,12 @@ def affiliation(labels: np.ndarray, flags: np.ndarray) -> Affiliation:
     Example:
         >>> labels = np.array([0, 0, 0, 1, 0, 0, 0, 1, 1, 1])
         >>> flags = np.array([0, 0, 0, 0, 1, 0, 0, 0, 1, 0])
-        >>> found = affiliation(labels, flags)
-        >>> round(found.precision, 6), round(found.recall, 6)
+        >>> result = affiliation(labels, flags)
+        >>> round(result.precision, 6), round(result.recall, 6)
         (0.818182, 0.844276)
     """
-    known, found = inputs.with_flags(labels, flags)
-    events, alarms = segments.segments(known), segments.segments(found)
+    known, predicted = inputs.with_flags(labels, flags)
+    events, alarms = segments.segments(known), segments.segments(predicted)
     if len(events) == 0:
         nan, none = float("nan"), np.zeros(0)
         return Affiliation(nan, nan, nan, len(alarms) > 0, none, none)

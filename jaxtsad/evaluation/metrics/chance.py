@@ -50,8 +50,8 @@ def expected(labels: np.ndarray, share: float) -> dict[str, float]:
         ValueError: If `share` is outside [0, 1].
 
     Example:
-        >>> found = expected(np.repeat([0, 1, 0, 0], 25), share=0.1)
-        >>> found["precision"], found["recall"], round(found["pa_f1"], 3)
+        >>> values = expected(np.repeat([0, 1, 0, 0], 25), share=0.1)
+        >>> values["precision"], values["recall"], round(values["pa_f1"], 3)
         (0.25, 0.1, 0.833)
     """
     known = inputs.binary(labels, "labels")
@@ -127,13 +127,15 @@ def best_expected_pa(labels: np.ndarray) -> ExpectedPA:
     values = [_expected(lengths, len(known), q).f1 for q in grid]
     best = int(np.argmax(values))
     around = np.log(grid[max(best - 1, 0)]), np.log(grid[min(best + 1, 399)])
-    found = optimize.minimize_scalar(
+    optimum = optimize.minimize_scalar(
         lambda log_q: -_expected(lengths, len(known), np.exp(log_q)).f1,
         bounds=around,
         method="bounded",
         options={"xatol": 1e-9},
     )
-    share = float(np.exp(found.x)) if -found.fun > values[best] else float(grid[best])
+    share = (
+        float(np.exp(optimum.x)) if -optimum.fun > values[best] else float(grid[best])
+    )
     return _expected(lengths, len(known), share)
 
 

@@ -76,10 +76,10 @@ def agreement(labels: np.ndarray, clusters: np.ndarray) -> Agreement:
         >>> agreement(np.array([0, 1, 1]), np.array([1, 0, 0]))
         Agreement(accuracy=1.0, nmi=1.0, nmi_geometric=1.0, ari=1.0)
     """
-    found = accuracy(labels, clusters)
+    matched = accuracy(labels, clusters)
     nmi = metrics.normalized_mutual_info_score
     return Agreement(
-        found,
+        matched,
         float(nmi(labels, clusters)),
         float(nmi(labels, clusters, average_method="geometric")),
         float(metrics.adjusted_rand_score(labels, clusters)),

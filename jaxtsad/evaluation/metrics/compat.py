@@ -72,25 +72,25 @@ def tsb_ad(
     """
     known, values = inputs.with_scores(labels, scores)
     volume = vus.vus(known, values, length=length, thresholds=thresholds)
-    found = {
+    metrics = {
         "AUC-PR": point.auc_pr(known, values),
         "AUC-ROC": point.auc_roc(known, values),
         "VUS-PR": volume.pr,
         "VUS-ROC": volume.roc,
     }
     if flags is not None:
-        return found | of_flags(known, flags)
-    found["Standard-F1"] = oracle_f1(known, values)
+        return metrics | of_flags(known, flags)
+    metrics["Standard-F1"] = oracle_f1(known, values)
     for name, metric in _BY_FLAGS.items():
-        found[name] = best_on_grid(metric, known, values)
-    return found
+        metrics[name] = best_on_grid(metric, known, values)
+    return metrics
 
 
 def of_flags(labels: np.ndarray, flags: np.ndarray) -> dict[str, float]:
     """The benchmark's five threshold-dependent metrics for given flags, by name."""
-    known, found = inputs.with_flags(labels, flags)
-    values = {name: metric(known, found) for name, metric in _BY_FLAGS.items()}
-    return {"Standard-F1": point.f1(known, found), **values}
+    known, predicted = inputs.with_flags(labels, flags)
+    values = {name: metric(known, predicted) for name, metric in _BY_FLAGS.items()}
+    return {"Standard-F1": point.f1(known, predicted), **values}
 
 
 def oracle_f1(labels: np.ndarray, scores: np.ndarray) -> float:
@@ -121,9 +121,9 @@ def pa_f1(labels: np.ndarray, flags: np.ndarray) -> float:
 
 def event_f1(labels: np.ndarray, flags: np.ndarray) -> float:
     """Composite F1, 1e-15 in the denominator, blind to an event on the last step."""
-    known, found = inputs.with_flags(labels, flags)
-    precision = point.precision(known, found)
-    recall = event.event_recall(known, np.append(found[:-1], False))
+    known, predicted = inputs.with_flags(labels, flags)
+    precision = point.precision(known, predicted)
+    recall = event.event_recall(known, np.append(predicted[:-1], False))
     return 2 * recall * precision / (recall + precision + 1e-15)
 
 
@@ -134,11 +134,11 @@ def range_f1(labels: np.ndarray, flags: np.ndarray) -> float:
 
 def affiliation_f1(labels: np.ndarray, flags: np.ndarray) -> float:
     """Affiliation F1 with 1e-15 in the denominator; nan where nothing is flagged."""
-    found = affiliation.affiliation(labels, flags)
-    if not found.predicted:
+    result = affiliation.affiliation(labels, flags)
+    if not result.predicted:
         return float("nan")
-    total = found.precision + found.recall + 1e-15
-    return 2 * found.precision * found.recall / total
+    total = result.precision + result.recall + 1e-15
+    return 2 * result.precision * result.recall / total
 
 
 def range_f1_of_booleans(labels: np.ndarray, flags: np.ndarray) -> float:
@@ -146,12 +146,12 @@ def range_f1_of_booleans(labels: np.ndarray, flags: np.ndarray) -> float:
 
     It documents a number that was published; it measures nothing.
     """
-    known, found = inputs.with_flags(labels, flags)
-    changes = np.flatnonzero(found[1:] != found[:-1]) + 1
+    known, predicted = inputs.with_flags(labels, flags)
+    changes = np.flatnonzero(predicted[1:] != predicted[:-1]) + 1
     if len(changes) == 0:
         return 0.0
     start, events = int(changes[0]), segments.segments(known)
-    hits = point_adjusted.counts_within(events, found)
+    hits = point_adjusted.counts_within(events, predicted)
     touched = events[:, 1] > start
     overlap = np.where(touched, hits / (events[:, 1] - events[:, 0]), 0.0)
     recall = float(np.mean(0.2 * (hits > 0) + 0.8 * overlap))
@@ -178,18 +178,18 @@ def vus_of_flags(
     Raises:
         ValueError: If the two are not 0/1 arrays of one length.
     """
-    known, found = inputs.with_flags(labels, flags)
+    known, predicted = inputs.with_flags(labels, flags)
     step, distance = vus.ramp_pairs(known, segments.segments(known), length // 2)
     soft, labelled = known.astype(np.float64), int(known.sum())
-    flagged = int(found.sum())
+    flagged = int(predicted.sum())
     rows = np.empty((length + 1, 3))
     for buffer in range(length + 1):
         near = np.searchsorted(distance, buffer // 2, side="right")
         if near:
             ramp = np.sqrt(1 - distance[:near] / buffer)
             soft += np.bincount(step[:near], weights=ramp, minlength=len(known))
-        soft = np.where(known, 1.0, np.where(found, np.minimum(soft, 1), 0.0))
-        tp = float(soft[found].sum())
+        soft = np.where(known, 1.0, np.where(predicted, np.minimum(soft, 1), 0.0))
+        tp = float(soft[predicted].sum())
         recall = min(2 * tp / (labelled + float(soft.sum())), 1.0)
         precision = tp / flagged if flagged else float("nan")
         total = precision + recall

@@ -48,14 +48,14 @@ def overlap_counts(
         >>> overlap_counts(np.array([1, 1, 0, 1, 0, 0]), np.array([0, 1, 1, 1, 0, 1]))
         EventCounts(tp=2, fp=1, fn=0)
     """
-    known, found = inputs.with_flags(labels, flags)
-    events, alarms = segments.segments(known), segments.segments(found)
+    known, predicted = inputs.with_flags(labels, flags)
+    events, alarms = segments.segments(known), segments.segments(predicted)
     touching = point_adjusted.counts_within(alarms, known) > 0
     if compat:
         first = np.searchsorted(events[:, 1], alarms[touching, 0], side="right")
         detected = len(np.unique(first))
     else:
-        hits = point_adjusted.counts_within(events, found)
+        hits = point_adjusted.counts_within(events, predicted)
         detected = int(np.count_nonzero(hits))
     false = len(alarms) - int(np.count_nonzero(touching))
     return EventCounts(detected, false, len(events) - detected)
@@ -87,10 +87,10 @@ def composite_f1(labels: np.ndarray, flags: np.ndarray) -> float:
         >>> composite_f1(np.array([0, 1, 1, 0, 1]), np.array([0, 0, 1, 0, 0]))
         0.6666666666666666
     """
-    found, precise = event_recall(labels, flags), point.precision(labels, flags)
-    if np.isnan(found):
+    recall, precision = event_recall(labels, flags), point.precision(labels, flags)
+    if np.isnan(recall):
         return float("nan")
-    return 2 * precise * found / (precise + found) if precise + found else 0.0
+    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
 def delay(labels: np.ndarray, flags: np.ndarray) -> float:
@@ -107,9 +107,9 @@ def delay(labels: np.ndarray, flags: np.ndarray) -> float:
     Raises:
         ValueError: If the two are not 0/1 arrays of one length.
     """
-    known, found = inputs.with_flags(labels, flags)
+    known, predicted = inputs.with_flags(labels, flags)
     events = segments.segments(known)
-    steps = np.flatnonzero(found)
+    steps = np.flatnonzero(predicted)
     position = np.searchsorted(steps, events[:, 0])
     first = np.append(steps, len(known))[position]
     detected = first < events[:, 1]

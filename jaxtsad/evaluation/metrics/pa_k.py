@@ -41,11 +41,11 @@ def adjust_k(flags: np.ndarray, labels: np.ndarray, k: float) -> np.ndarray:
         >>> adjust_k(flags, labels, 25).astype(int)
         array([0, 1, 0, 0, 0])
     """
-    known, found = inputs.with_flags(labels, flags)
+    known, predicted = inputs.with_flags(labels, flags)
     events = segments.segments(known)
-    hits = point_adjusted.counts_within(events, found)
+    hits = point_adjusted.counts_within(events, predicted)
     needed = needed_flags(events[:, 1] - events[:, 0], checked([k]))[0]
-    return found | segments.flags_of(events[hits >= needed], len(known))
+    return predicted | segments.flags_of(events[hits >= needed], len(known))
 
 
 def pa_k_f1(labels: np.ndarray, flags: np.ndarray, k: float = 20) -> float:
@@ -69,13 +69,13 @@ def pa_k_curve(
     Raises:
         ValueError: If a level is outside [0, 100] or the arrays do not match.
     """
-    known, found = inputs.with_flags(labels, flags)
+    known, predicted = inputs.with_flags(labels, flags)
     events = segments.segments(known)
     lengths = events[:, 1] - events[:, 0]
-    hits = point_adjusted.counts_within(events, found)
+    hits = point_adjusted.counts_within(events, predicted)
     needed = needed_flags(lengths, checked(levels))
     tp = np.where(hits[None, :] >= needed, lengths[None, :], hits[None, :]).sum(axis=1)
-    alarms = np.count_nonzero(found) - hits.sum()
+    alarms = np.count_nonzero(predicted) - hits.sum()
     return f1_of(tp, alarms, lengths.sum())
 
 

@@ -40,9 +40,9 @@ def confusion(labels: np.ndarray, flags: np.ndarray) -> Confusion:
         >>> confusion(np.array([0, 1, 1, 0]), np.array([1, 1, 0, 0]))
         Confusion(tp=1, fp=1, fn=1, tn=1)
     """
-    known, found = inputs.with_flags(labels, flags)
-    tp = int(np.count_nonzero(known & found))
-    fp = int(np.count_nonzero(found)) - tp
+    known, predicted = inputs.with_flags(labels, flags)
+    tp = int(np.count_nonzero(known & predicted))
+    fp = int(np.count_nonzero(predicted)) - tp
     fn = int(np.count_nonzero(known)) - tp
     return Confusion(tp, fp, fn, len(known) - tp - fp - fn)
 
@@ -89,8 +89,8 @@ def f_beta(labels: np.ndarray, flags: np.ndarray, beta: float) -> float:
 
 def precision_of(counts: Confusion) -> float:
     """Precision from counts; see `precision`."""
-    found = counts.tp + counts.fp
-    return counts.tp / found if found else 0.0
+    predicted = counts.tp + counts.fp
+    return counts.tp / predicted if predicted else 0.0
 
 
 def recall_of(counts: Confusion) -> float:

@@ -39,12 +39,12 @@ def adjust(
         >>> adjust(np.array([1, 0, 0, 0, 1]), np.array([0, 0, 1, 1, 1])).astype(int)
         array([1, 0, 1, 1, 1])
     """
-    known, found = inputs.with_flags(labels, flags)
+    known, predicted = inputs.with_flags(labels, flags)
     events = segments.segments(known)
-    hits = counts_within(events, found)
-    adjusted = found | segments.flags_of(events[hits > 0], len(known))
+    hits = counts_within(events, predicted)
+    adjusted = predicted | segments.flags_of(events[hits > 0], len(known))
     if compat:
-        adjusted[0] = found[0]
+        adjusted[0] = predicted[0]
     return adjusted
 
 

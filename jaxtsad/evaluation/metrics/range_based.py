@@ -67,8 +67,8 @@ def range_recall(
     """
     if not 0 <= alpha <= 1:
         raise ValueError(f"{alpha=} must be in [0, 1]")
-    known, found = inputs.with_flags(labels, flags)
-    overlap, shared = _rewards(known, found, bias, cardinality)
+    known, predicted = inputs.with_flags(labels, flags)
+    overlap, shared = _rewards(known, predicted, bias, cardinality)
     if len(overlap) == 0:
         return float("nan")
     return float(np.mean(alpha * (shared > 0) + (1 - alpha) * overlap))
@@ -95,8 +95,8 @@ def range_precision(
     Raises:
         ValueError: On an unknown option or arrays that do not match.
     """
-    known, found = inputs.with_flags(labels, flags)
-    overlap, _ = _rewards(found, known, bias, cardinality)
+    known, predicted = inputs.with_flags(labels, flags)
+    overlap, _ = _rewards(predicted, known, bias, cardinality)
     return float(np.mean(overlap)) if len(overlap) else 0.0
 
 
@@ -113,11 +113,13 @@ def range_f1(
     Libraries differ in the default cardinality ("one" in some) and in alpha (0.2 in
     some), so a range-based F1 says little without both.
     """
-    found = range_recall(labels, flags, alpha=alpha, bias=bias, cardinality=cardinality)
-    precise = range_precision(labels, flags, bias=bias, cardinality=cardinality)
-    if np.isnan(found):
+    recall = range_recall(
+        labels, flags, alpha=alpha, bias=bias, cardinality=cardinality
+    )
+    precision = range_precision(labels, flags, bias=bias, cardinality=cardinality)
+    if np.isnan(recall):
         return float("nan")
-    return 2 * precise * found / (precise + found) if precise + found else 0.0
+    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
 def _rewards(

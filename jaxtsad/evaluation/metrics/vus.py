@@ -71,8 +71,8 @@ def vus(
     Example:
         >>> steps = np.arange(20)
         >>> labels = (steps >= 8) & (steps <= 11)
-        >>> found = vus(labels, -np.abs(steps - 10.0), length=4)
-        >>> round(found.roc, 10), round(found.pr, 10)
+        >>> result = vus(labels, -np.abs(steps - 10.0), length=4)
+        >>> round(result.roc, 10), round(result.pr, 10)
         (0.9958976234, 0.9738962877)
     """
     if length < 0:
@@ -168,6 +168,6 @@ def _existence(
         right = first[np.minimum(events[:, 1] - 1 + half, last)]
         earliest = np.minimum(earliest, np.minimum(left, right))
         groups = np.flatnonzero(np.r_[True, gaps > 2 * half])
-        found = np.minimum.reduceat(earliest, groups)
-        share[half] = np.cumsum(np.bincount(found, minlength=thresholds)) / len(groups)
+        merged = np.minimum.reduceat(earliest, groups)
+        share[half] = np.cumsum(np.bincount(merged, minlength=thresholds)) / len(groups)
     return share

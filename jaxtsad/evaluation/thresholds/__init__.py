@@ -95,7 +95,7 @@ def fit(kind: str, calibration: types.Scores, **options: Any) -> Threshold:
     check(kind, options)
     values = calibration_values(calibration)
     used = {k: float(option) for k, option in (choices(kind) | options).items()}
-    found = KINDS[kind](values, **used)
+    value = KINDS[kind](values, **used)
     if values.min() == values.max():
-        found = float(values[0])
-    return Threshold(kind, found, str(calibration.role), used)
+        value = float(values[0])
+    return Threshold(kind, value, str(calibration.role), used)

@@ -90,10 +90,10 @@ def pot_eval(
         ValueError: If labels and scores do not have the same shape.
 
     Example:
-        >>> found = pot_eval(
+        >>> result = pot_eval(
         ...     np.array([0.0, 2.0, 0.0]), np.array([0, 1, 1]), initial=1.0, extreme=1.0
         ... )
-        >>> found.flags, found.tp
+        >>> result.flags, result.tp
         (array([0, 1, 1], dtype=int8), 2)
     """
     values, labels = stream(scores), finite(labels)

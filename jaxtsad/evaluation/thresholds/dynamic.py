@@ -116,14 +116,14 @@ def transductive_dynamic(
         flags[judged.kept_inverse] = True
         windows.append(judged)
 
-    found = segments(flags)
-    found = found[found[:, 1] - found[:, 0] > 1]
+    sequences = segments(flags)
+    sequences = sequences[sequences[:, 1] - sequences[:, 0] > 1]
     parts = [part for window in windows for part in window.parts]
     severity = [
         max(value for begin, _, value in parts if start <= begin < stop)
-        for start, stop in found
+        for start, stop in sequences
     ]
     used = min(options.window_size, -(-steps // options.batch_size))
     return Dynamic(
-        flags.astype(np.int8), found, np.array(severity), windows, smoothed, used
+        flags.astype(np.int8), sequences, np.array(severity), windows, smoothed, used
     )

@@ -75,16 +75,16 @@ def fit(excesses: np.ndarray) -> Pareto:
     count, mean = len(excesses), float(np.mean(excesses))
     y = excesses / mean
 
-    found = [Pareto(0.0, 1.0, -count)]
+    candidates = [Pareto(0.0, 1.0, -count)]
     negative = _roots(y, _negative_grid(y))
     for x in negative + _roots(y, _positive_grid(y)):
         shape = float(np.mean(np.log1p(x * y)))
         likelihood = -count * (math.log(shape / x) + shape + 1)
-        found.append(Pareto(shape, shape / x, likelihood))
+        candidates.append(Pareto(shape, shape / x, likelihood))
     if not negative and np.mean(y * y) < 2:
-        found.append(Pareto(-1.0, float(y.max()), -count * math.log(y.max())))
+        candidates.append(Pareto(-1.0, float(y.max()), -count * math.log(y.max())))
 
-    best = max(found, key=lambda candidate: candidate.log_likelihood)
+    best = max(candidates, key=lambda candidate: candidate.log_likelihood)
     likelihood = best.log_likelihood - count * math.log(mean)
     return Pareto(best.shape, best.scale * mean, likelihood)
 

@@ -35,8 +35,8 @@ def transductive_quantile(
         ValueError: If `q` is outside (0, 1) or scores are not 1-d and finite.
 
     Example:
-        >>> found = transductive_quantile(np.arange(3.0), np.array([3.0, 4.0]), q=0.5)
-        >>> found.value, found.fitted_on
+        >>> both = transductive_quantile(np.arange(3.0), np.array([3.0, 4.0]), q=0.5)
+        >>> both.value, both.fitted_on
         (2.0, 'calibration+test')
     """
     if not 0 < q < 1:
