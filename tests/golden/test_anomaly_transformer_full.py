@@ -15,7 +15,7 @@ from tests.golden import anomaly_transformer as golden
 
 STEM = "anomaly_transformer_full"
 IMPLEMENTATIONS = (
-    *("reference", "grouped", "tiled"),
+    *("definition", "xla"),
     pytest.param("mosaic", marks=pytest.mark.gpu),
 )
 

@@ -27,7 +27,7 @@ KERNELS = (
     ),
 )
 IMPLEMENTATIONS = (
-    *("reference", "fused", "grouped", "tiled"),
+    *("definition", "xla"),
     pytest.param("mosaic", marks=KERNELS),
 )
 

@@ -1,1 +1,1 @@
-"""Anomaly attention: the definition, the paths of XLA, and kernels."""
+"""Anomaly attention: the definition, the path of XLA, and experimental kernels."""

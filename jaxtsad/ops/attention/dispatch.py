@@ -1,11 +1,8 @@
 """Anomaly attention: mixed values and association divergences, in few passes.
 
-`_reference` is the definition, in the words of `ops.association`. The others compute
-the same with one logarithm per entry and backward passes written by hand:
-`attention_fused` keeps L x L arrays for the backward pass; `attention_grouped` keeps
-none, group of windows by group, and is what runs short windows on a CPU;
-`attention_tiled` keeps nothing of that size either and is what runs long windows; nor
-do `attention_kernels`, Pallas kernels for GPU (Mosaic) and TPU.
+`definition` is the readable reference, in the words of `association`. `xla` computes
+the same in blocks, with one logarithm per entry and a backward pass written by hand.
+`kernels` holds experimental Pallas kernels for GPU (Mosaic) and TPU.
 
 On an H100 the GPU's kernels agree with the definition and are faster forward than what
 XLA makes, slower backward (benchmarks/results/gpu-nvidia-h100-jax-0.11.2.md); the TPU's
@@ -16,34 +13,22 @@ Shape letters: B batch, L window length (i query, j key), H heads, K head width.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
 import jax
 import jax.numpy as jnp
 
 from jaxtsad.ops import products
-from jaxtsad.ops.attention import association
+from jaxtsad.ops.attention import association, xla
 from jaxtsad.ops.attention.association import Direction, Epsilon
-from jaxtsad.ops.attention.fused import fused
-from jaxtsad.ops.attention.grouped import grouped
-from jaxtsad.ops.attention.kernels import launch as attention_kernels
-from jaxtsad.ops.attention.rows import Kind
-from jaxtsad.ops.attention.tiled import tiled
+from jaxtsad.ops.attention.definition import definition
+from jaxtsad.ops.attention.kernels import launch
+from jaxtsad.ops.attention.rows import DivergenceSpec
 from jaxtsad.ops.products import Precision
 from jaxtsad.types import Array
 
-Implementation: TypeAlias = Literal[
-    "auto", "reference", "fused", "grouped", "tiled", "mosaic"
-]
+Implementation: TypeAlias = Literal["auto", "definition", "xla", "mosaic"]
 IMPLEMENTATIONS: tuple[Implementation, ...] = get_args(Implementation)
-XLA: dict[Implementation, Callable[..., tuple[Array, Array, Array]]] = {
-    "fused": fused,
-    "grouped": grouped,
-    "tiled": tiled,
-}
-# Windows up to this many steps are kept whole by `auto`.
-WHOLE = 512
 
 
 class Attended(NamedTuple):
@@ -89,14 +74,13 @@ def anomaly_attention(
         series_direction: Direction of the divergence that moves the series.
         prior_direction: Direction of the divergence that moves the prior.
         mask: `[B, H, L, L]` multiplier of the series association (dropout), or None.
-            With a mask the reference implementation runs.
+            With a mask the definition runs.
         mask_divergence: Whether the divergences see the masked association.
         precision: Of the products (see `products.einsum`); `bfloat16` rounds query, key
             and value to it.
-        implementation: `reference`, `fused`, `grouped`, `tiled`, `mosaic` (kernels for
-            the GPU or TPU at hand, without one interpreted where JAX can), or `auto`:
-            for windows of up to 512 steps grouped on a CPU and fused elsewhere, for
-            longer ones tiled.
+        implementation: `definition`; `xla`, which is what `auto` takes; `mosaic`
+            (experimental kernels for the GPU or TPU at hand, without one interpreted
+            where JAX can). Nothing else is accepted.
 
     Raises:
         ValueError: If a choice is unknown, or kernels cannot run here.
@@ -123,47 +107,11 @@ def anomaly_attention(
             )
     if precision == "bfloat16":
         query, key, value = (x.astype(jnp.bfloat16) for x in (query, key, value))
-    kind = Kind(epsilon, series_direction, prior_direction, precision)
-    if mask is not None or implementation == "reference":
-        return _reference(query, key, value, sigma, kind, mask, mask_divergence)
+    spec = DivergenceSpec(epsilon, series_direction, prior_direction, precision)
+    operands = (query, key, value, sigma)
+    if mask is not None or implementation == "definition":
+        return Attended(*definition(*operands, spec, mask, mask_divergence))
     if implementation == "mosaic":
-        run = attention_kernels.here(jax.default_backend(), precision)
-        return Attended(*attention_kernels.kernels(query, key, value, sigma, kind, run))
-    if implementation == "auto":
-        implementation = chosen(query.shape[1], jax.default_backend())
-    return Attended(*XLA[implementation](query, key, value, sigma, kind))
-
-
-def chosen(length: int, backend: str) -> Implementation:
-    """What `auto` runs for a window of that length.
-
-    Example:
-        >>> chosen(100, "cpu"), chosen(100, "gpu"), chosen(2048, "gpu")
-        ('grouped', 'fused', 'tiled')
-    """
-    if length > WHOLE:
-        return "tiled"
-    return "grouped" if backend == "cpu" else "fused"
-
-
-def _reference(
-    query: Array,
-    key: Array,
-    value: Array,
-    sigma: Array,
-    kind: Kind,
-    mask: Array | None,
-    mask_divergence: bool,
-) -> Attended:
-    epsilon, series_direction, prior_direction, precision = kind
-    series = association.series(query, key, precision)
-    prior = association.prior(sigma)
-    mixing = series if mask is None else series * mask
-    values = products.einsum("bhij,bjhk->bihk", mixing, value, precision)
-    compared = mixing if mask_divergence else series
-    fixed = jax.lax.stop_gradient
-    return Attended(
-        values.astype(value.dtype),
-        association.divergence(compared, fixed(prior), epsilon, series_direction),
-        association.divergence(fixed(compared), prior, epsilon, prior_direction),
-    )
+        run = launch.how_to_run(jax.default_backend(), precision)
+        return Attended(*launch.kernels(*operands, spec, run))
+    return Attended(*xla.attend(*operands, spec))

@@ -28,7 +28,7 @@ SWAPPED: dict[Direction, Direction] = {
 }
 
 
-class Kind(NamedTuple):
+class DivergenceSpec(NamedTuple):
     """Which divergences, and how exact the products are.
 
     Attributes:
@@ -49,10 +49,10 @@ def heads_first(x: Array) -> Array:
     return x.transpose(0, 2, 1, 3)
 
 
-def laid(
+def like_operands(
     grads: Sequence[Array | None], likes: Sequence[Array]
 ) -> tuple[Array | None, ...]:
-    """Gradients as the operands came in: `[B, L, H, K]` in their precision."""
+    """Gradients `[B, L, H, K]` in the precision of the operands."""
     return tuple(
         None if grad is None else heads_first(grad).astype(like.dtype)
         for grad, like in zip(grads, likes, strict=True)
@@ -90,15 +90,15 @@ def prior(sigma: Array, distance: Array) -> Array:
     return kernel * (1 / kernel.sum(-1, keepdims=True))
 
 
-def _lift(
-    own: Array, other: Array, epsilon: Epsilon
+def _finite(
+    this: Array, other: Array, epsilon: Epsilon
 ) -> tuple[Array, Array, Array, Array]:
     """Both associations as factors, then as arguments of the logarithm."""
     if epsilon == "additive":
-        return own, other, own + association.ADDED, other + association.ADDED
-    own = jnp.maximum(own, association.FLOORS[epsilon])
+        return this, other, this + association.ADDED, other + association.ADDED
+    this = jnp.maximum(this, association.FLOORS[epsilon])
     other = jnp.maximum(other, association.FLOORS[epsilon])
-    return own, other, own, other
+    return this, other, this, other
 
 
 def divergence(
@@ -109,9 +109,9 @@ def divergence(
     return terms(series, prior, ratio, epsilon, direction).sum(-1)
 
 
-def log_ratio(own: Array, other: Array, epsilon: Epsilon) -> Array:
+def log_ratio(this: Array, other: Array, epsilon: Epsilon) -> Array:
     """Logarithm of the ratio of both associations, kept finite by `epsilon`."""
-    _, _, lifted, other_lifted = _lift(own, other, epsilon)
+    _, _, lifted, other_lifted = _finite(this, other, epsilon)
     return jnp.log(lifted / other_lifted)
 
 
@@ -131,37 +131,37 @@ def terms(
         epsilon: See `association.kl`.
         direction: See `association.divergence`.
     """
-    own, other, _, _ = _lift(series, prior, epsilon)
+    this, other, _, _ = _finite(series, prior, epsilon)
     if direction == "forward":
-        return own * log_ratio
+        return this * log_ratio
     if direction == "reverse":
         return -other * log_ratio
-    return (own - other) * log_ratio
+    return (this - other) * log_ratio
 
 
 def slope(
-    own: Array,
+    this: Array,
     other: Array,
     log_ratio: Array,
     epsilon: Epsilon,
     direction: Direction,
 ) -> Array:
-    """Derivative of the divergence with respect to `own`, entry by entry.
+    """Derivative of the divergence with respect to `this`, entry by entry.
 
     Args:
-        own: `[..., T, L]`.
+        this: `[..., T, L]`.
         other: The same shape.
-        log_ratio: Of own and other.
+        log_ratio: Of this and other.
         epsilon: See `association.kl`.
-        direction: `forward` where `own` is the first argument of the divergence.
+        direction: `forward` where `this` is the first argument of the divergence.
     """
-    gate = own > association.FLOORS.get(epsilon, 0.0)
-    own, other, lifted, _ = _lift(own, other, epsilon)
+    gate = this > association.FLOORS.get(epsilon, 0.0)
+    this, other, lifted, _ = _finite(this, other, epsilon)
     if direction == "reverse":
         slope = -other / lifted
     else:
         # What is added to both cancels in their difference.
-        first = own - other if direction == "symmetric" else own
+        first = this - other if direction == "symmetric" else this
         slope = first / lifted + log_ratio
     return slope if epsilon == "additive" else jnp.where(gate, slope, 0.0)
 

@@ -236,8 +236,8 @@ def test_score_is_the_error_weighted_by_the_associations():
 
 def test_implementations_score_alike():
     np.testing.assert_allclose(
-        scored(implementation="reference"),
-        scored(implementation="fused"),
+        scored(implementation="definition"),
+        scored(implementation="xla"),
         rtol=2e-3,
         atol=1e-6,
     )
@@ -298,7 +298,7 @@ def test_equal_configs_are_built_once():
 
 @pytest.mark.slow
 def test_a_training_step_of_a_long_window_needs_a_tenth_of_the_memory():
-    """Window 2048, batch 1, width 512, beside the arrays of the readable reference."""
+    """Window 2048, batch 1, width 512, beside the arrays of the definition."""
 
     def used(implementation):
         config = Config(
@@ -317,4 +317,4 @@ def test_a_training_step_of_a_long_window_needs_a_tenth_of_the_memory():
         compiled = run.lower(state, batch).compile()
         return compiled.memory_analysis().temp_size_in_bytes
 
-    assert 10 * used("auto") < used("reference")
+    assert 10 * used("auto") < used("definition")

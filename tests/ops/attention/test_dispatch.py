@@ -10,14 +10,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxtsad.ops.attention import association
+from jaxtsad.ops.attention import association, xla
 from jaxtsad.ops.attention import dispatch as attention
 from jaxtsad.ops.attention import rows as attention_rows
-from jaxtsad.ops.attention import tiled as attention_tiled
+from jaxtsad.ops.attention.definition import definition
+from jaxtsad.ops.attention.rows import DivergenceSpec
 
 B, L, H, K = 2, 12, 3, 4
 PAIRS = [(way, attention_rows.SWAPPED[way]) for way in association.DIRECTIONS]
-FAST = ("fused", "grouped", "tiled")
+FAST = ("xla",)
 SETTINGS = [
     (epsilon, *pair) for epsilon, pair in itertools.product(association.EPSILONS, PAIRS)
 ]
@@ -65,20 +66,13 @@ def assert_same(found, expected, rtol=1e-5, atol=1e-5):
     )
 
 
-# The blocks of `grouped` are those of `tiled`, which needs no more than a few.
-@pytest.mark.parametrize(
-    ("fast", "epsilon", "series", "prior"),
-    [
-        (fast, *setting)
-        for fast in FAST
-        for setting in (SETTINGS[::4] if fast == "tiled" else SETTINGS)
-    ],
-)
+@pytest.mark.parametrize("fast", FAST)
+@pytest.mark.parametrize(("epsilon", "series", "prior"), SETTINGS)
 def test_fast_is_the_reference_and_so_is_its_gradient(epsilon, series, prior, fast):
     setting = (epsilon, series, prior)
     for args in (inputs(), inputs(1, sharpness=12.0)):
         grads, out = compiled(fast, *setting)(args, weights())
-        expected_grads, expected = compiled("reference", *setting)(args, weights())
+        expected_grads, expected = compiled("definition", *setting)(args, weights())
         assert_same(out, expected)
         scale = max(float(jnp.abs(g).max()) for g in expected_grads)
         assert_same(grads, expected_grads, rtol=1e-4, atol=1e-6 * max(scale, 10))
@@ -86,13 +80,13 @@ def test_fast_is_the_reference_and_so_is_its_gradient(epsilon, series, prior, fa
 
 def test_auto_is_one_of_them():
     out = attention.anomaly_attention(*inputs())
-    _, expected = compiled("fused", "additive", "symmetric", "symmetric")(
+    _, expected = compiled("xla", "additive", "symmetric", "symmetric")(
         inputs(), weights()
     )
     assert_same(out, expected)
 
 
-@pytest.mark.parametrize("implementation", ["reference", *FAST])
+@pytest.mark.parametrize("implementation", ["definition", *FAST])
 def test_each_divergence_moves_its_own_side_only(implementation):
     zero = jax.tree.map(jnp.zeros_like, weights())
     run = compiled(implementation, "additive", "symmetric", "symmetric")
@@ -105,7 +99,7 @@ def test_each_divergence_moves_its_own_side_only(implementation):
         np.testing.assert_array_equal(grad, 0)
 
 
-@pytest.mark.parametrize("implementation", ["reference", *FAST])
+@pytest.mark.parametrize("implementation", ["definition", *FAST])
 def test_both_slopes_are_of_one_function(implementation):
     """With S and P free, the two gradients are those of the same divergence."""
     zero = jax.tree.map(jnp.zeros_like, weights())
@@ -135,7 +129,7 @@ def test_gradient_of_one_output_needs_no_other():
 
         grads = [
             jax.jit(jax.grad(functools.partial(one, implementation=name)))(args)
-            for name in ("reference", *FAST)
+            for name in ("definition", *FAST)
         ]
         for found in grads[1:]:
             assert_same(found, grads[0], rtol=1e-4, atol=1e-5)
@@ -173,7 +167,7 @@ def test_divergences_are_float32_below_it_too(fast):
     out = attention.anomaly_attention(*args, inputs()[3], implementation=fast)
     assert out.values.dtype == jnp.bfloat16
     assert out.series.dtype == out.prior.dtype == jnp.float32
-    exact = attention.anomaly_attention(*inputs(), implementation="reference")
+    exact = attention.anomaly_attention(*inputs(), implementation="definition")
     np.testing.assert_allclose(out.series, exact.series, rtol=0.1, atol=0.1)
 
 
@@ -182,7 +176,7 @@ def test_mask_drops_from_the_mixture_and_if_asked_from_the_divergence(seen):
     args = inputs()
     mask = jnp.zeros((B, H, L, L)).at[..., 0].set(2.0)
     out = attention.anomaly_attention(*args, mask=mask, mask_divergence=seen)
-    plain = attention.anomaly_attention(*args, implementation="reference")
+    plain = attention.anomaly_attention(*args, implementation="definition")
     series = association.series(*args[:2])
     first = 2 * series[..., 0].swapaxes(1, 2)[..., None] * args[2][:, :1]
     assert_same(out.values, first)
@@ -199,30 +193,50 @@ def test_unknown_choices_are_refused(option):
         attention.anomaly_attention(*inputs(), **{option: "sideways"})
 
 
+CUTS = {
+    "all at once, association kept": lambda length: xla.Blocks(4, length, True),
+    "all at once": lambda length: xla.Blocks(4, length),
+    "windows": lambda length: xla.Blocks(2, length),
+    "queries": lambda length: xla.Blocks(4, min(4, length)),
+}
+
+
+@pytest.mark.parametrize("cut", CUTS)
 @pytest.mark.parametrize("length", [1, 7, 33])
-def test_blocks_of_any_length_are_the_whole(length, monkeypatch):
+def test_blocks_of_any_length_are_the_whole(length, cut):
     """Blocks that do not divide the window included."""
-    monkeypatch.setattr(attention_tiled, "ENTRIES", 0)
-    monkeypatch.setattr(attention_tiled, "LEAST", 4)
     rng = np.random.default_rng(3)
-    query, key, value = jnp.asarray(rng.normal(size=(3, 2, length, 1, 4)), jnp.float32)
-    sigma = jnp.asarray(rng.uniform(1e-5, 3, size=(2, 1, length)), jnp.float32)
+    query, key, value = jnp.asarray(rng.normal(size=(3, 4, length, 1, 4)), jnp.float32)
+    sigma = jnp.asarray(rng.uniform(1e-5, 3, size=(4, 1, length)), jnp.float32)
+    spec = DivergenceSpec("additive", "symmetric", "symmetric", "default")
+    blocks = CUTS[cut](length)
 
-    def total(args, implementation):
-        out = attention.anomaly_attention(*args, implementation=implementation)
-        parts = [jnp.sin(x).sum() for x in out]
-        return sum(parts), out
+    def by_xla(*args):
+        return xla.attend_in_blocks(*args, spec, blocks)
 
-    results = [
-        jax.jit(jax.grad(functools.partial(total, implementation=name), has_aux=True))(
-            (query, key, value, sigma)
-        )
-        for name in ("tiled", "reference")
-    ]
-    (grads, out), (expected_grads, expected) = results
-    assert_same(out, expected)
-    scale = max(float(jnp.abs(g).max()) for g in expected_grads)
-    assert_same(grads, expected_grads, rtol=1e-4, atol=1e-6 * max(scale, 10))
+    def by_definition(*args):
+        return definition(*args, spec)
+
+    def gradient(attend, picks):
+        def total(args):
+            out = attend(*args)
+            return sum(jnp.sin(out[pick]).sum() for pick in picks), out
+
+        run = jax.jit(jax.grad(total, has_aux=True))
+        return run((query, key, value, sigma))
+
+    for picks in ((0, 1, 2), (0,), (1,), (2,)):
+        grads, out = gradient(by_xla, picks)
+        expected_grads, expected = gradient(by_definition, picks)
+        assert_same(out, expected)
+        scale = max(float(jnp.abs(g).max()) for g in expected_grads)
+        assert_same(grads, expected_grads, rtol=1e-4, atol=1e-6 * max(scale, 10))
+
+
+def test_a_gpu_takes_all_at_once_within_its_bound():
+    assert xla.blocks_for(16, 8, 1024, "gpu") == xla.Blocks(16, 1024, True)
+    assert xla.blocks_for(64, 8, 1024, "gpu") == xla.Blocks(64, 256)
+    assert xla.blocks_for(1, 8, 8192, "gpu") == xla.Blocks(1, 2048)
 
 
 def test_long_windows_keep_nothing_of_their_length_squared():
@@ -238,4 +252,4 @@ def test_long_windows_keep_nothing_of_their_length_squared():
         gradient = jax.jit(jax.grad(total, argnums=(0, 1, 2, 3)))
         return gradient.lower(*shapes).compile().memory_analysis().temp_size_in_bytes
 
-    assert 10 * used("auto") < used("reference")
+    assert 10 * used("auto") < used("definition")

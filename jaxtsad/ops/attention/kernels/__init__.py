@@ -1,1 +1,1 @@
-"""Experimental Pallas kernels of anomaly attention for GPU and TPU."""
+"""Experimental Pallas kernels of anomaly attention, which run on request only."""

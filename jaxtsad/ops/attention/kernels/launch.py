@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 from jax.custom_batching import custom_vmap
 
-from jaxtsad.ops.attention.rows import Kind
+from jaxtsad.ops.attention.rows import DivergenceSpec
 from jaxtsad.ops.products import Precision
 from jaxtsad.types import Array
 
@@ -43,7 +43,7 @@ class Run(NamedTuple):
     pieces: int
 
 
-def here(backend: str, precision: Precision) -> Run:
+def how_to_run(backend: str, precision: Precision) -> Run:
     """How kernels run on this machine: compiled on a GPU or TPU, else interpreted.
 
     Args:
@@ -87,11 +87,11 @@ def kernels(
     key: Array,
     value: Array,
     sigma: Array,
-    kind: Kind,
+    spec: DivergenceSpec,
     run: Run,
 ) -> tuple[Array, Array, Array]:
     """Values `[B, L, H, K]` and both divergences `[B, H, L]`."""
-    mixed, stats = _forward_pass(run, kind, False)(query, key, value, sigma)
+    mixed, stats = _forward_pass(run, spec, False)(query, key, value, sigma)
     return mixed.astype(value.dtype), stats[:, :, 0], stats[:, :, 1]
 
 
@@ -100,27 +100,27 @@ def _forward(
     key: Array,
     value: Array,
     sigma: Array,
-    kind: Kind,
+    spec: DivergenceSpec,
     run: Run,
 ) -> tuple[tuple[Array, Array, Array], tuple[Array, ...]]:
-    mixed, stats = _forward_pass(run, kind, True)(query, key, value, sigma)
+    mixed, stats = _forward_pass(run, spec, True)(query, key, value, sigma)
     out = (mixed.astype(value.dtype), stats[:, :, 0], stats[:, :, 1])
     return out, (query, key, value, sigma, mixed, stats[:, :, 2:])
 
 
 def _backward(
-    kind: Kind,
+    spec: DivergenceSpec,
     run: Run,
     saved: tuple[Array, ...],
     cotangents: tuple[Array, Array, Array],
 ) -> tuple[Array, Array, Array, Array]:
-    query, key, value, sigma, mixed, kept = saved
+    query, key, value, sigma, mixed, residuals = saved
     to_values, to_series, to_prior = cotangents
-    top, share, norm, turn, pull = (kept[:, :, number] for number in range(5))
+    top, share, norm, turn, pull = (residuals[:, :, number] for number in range(5))
     through = (to_values.astype(jnp.float32) * mixed).sum(-1).swapaxes(1, 2)
     total = through + to_series * turn
     per_query = jnp.stack([sigma, top, share, norm, to_series, total], axis=2)
-    grads = _backward_pass(run, kind)(query, key, value, to_values, per_query)
+    grads = _backward_pass(run, spec)(query, key, value, to_values, per_query)
     wanted = (query, key, value)
     cast = [grad.astype(x.dtype) for grad, x in zip(grads, wanted, strict=True)]
     return cast[0], cast[1], cast[2], to_prior * pull
@@ -130,50 +130,52 @@ kernels.defvjp(_forward, _backward)
 
 
 @functools.lru_cache(maxsize=64)
-def _forward_pass(run: Run, kind: Kind, gradients: bool) -> Callable[..., Any]:
+def _forward_pass(
+    run: Run, spec: DivergenceSpec, gradients: bool
+) -> Callable[..., Any]:
     """`(query, key, value, sigma) -> (mixed, stats)` of any length and width."""
 
     def whole(query: Array, key: Array, value: Array, sigma: Array) -> Any:
         module, given = _module(run)
         length, width = query.shape[1], query.shape[3]
-        operands = [_laid(x, module, run) for x in (_scaled(query), key, value)]
+        operands = [_operand(x, module, run) for x in (_scaled(query), key, value)]
         mixed, stats = module.forward(
             *operands,
             _per_query(sigma[:, :, None], module),
             length=length,
-            kind=kind,
+            spec=spec,
             gradients=gradients,
             **given,
         )
         return mixed[:, :length, :, :width], stats[..., :length]
 
-    return _folding(whole)
+    return _members_as_windows(whole)
 
 
 @functools.lru_cache(maxsize=64)
-def _backward_pass(run: Run, kind: Kind) -> Callable[..., Any]:
+def _backward_pass(run: Run, spec: DivergenceSpec) -> Callable[..., Any]:
     """`(query, key, value, to_mixed, per_query) -> gradients` of the first three."""
 
     def whole(*args: Array) -> Any:
         query, key, value, to_mixed, per_query = args
         module, given = _module(run)
         length, width = query.shape[1], query.shape[3]
-        operands = [_laid(x, module, run) for x in (_scaled(query), key, value)]
-        operands.append(_laid(to_mixed, module, run))
+        operands = [_operand(x, module, run) for x in (_scaled(query), key, value)]
+        operands.append(_operand(to_mixed, module, run))
         rows = _per_query(per_query, module)
         # Padded queries stand at the last step but pass no gradient on.
         rows = rows.at[:, :, 4:, length:].set(0.0)
-        given = {"length": length, "kind": kind, **given}
+        given = {"length": length, "spec": spec, **given}
         to_query = module.to_query(*operands, rows, **given)
         to_key, to_value = module.to_key_and_value(*operands, rows, **given)
         grads = (to_query * width**-0.5, to_key, to_value)
         return tuple(grad[:, :length, :, :width] for grad in grads)
 
-    return _folding(whole)
+    return _members_as_windows(whole)
 
 
 def _module(run: Run) -> tuple[Any, dict[str, Any]]:
-    """The kernels of a device and what they are told of how to run."""
+    """The kernels of a device and their options of how to run."""
     if run.device == "tpu":
         from jaxtsad.ops.attention.kernels import tpu as attention_pallas
 
@@ -188,7 +190,7 @@ def _scaled(query: Array) -> Array:
     return query.astype(jnp.float32) * query.shape[-1] ** -0.5
 
 
-def _laid(x: Array, module: Any, run: Run) -> Array:
+def _operand(x: Array, module: Any, run: Run) -> Array:
     """Pads `[B, L, H, K]` and, for a GPU, cuts it into pieces `[N * B, L, H, K]`."""
     x = x.astype(jnp.float32)
     length, width = -x.shape[1] % module.BLOCK, -x.shape[3] % module.WIDTH
@@ -210,21 +212,21 @@ def _per_query(x: Array, module: Any) -> Array:
     return jnp.pad(x, ((0, 0), (0, 0), (0, 0), (0, missing)), mode="edge")
 
 
-def _folding(whole: Callable[..., Any]) -> Callable[..., Any]:
+def _members_as_windows(whole: Callable[..., Any]) -> Callable[..., Any]:
     """Lets members under `vmap` be more windows of one batch."""
 
     @custom_vmap
-    def folded(*args: Array) -> Any:
+    def run_members(*args: Array) -> Any:
         return whole(*args)
 
-    @folded.def_vmap
+    @run_members.def_vmap
     def _rule(size: int, batched: list[bool], *args: Array) -> tuple[Any, Any]:
         full = [
             x if there else jnp.broadcast_to(x[None], (size, *x.shape))
             for x, there in zip(args, batched, strict=True)
         ]
-        out = folded(*(x.reshape(-1, *x.shape[2:]) for x in full))
+        out = run_members(*(x.reshape(-1, *x.shape[2:]) for x in full))
         out = jax.tree.map(lambda x: x.reshape(size, -1, *x.shape[1:]), out)
         return out, jax.tree.map(lambda x: True, out)
 
-    return folded
+    return run_members

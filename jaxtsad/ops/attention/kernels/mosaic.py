@@ -23,7 +23,7 @@ from jax.experimental.pallas import mosaic_gpu as gpu
 from jaxtsad.ops.attention.kernels import mosaic_parts as parts
 from jaxtsad.ops.attention.kernels import tiles
 from jaxtsad.ops.attention.kernels.tiles import Row
-from jaxtsad.ops.attention.rows import Kind
+from jaxtsad.ops.attention.rows import DivergenceSpec
 from jaxtsad.types import Array
 
 BLOCK, WIDTH = parts.BLOCK, parts.WIDTH
@@ -37,7 +37,7 @@ def forward(
     *,
     pieces: int,
     length: int,
-    kind: Kind,
+    spec: DivergenceSpec,
     gradients: bool,
     interpret: Any = None,
 ) -> tuple[Array, Array]:
@@ -50,13 +50,13 @@ def forward(
         sigma: `[B, H, 1, L]`.
         pieces: N.
         length: Steps of the window before padding.
-        kind: Which divergences.
+        spec: Which divergences.
         gradients: Whether what the backward pass needs is given.
         interpret: Parameters of Pallas' interpreter, or None to compile.
 
     Returns:
-        `[B, L, H, K]` and `[B, H, 2, L]`, or `[B, H, 7, L]` with `tiles.kept` behind
-        the divergences; float32.
+        `[B, L, H, K]` and `[B, H, 2, L]`, or `[B, H, 7, L]` with `tiles.residuals`
+        behind the divergences; float32.
     """
     _, padded, heads, width = query.shape
     batch, count = query.shape[0] // pieces, 7 if gradients else 2
@@ -68,18 +68,18 @@ def forward(
         block = pl.ds(first, BLOCK)
         bring(query, query_s, block)
         parts.fetch(barrier, sigma.at[b, h, :, block], sigma_s)
-        plane, zero = parts.plane(1), parts.per_query(0.0, 1)
+        tile_ops, zero = parts.tile_ops(1), parts.per_query(0.0, 1)
         width_of = parts.read(sigma_s.at[0], 1)
         narrow = tiles.narrowness(width_of)
 
         def scores(step: Array) -> tuple[Array, tiles.Place]:
             across = pl.ds(step * BLOCK, BLOCK)
             bring(key, key_s, across)
-            found = parts.product(query_s, parts.turned(key_s), pieces)
-            return found, tiles.place(*parts.steps(first, step * BLOCK, 0), length)
+            tile = parts.product(query_s, parts.turned(key_s), pieces)
+            return tile, tiles.place(*parts.steps(first, step * BLOCK, 0), length)
 
         def first_pass(step: Array, sums: tiles.Sums) -> tiles.Sums:
-            return tiles.normaliser(plane, sums, *scores(step), narrow)
+            return tiles.normaliser(tile_ops, sums, *scores(step), narrow)
 
         start = (parts.per_query(tiles.LOWEST, 1), zero, zero)
         top, exponentials, kernels = jax.lax.fori_loop(
@@ -89,26 +89,28 @@ def forward(
 
         def second_pass(step: Array, carry: Any) -> Any:
             mixed, both, sums = carry
-            found, at = scores(step)
+            tile, at = scores(step)
             across = pl.ds(step * BLOCK, BLOCK)
             bring(value, value_s, across)
-            series, prior = tiles.associations(plane, row, found, at)
-            both = tiles.divergences(plane, kind, both, series, prior)
+            series, prior = tiles.associations(tile_ops, row, tile, at)
+            both = tiles.divergences(tile_ops, spec, both, series, prior)
             if gradients:
-                sums = tiles.slopes(plane, kind, sums, series, prior, at)
+                sums = tiles.slopes(tile_ops, spec, sums, series, prior, at)
             mixed = parts.mixed(mixed, series, mixing_s, value_s, pieces)
             return mixed, both, sums
 
         begin = (parts.tile(0.0, width), (zero, zero), (zero,) * 4 if gradients else ())
-        found, both, sums = jax.lax.fori_loop(0, padded // BLOCK, second_pass, begin)
-        told = list(both)
+        mixed_sum, both, sums = jax.lax.fori_loop(
+            0, padded // BLOCK, second_pass, begin
+        )
+        outputs = list(both)
         if gradients:
-            told += tiles.kept(row, sums, width_of)
-        for number, one in enumerate(told):
-            stats_s[number] = one
+            outputs += tiles.residuals(row, sums, width_of)
+        for number, output in enumerate(outputs):
+            stats_s[number] = output
         gpu.commit_smem()
         gpu.copy_smem_to_gmem(stats_s, stats.at[b, h, :, block])
-        parts.store(found, mixed_s, mixed, (b, block, h), width)
+        parts.store(mixed_sum, mixed_s, mixed, (b, block, h), width)
 
     scratch = parts.scratch(pieces, width, operands=3, numbers=1)
     return gpu.kernel(
@@ -131,7 +133,7 @@ def to_query(
     *,
     pieces: int,
     length: int,
-    kind: Kind,
+    spec: DivergenceSpec,
     interpret: Any = None,
 ) -> Array:
     """Gradient `[B, L, H, K]` of the scaled queries.
@@ -141,11 +143,11 @@ def to_query(
         key: The same shape.
         value: The same shape.
         to_mixed: Gradient of the mixed values, in pieces like the operands.
-        per_query: `[B, H, 6, L]`: `tiles.TOLD`, the last two the gradient of the
+        per_query: `[B, H, 6, L]`: `tiles.PER_QUERY`, the last two the gradient of the
             series' divergence and what the softmax subtracts.
         pieces: N.
         length: Steps of the window before padding.
-        kind: Which divergences.
+        spec: Which divergences.
         interpret: Parameters of Pallas' interpreter, or None to compile.
     """
     _, padded, heads, width = query.shape
@@ -159,27 +161,33 @@ def to_query(
         bring(query, query_s, block)
         bring(to_mixed, to_mixed_s, block)
         parts.fetch(barrier, per_query.at[b, h, :, block], rows_s)
-        plane = parts.plane(1)
-        row, to_series, total = tiles.told(lambda n: parts.read(rows_s.at[n], 1))
+        tile_ops = parts.tile_ops(1)
+        row, to_series, total = tiles.unpack_row(lambda n: parts.read(rows_s.at[n], 1))
 
-        def step_of(step: Array, found: Array) -> Array:
+        def step_of(step: Array, query_sum: Array) -> Array:
             across = pl.ds(step * BLOCK, BLOCK)
             bring(key, key_s, across)
             bring(value, value_s, across)
             scores = parts.product(query_s, parts.turned(key_s), pieces)
             at = tiles.place(*parts.steps(first, step * BLOCK, 0), length)
-            series, prior = tiles.associations(plane, row, scores, at)
+            series, prior = tiles.associations(tile_ops, row, scores, at)
             fall = parts.product(to_mixed_s, parts.turned(value_s), pieces)
-            falling = tiles.falling(plane, kind, series, prior, fall, to_series, total)
-            return parts.mixed(found, falling, falling_s, key_s, pieces)
+            falling = tiles.falling(
+                tile_ops, spec, series, prior, fall, to_series, total
+            )
+            return parts.mixed(query_sum, falling, falling_s, key_s, pieces)
 
-        found = jax.lax.fori_loop(0, padded // BLOCK, step_of, parts.tile(0.0, width))
-        parts.store(found, out_s, out, (b, block, h), width)
+        query_sum = jax.lax.fori_loop(
+            0, padded // BLOCK, step_of, parts.tile(0.0, width)
+        )
+        parts.store(query_sum, out_s, out, (b, block, h), width)
 
     return gpu.kernel(
         body,
         out_type=jax.ShapeDtypeStruct((batch, padded, heads, width), jnp.float32),
-        scratch_types=parts.scratch(pieces, width, operands=4, numbers=len(tiles.TOLD)),
+        scratch_types=parts.scratch(
+            pieces, width, operands=4, numbers=len(tiles.PER_QUERY)
+        ),
         **parts.launch(heads, padded, batch, interpret),
     )(query, key, value, to_mixed, per_query)
 
@@ -193,7 +201,7 @@ def to_key_and_value(
     *,
     pieces: int,
     length: int,
-    kind: Kind,
+    spec: DivergenceSpec,
     interpret: Any = None,
 ) -> tuple[Array, Array]:
     """Gradients `[B, L, H, K]` of keys and values; tiles have their keys first.
@@ -206,7 +214,7 @@ def to_key_and_value(
         per_query: See `to_query`.
         pieces: N.
         length: Steps of the window before padding.
-        kind: Which divergences.
+        spec: Which divergences.
         interpret: Parameters of Pallas' interpreter, or None to compile.
     """
     _, padded, heads, width = query.shape
@@ -219,32 +227,38 @@ def to_key_and_value(
         block = pl.ds(first, BLOCK)
         bring(key, key_s, block)
         bring(value, value_s, block)
-        plane = parts.plane(0)
+        tile_ops = parts.tile_ops(0)
 
         def step_of(step: Array, carry: tuple[Array, Array]) -> tuple[Array, Array]:
-            found_key, found_value = carry
+            key_sum, value_sum = carry
             along = pl.ds(step * BLOCK, BLOCK)
             bring(query, query_s, along)
             bring(to_mixed, to_mixed_s, along)
             parts.fetch(barrier, per_query.at[b, h, :, along], rows_s)
-            row, to_series, total = tiles.told(lambda n: parts.read(rows_s.at[n], 0))
+            row, to_series, total = tiles.unpack_row(
+                lambda n: parts.read(rows_s.at[n], 0)
+            )
             scores = parts.product(key_s, parts.turned(query_s), pieces)
             at = tiles.place(*parts.steps(step * BLOCK, first, 1), length)
-            series, prior = tiles.associations(plane, row, scores, at)
-            found_value = parts.mixed(found_value, series, tile_s, to_mixed_s, pieces)
+            series, prior = tiles.associations(tile_ops, row, scores, at)
+            value_sum = parts.mixed(value_sum, series, tile_s, to_mixed_s, pieces)
             fall = parts.product(value_s, parts.turned(to_mixed_s), pieces)
-            falling = tiles.falling(plane, kind, series, prior, fall, to_series, total)
-            return parts.mixed(found_key, falling, tile_s, query_s, pieces), found_value
+            falling = tiles.falling(
+                tile_ops, spec, series, prior, fall, to_series, total
+            )
+            return parts.mixed(key_sum, falling, tile_s, query_s, pieces), value_sum
 
         begin = (parts.tile(0.0, width), parts.tile(0.0, width))
-        found_key, found_value = jax.lax.fori_loop(0, padded // BLOCK, step_of, begin)
-        parts.store(found_key, out_s, to_key, (b, block, h), width)
-        parts.store(found_value, out_s, to_value, (b, block, h), width)
+        key_sum, value_sum = jax.lax.fori_loop(0, padded // BLOCK, step_of, begin)
+        parts.store(key_sum, out_s, to_key, (b, block, h), width)
+        parts.store(value_sum, out_s, to_value, (b, block, h), width)
 
     out = jax.ShapeDtypeStruct((batch, padded, heads, width), jnp.float32)
     return gpu.kernel(
         body,
         out_type=(out, out),
-        scratch_types=parts.scratch(pieces, width, operands=4, numbers=len(tiles.TOLD)),
+        scratch_types=parts.scratch(
+            pieces, width, operands=4, numbers=len(tiles.PER_QUERY)
+        ),
         **parts.launch(heads, padded, batch, interpret),
     )(query, key, value, to_mixed, per_query)

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax.experimental import pallas as pl
 from jax.experimental.pallas import mosaic_gpu as gpu
 
-from jaxtsad.ops.attention.kernels.tiles import Plane
+from jaxtsad.ops.attention.kernels.tiles import TileOps
 from jaxtsad.types import Array
 
 BLOCK, WIDTH = 64, 64
@@ -105,10 +105,10 @@ def mixed(sums: Array, tile: Array, scratch: Any, right: Any, pieces: int) -> Ar
         scratch[...] = piece
         gpu.commit_smem()
 
-        def run(found: Any, number: int = number) -> Array:
+        def run(sums: Any, number: int = number) -> Array:
             for other in reversed(range(pieces - number)):
-                gpu.wgmma(found, scratch, right.at[other])
-            return found[...]
+                gpu.wgmma(sums, scratch, right.at[other])
+            return sums[...]
 
         sums += pl.run_scoped(run, gpu.ACC((BLOCK, width), jnp.float32))
         tile = tile - piece.astype(jnp.float32)
@@ -126,7 +126,7 @@ def store(tile: Array, scratch: Any, target: Any, index: tuple, width: int) -> N
         gpu.wait_smem_to_gmem(0)
 
 
-def plane(keys: int) -> Plane:
+def tile_ops(keys: int) -> TileOps:
     """Tiles whose keys lie along that axis."""
     queries = 1 - keys
 
@@ -139,7 +139,7 @@ def plane(keys: int) -> Plane:
     def highest(tile: Array) -> Array:
         return tile.max(keys)
 
-    return Plane(spread, total, highest)
+    return TileOps(spread, total, highest)
 
 
 def steps(query: Array, key: Array, queries: int) -> tuple[Array, Array]:

@@ -3,7 +3,7 @@
 Two passes over the tiles of a query's row: the first finds the numbers that normalise
 both associations, the second makes the associations and adds up what is wanted of
 them. `attention_mosaic` and `attention_pallas` call these functions from their loops,
-on a GPU and on a TPU; only what their hardware wants differently is in a `Plane`.
+on a GPU and on a TPU; only what their hardware wants differently is in a `TileOps`.
 
 A tile is two-dimensional, its queries along either axis. Keys past the window's end,
 which fill up the last tile, are `hidden`: 0 in both associations.
@@ -17,16 +17,16 @@ from typing import NamedTuple, TypeAlias
 import jax.numpy as jnp
 
 from jaxtsad.ops.attention import rows
-from jaxtsad.ops.attention.rows import Kind
+from jaxtsad.ops.attention.rows import DivergenceSpec
 from jaxtsad.types import Array
 
 LOWEST = -1e30
-# Per query, in the order in which the backward kernels are told them.
-TOLD = ("sigma", "top", "share", "norm", "to_series", "total")
+# Per query, in the order in which the backward kernels take them.
+PER_QUERY = ("sigma", "top", "share", "norm", "to_series", "total")
 Sums: TypeAlias = tuple[Array, ...]
 
 
-class Plane(NamedTuple):
+class TileOps(NamedTuple):
     """How one number per query and a tile become each other.
 
     Attributes:
@@ -82,18 +82,18 @@ def narrowness(sigma: Array) -> Array:
     return -0.5 / jnp.square(sigma)
 
 
-def told(read: Callable[[int], Array]) -> tuple[Row, Array, Array]:
-    """The row of the queries of a tile and the last two of `TOLD`.
+def unpack_row(read: Callable[[int], Array]) -> tuple[Row, Array, Array]:
+    """The row of the queries of a tile and the last two of `PER_QUERY`.
 
     Args:
-        read: Gives one of `TOLD`, by its place there, one number per query.
+        read: Gives one of `PER_QUERY`, by its place there, one number per query.
     """
-    sigma, top, share, norm, to_series, total = map(read, range(len(TOLD)))
+    sigma, top, share, norm, to_series, total = map(read, range(len(PER_QUERY)))
     return Row(narrowness(sigma), top, share, norm), to_series, total
 
 
 def normaliser(
-    plane: Plane, sums: Sums, scores: Array, at: Place, narrow: Array
+    tile_ops: TileOps, sums: Sums, scores: Array, at: Place, narrow: Array
 ) -> Sums:
     """First pass: running maximum, sum of exponentials and sum of the kernel.
 
@@ -101,55 +101,64 @@ def normaliser(
     """
     top, exponentials, kernels = sums
     scores = jnp.where(at.shown, scores, LOWEST)
-    higher = jnp.maximum(top, plane.highest(scores))
+    higher = jnp.maximum(top, tile_ops.highest(scores))
     exponentials = exponentials * jnp.exp(top - higher)
-    exponentials += plane.total(jnp.exp(scores - plane.spread(higher)))
-    kernel = jnp.exp(at.distance * plane.spread(narrow))
+    exponentials += tile_ops.total(jnp.exp(scores - tile_ops.spread(higher)))
+    kernel = jnp.exp(at.distance * tile_ops.spread(narrow))
     return (
         higher,
         exponentials,
-        kernels + plane.total(jnp.where(at.shown, kernel, 0.0)),
+        kernels + tile_ops.total(jnp.where(at.shown, kernel, 0.0)),
     )
 
 
 def associations(
-    plane: Plane, row: Row, scores: Array, at: Place
+    tile_ops: TileOps, row: Row, scores: Array, at: Place
 ) -> tuple[Array, Array]:
     """Series and prior association of a tile."""
-    series = jnp.exp(jnp.where(at.shown, scores, LOWEST) - plane.spread(row.top))
-    prior = jnp.exp(at.distance * plane.spread(row.narrow))
+    series = jnp.exp(jnp.where(at.shown, scores, LOWEST) - tile_ops.spread(row.top))
+    prior = jnp.exp(at.distance * tile_ops.spread(row.narrow))
     prior = jnp.where(at.shown, prior, 0.0)
-    return series * plane.spread(row.share), prior * plane.spread(row.norm)
+    return series * tile_ops.spread(row.share), prior * tile_ops.spread(row.norm)
 
 
 def divergences(
-    plane: Plane, kind: Kind, sums: Sums, series: Array, prior: Array
+    tile_ops: TileOps, spec: DivergenceSpec, sums: Sums, series: Array, prior: Array
 ) -> Sums:
     """Second pass: adds the tile's part of both divergences; start from 0, 0."""
-    epsilon, series_direction, prior_direction, _ = kind
+    epsilon, series_direction, prior_direction, _ = spec
     ratio = rows.log_ratio(series, prior, epsilon)
-    one = plane.total(rows.terms(series, prior, ratio, epsilon, series_direction))
-    other = one
+    by_series = tile_ops.total(
+        rows.terms(series, prior, ratio, epsilon, series_direction)
+    )
+    by_prior = by_series
     if prior_direction != series_direction:
-        other = plane.total(rows.terms(series, prior, ratio, epsilon, prior_direction))
-    return sums[0] + one, sums[1] + other
+        by_prior = tile_ops.total(
+            rows.terms(series, prior, ratio, epsilon, prior_direction)
+        )
+    return sums[0] + by_series, sums[1] + by_prior
 
 
 def slopes(
-    plane: Plane, kind: Kind, sums: Sums, series: Array, prior: Array, at: Place
+    tile_ops: TileOps,
+    spec: DivergenceSpec,
+    sums: Sums,
+    series: Array,
+    prior: Array,
+    at: Place,
 ) -> Sums:
     """Second pass: adds the tile's part of what gradients need; start from four 0.
 
     The sums are of series times its slope; of prior times its slope, without and with
     the distance; and of prior times distance (see `pull`).
     """
-    epsilon, series_direction, prior_direction, _ = kind
+    epsilon, series_direction, prior_direction, _ = spec
     ratio = rows.log_ratio(series, prior, epsilon)
     swapped = rows.SWAPPED[prior_direction]
     slope = series * rows.slope(series, prior, ratio, epsilon, series_direction)
     moved = prior * rows.slope(prior, series, -ratio, epsilon, swapped)
     parts = (slope, moved, moved * at.distance, prior * at.distance)
-    added = [plane.total(part) for part in parts]
+    added = [tile_ops.total(part) for part in parts]
     return tuple(a + b for a, b in zip(sums, added, strict=True))
 
 
@@ -159,7 +168,7 @@ def pull(sums: Sums, sigma: Array) -> Array:
     return (far - moved * spread) / (sigma * sigma * sigma)
 
 
-def kept(row: Row, sums: Sums, sigma: Array) -> list[Array]:
+def residuals(row: Row, sums: Sums, sigma: Array) -> list[Array]:
     """What the backward pass needs per query: top, share, norm, turn and pull.
 
     Args:
@@ -171,8 +180,8 @@ def kept(row: Row, sums: Sums, sigma: Array) -> list[Array]:
 
 
 def falling(
-    plane: Plane,
-    kind: Kind,
+    tile_ops: TileOps,
+    spec: DivergenceSpec,
     series: Array,
     prior: Array,
     fall: Array,
@@ -182,15 +191,15 @@ def falling(
     """Backward: gradient of a tile's scores.
 
     Args:
-        plane: See `Plane`.
-        kind: See `attention_rows.Kind`.
+        tile_ops: See `TileOps`.
+        spec: See `rows.DivergenceSpec`.
         series: Tile of the series association.
         prior: Tile of the prior.
         fall: Tile of products of the values' gradient and the values.
         to_series: Gradient of the divergence that moves the series, per query.
         total: What the softmax subtracts, per query.
     """
-    ratio = rows.log_ratio(series, prior, kind.epsilon)
-    slope = rows.slope(series, prior, ratio, kind.epsilon, kind.series_direction)
-    level = fall + plane.spread(to_series) * slope - plane.spread(total)
+    ratio = rows.log_ratio(series, prior, spec.epsilon)
+    slope = rows.slope(series, prior, ratio, spec.epsilon, spec.series_direction)
+    level = fall + tile_ops.spread(to_series) * slope - tile_ops.spread(total)
     return series * level

@@ -18,8 +18,8 @@ import jax.numpy as jnp
 from jax.experimental import pallas as pl
 
 from jaxtsad.ops.attention.kernels import tiles
-from jaxtsad.ops.attention.kernels.tiles import Plane, Row
-from jaxtsad.ops.attention.rows import Kind, heads_first
+from jaxtsad.ops.attention.kernels.tiles import Row, TileOps
+from jaxtsad.ops.attention.rows import DivergenceSpec, heads_first
 from jaxtsad.types import Array
 
 BLOCK, WIDTH = 128, 128
@@ -39,7 +39,7 @@ def forward(
     sigma: Array,
     *,
     length: int,
-    kind: Kind,
+    spec: DivergenceSpec,
     gradients: bool,
     interpret: bool,
 ) -> tuple[Array, Array]:
@@ -49,7 +49,7 @@ def forward(
 
     def body(query, key, value, sigma, mixed, stats):  # type: ignore[no-untyped-def]
         first = pl.program_id(1) * BLOCK
-        plane, zero = _plane(1), jnp.zeros((BLOCK, 1), jnp.float32)
+        tile_ops, zero = _tile_ops(1), jnp.zeros((BLOCK, 1), jnp.float32)
         narrow = tiles.narrowness(sigma[0])
 
         def scores(step: Array) -> tuple[Array, tiles.Place]:
@@ -58,7 +58,7 @@ def forward(
             return product(query[0], keys, ACROSS), at
 
         def first_pass(step: Array, sums: tiles.Sums) -> tiles.Sums:
-            return tiles.normaliser(plane, sums, *scores(step), narrow)
+            return tiles.normaliser(tile_ops, sums, *scores(step), narrow)
 
         start = (jnp.full_like(zero, tiles.LOWEST), zero, zero)
         top, exponentials, kernels = jax.lax.fori_loop(
@@ -67,23 +67,25 @@ def forward(
         row = Row(narrow, top, 1.0 / exponentials, 1.0 / kernels)
 
         def second_pass(step: Array, carry: Any) -> Any:
-            found, both, sums = carry
-            series, prior = tiles.associations(plane, row, *(there := scores(step)))
-            both = tiles.divergences(plane, kind, both, series, prior)
+            mixed_sum, both, sums = carry
+            series, prior = tiles.associations(tile_ops, row, *(there := scores(step)))
+            both = tiles.divergences(tile_ops, spec, both, series, prior)
             if gradients:
-                sums = tiles.slopes(plane, kind, sums, series, prior, there[1])
+                sums = tiles.slopes(tile_ops, spec, sums, series, prior, there[1])
             values = value[0, pl.ds(step * BLOCK, BLOCK)]
-            return found + product(series, values, ALONG), both, sums
+            return mixed_sum + product(series, values, ALONG), both, sums
 
         wide = jnp.zeros((BLOCK, width), jnp.float32)
         begin = (wide, (zero, zero), (zero,) * 4 if gradients else ())
-        found, both, sums = jax.lax.fori_loop(0, padded // BLOCK, second_pass, begin)
-        told = list(both)
+        mixed_sum, both, sums = jax.lax.fori_loop(
+            0, padded // BLOCK, second_pass, begin
+        )
+        outputs = list(both)
         if gradients:
-            told += tiles.kept(row, sums, sigma[0])
-        mixed[0] = found
-        for number, one in enumerate(told):
-            stats[0, :, number : number + 1] = one
+            outputs += tiles.residuals(row, sums, sigma[0])
+        mixed[0] = mixed_sum
+        for number, output in enumerate(outputs):
+            stats[0, :, number : number + 1] = output
 
     mixed, stats = pl.pallas_call(
         body,
@@ -108,39 +110,47 @@ def to_query(
     per_query: Array,
     *,
     length: int,
-    kind: Kind,
+    spec: DivergenceSpec,
     interpret: bool,
 ) -> Array:
     """See `attention_mosaic.to_query`."""
     batch, padded, heads, width = query.shape
 
     def body(query, key, value, to_mixed, per_query, out):  # type: ignore[no-untyped-def]
-        first, plane = pl.program_id(1) * BLOCK, _plane(1)
-        row, to_series, total = tiles.told(lambda n: per_query[0, :, n : n + 1])
+        first, tile_ops = pl.program_id(1) * BLOCK, _tile_ops(1)
+        row, to_series, total = tiles.unpack_row(lambda n: per_query[0, :, n : n + 1])
 
-        def step_of(step: Array, found: Array) -> Array:
+        def step_of(step: Array, query_sum: Array) -> Array:
             keys = key[0, pl.ds(step * BLOCK, BLOCK)]
             values = value[0, pl.ds(step * BLOCK, BLOCK)]
             at = tiles.place(*_steps(first, step * BLOCK, 0), length)
             scores = product(query[0], keys, ACROSS)
-            series, prior = tiles.associations(plane, row, scores, at)
+            series, prior = tiles.associations(tile_ops, row, scores, at)
             fall = product(to_mixed[0], values, ACROSS)
-            falling = tiles.falling(plane, kind, series, prior, fall, to_series, total)
-            return found + product(falling, keys, ALONG)
+            falling = tiles.falling(
+                tile_ops, spec, series, prior, fall, to_series, total
+            )
+            return query_sum + product(falling, keys, ALONG)
 
         wide = jnp.zeros((BLOCK, width), jnp.float32)
         out[0] = jax.lax.fori_loop(0, padded // BLOCK, step_of, wide)
 
     whole = _all(padded, width)
-    found = pl.pallas_call(
+    gradients = pl.pallas_call(
         body,
         grid=(batch * heads, padded // BLOCK),
-        in_specs=[_block(width), whole, whole, _block(width), _block(len(tiles.TOLD))],
+        in_specs=[
+            _block(width),
+            whole,
+            whole,
+            _block(width),
+            _block(len(tiles.PER_QUERY)),
+        ],
         out_specs=_block(width),
         out_shape=jax.ShapeDtypeStruct((batch * heads, padded, width), jnp.float32),
         interpret=interpret,
     )(*(_by_head(x) for x in (query, key, value, to_mixed)), _columns(per_query))
-    return _by_batch(found, batch)
+    return _by_batch(gradients, batch)
 
 
 def to_key_and_value(
@@ -151,38 +161,42 @@ def to_key_and_value(
     per_query: Array,
     *,
     length: int,
-    kind: Kind,
+    spec: DivergenceSpec,
     interpret: bool,
 ) -> tuple[Array, Array]:
     """See `attention_mosaic.to_key_and_value`; tiles have their keys first."""
     batch, padded, heads, width = query.shape
 
     def body(query, key, value, to_mixed, per_query, to_key, to_value):  # type: ignore[no-untyped-def]
-        first, plane = pl.program_id(1) * BLOCK, _plane(0)
+        first, tile_ops = pl.program_id(1) * BLOCK, _tile_ops(0)
 
         def step_of(step: Array, carry: tuple[Array, Array]) -> tuple[Array, Array]:
-            found_key, found_value = carry
+            key_sum, value_sum = carry
             along = pl.ds(step * BLOCK, BLOCK)
             queries, falls = query[0, along], to_mixed[0, along]
-            row, to_series, total = tiles.told(lambda n: per_query[0, n : n + 1, along])
+            row, to_series, total = tiles.unpack_row(
+                lambda n: per_query[0, n : n + 1, along]
+            )
             at = tiles.place(*_steps(step * BLOCK, first, 1), length)
             scores = product(key[0], queries, ACROSS)
-            series, prior = tiles.associations(plane, row, scores, at)
+            series, prior = tiles.associations(tile_ops, row, scores, at)
             fall = product(value[0], falls, ACROSS)
-            falling = tiles.falling(plane, kind, series, prior, fall, to_series, total)
+            falling = tiles.falling(
+                tile_ops, spec, series, prior, fall, to_series, total
+            )
             return (
-                found_key + product(falling, queries, ALONG),
-                found_value + product(series, falls, ALONG),
+                key_sum + product(falling, queries, ALONG),
+                value_sum + product(series, falls, ALONG),
             )
 
         wide = jnp.zeros((BLOCK, width), jnp.float32)
-        found = jax.lax.fori_loop(0, padded // BLOCK, step_of, (wide, wide))
-        to_key[0], to_value[0] = found
+        gradients = jax.lax.fori_loop(0, padded // BLOCK, step_of, (wide, wide))
+        to_key[0], to_value[0] = gradients
 
     whole = _all(padded, width)
-    rows = pl.BlockSpec((1, len(tiles.TOLD), padded), lambda n, block: (n, 0, 0))
+    rows = pl.BlockSpec((1, len(tiles.PER_QUERY), padded), lambda n, block: (n, 0, 0))
     shape = jax.ShapeDtypeStruct((batch * heads, padded, width), jnp.float32)
-    found = pl.pallas_call(
+    gradients = pl.pallas_call(
         body,
         grid=(batch * heads, padded // BLOCK),
         in_specs=[whole, _block(width), _block(width), whole, rows],
@@ -193,7 +207,7 @@ def to_key_and_value(
         *(_by_head(x) for x in (query, key, value, to_mixed)),
         per_query.reshape(batch * heads, -1, padded),
     )
-    return _by_batch(found[0], batch), _by_batch(found[1], batch)
+    return _by_batch(gradients[0], batch), _by_batch(gradients[1], batch)
 
 
 def _by_head(x: Array) -> Array:
@@ -220,7 +234,7 @@ def _all(padded: int, width: int) -> pl.BlockSpec:
     return pl.BlockSpec((1, padded, width), lambda n, block: (n, 0, 0))
 
 
-def _plane(keys: int) -> Plane:
+def _tile_ops(keys: int) -> TileOps:
     """Tiles whose keys lie along that axis; a query's number keeps both axes."""
 
     def spread(per_query: Array) -> Array:
@@ -232,7 +246,7 @@ def _plane(keys: int) -> Plane:
     def highest(tile: Array) -> Array:
         return tile.max(keys, keepdims=True)
 
-    return Plane(spread, total, highest)
+    return TileOps(spread, total, highest)
 
 
 def _steps(query: Array, key: Array, queries: int) -> tuple[Array, Array]:
