@@ -33,7 +33,7 @@ from jaxtsad.training import fleet
 HEADS, CHANNELS, LAYERS = 8, 25, 3
 RUNS = 3
 PRECISIONS = ("default", "bfloat16", "float32")
-IMPLEMENTATIONS = ("fused", "tiled", "mosaic", "reference")
+IMPLEMENTATIONS = ("xla", "mosaic", "definition")
 Facts = dict[str, Any]
 
 
@@ -123,7 +123,7 @@ def operations(kit: Kit) -> None:
         truth = None
         for precision in PRECISIONS[::-1]:
             for name in IMPLEMENTATIONS:
-                if length > 1024 and name != "tiled" and name != "mosaic":
+                if length > 1024 and name == "definition":
                     continue
                 run = functools.partial(
                     attention.anomaly_attention,

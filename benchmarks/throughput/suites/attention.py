@@ -55,7 +55,7 @@ SCALING = (
     *(Sizes(channels=channels) for channels in (1, 55)),
 )
 SMOKE = Sizes(window=8, batch=2, width=16, channels=3)
-# Arrays of L x L entries that the implementations in question keep, at once.
+# Arrays of L x L entries that the definition keeps, at once.
 WHOLE_BYTES, WHOLE_ARRAYS = 2**33, 12
 HEADS, LAYERS = 8, 3
 
@@ -104,7 +104,7 @@ def allowed(name: Implementation, sizes: Sizes) -> bool:
     if name == "mosaic":
         return jax.default_backend() in ("gpu", "tpu")
     entries = sizes.batch * HEADS * sizes.window**2
-    return name == "tiled" or 4 * WHOLE_ARRAYS * entries <= WHOLE_BYTES
+    return name == "xla" or 4 * WHOLE_ARRAYS * entries <= WHOLE_BYTES
 
 
 def operation(sizes: Sizes, name: Implementation, options: Options) -> Row:

@@ -14,9 +14,9 @@ ROWS = [
             "gradient_windows_per_s": 9.0 / window,
         }
         for name, window, batch in (
-            ("tiled", 100, 32),
-            ("tiled", 512, 4),
-            ("fused", 100, 1),
+            ("xla", 100, 32),
+            ("xla", 512, 4),
+            ("definition", 100, 1),
         )
     ),
 ]
@@ -29,14 +29,14 @@ def test_results_become_a_page_of_tables_and_a_plot(tmp_path):
     text = page.read_text()
     assert "| case | train windows/s |\n| --- | ---: |\n| pca | 1,234 |" in text
     assert "## attention" in text and f"({plot.name})" in text
-    assert "tiled" in plot.read_text() and "runs" not in text
+    assert "xla" in plot.read_text() and "runs" not in text
 
 
 def test_only_one_size_of_each_length_is_drawn(tmp_path):
     path = tmp_path / "cpu.json"
     path.write_text(json.dumps({"rows": ROWS}))
     drawn = report.write(path)[1].read_text()
-    assert "<!-- tiled -->" in drawn and "<!-- fused -->" not in drawn
+    assert "<!-- xla -->" in drawn and "<!-- definition -->" not in drawn
 
 
 def test_without_the_operation_there_is_no_plot(tmp_path):
