@@ -22,7 +22,7 @@ Metrics: TypeAlias = dict[str, Array]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Series:
-    """One entity's recording: a training part and, where known, a labelled test part.
+    """One entity's recording: a training part and, where known, a labeled test part.
 
     Attributes:
         name: Name of the entity, unique within its data set.
@@ -31,7 +31,7 @@ class Series:
         labels: `[T']` 0/1 (int8), 1 where the test step is anomalous, or None.
         channels: Names of the C channels.
         kinds: True events of the test part as `(start, stop, kind)`, stop exclusive.
-        metadata: Whatever else the source says (time stamps, group, licence).
+        metadata: Whatever else the source says (time stamps, group, license).
     """
 
     name: str
@@ -51,7 +51,7 @@ class Samples:
         name: Name of the set.
         values: `[N, ...]` as published (not scaled).
         labels: `[N]` class or 0/1 anomaly labels, or None.
-        metadata: Class names, groups that must not be split, licence.
+        metadata: Class names, groups that must not be split, license.
     """
 
     name: str
@@ -95,7 +95,7 @@ class _Roled:
     def __setattr__(self, name: str, value: object = None) -> None:
         raise AttributeError(
             f"{type(self).__name__}.{name} cannot be assigned: the role of data is "
-            "set where it is cut and cannot be relabelled"
+            "set where it is cut and cannot be relabeled"
         )
 
     def __delattr__(self, name: str) -> None:
@@ -270,7 +270,7 @@ class View:
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(
             f"{type(self).__name__}.{name} cannot be assigned: the role of data is "
-            "set where it is cut and cannot be relabelled"
+            "set where it is cut and cannot be relabeled"
         )
 
     def _flatten(self) -> tuple[tuple[tuple[Any, Any], ...], tuple[Any, ...]]:
@@ -316,7 +316,7 @@ class Batch(NamedTuple):
         values: `[B, L, C]` windows or `[B, ...]` samples.
         weight: `[B]` float32, 0 for padding.
         index: `[B]` int32 position in the source.
-        known: `[B]` float32, 1 for a known anomaly, 0 for unlabelled.
+        known: `[B]` float32, 1 for a known anomaly, 0 for unlabeled.
     """
 
     values: Array

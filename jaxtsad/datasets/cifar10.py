@@ -1,4 +1,4 @@
-"""CIFAR-10: colour pictures, 32 x 32, of ten classes.
+"""CIFAR-10: color pictures, 32 x 32, of ten classes.
 
 Krizhevsky: "Learning Multiple Layers of Features from Tiny Images", 2009. Read from the
 published binary version, `cifar-10-binary.tar.gz`: a record is one byte of label and

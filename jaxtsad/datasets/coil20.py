@@ -1,4 +1,4 @@
-"""COIL-20: 20 objects on a turntable, 72 poses each, grey values.
+"""COIL-20: 20 objects on a turntable, 72 poses each, gray values.
 
 Nene, Nayar, Murase: "Columbia Object Image Library (COIL-20)", CUCS-005-96. The
 processed pictures are 128 x 128; `coil20_32x32.npz` holds them as means of 4 x 4

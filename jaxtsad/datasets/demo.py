@@ -1,4 +1,4 @@
-"""The labelled recording that travels with the package, in the SMAP/MSL layout.
+"""The labeled recording that travels with the package, in the SMAP/MSL layout.
 
 It is generated (see `synthetic.write_demo`), so a first run needs no download.
 """

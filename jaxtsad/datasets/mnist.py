@@ -1,4 +1,4 @@
-"""MNIST: 70 000 handwritten digits, 28 x 28 grey values.
+"""MNIST: 70 000 handwritten digits, 28 x 28 gray values.
 
 LeCun, Cortes, Burges, 1998. The four published IDX files, packed or not: big-endian,
 magic 2051, count, rows and columns before the images, 2049 and count before the labels.

@@ -1,4 +1,4 @@
-"""NASA's MSL rover: 27 labelled channels, 55 columns each (see `smap_msl`)."""
+"""NASA's MSL rover: 27 labeled channels, 55 columns each (see `smap_msl`)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def load(
     root: str | os.PathLike[str],
     channels: Sequence[str] | None = None,
     *,
-    unlabelled: bool = False,
+    unlabeled: bool = False,
 ) -> list[Series]:
     """Loads the channels of MSL; arguments and errors are those of `smap_msl.load`."""
-    return smap_msl.load(root, channels, "MSL", unlabelled=unlabelled)
+    return smap_msl.load(root, channels, "MSL", unlabeled=unlabeled)

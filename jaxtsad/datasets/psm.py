@@ -1,4 +1,4 @@
-"""Pooled Server Metrics: 25 anonymised metrics of application servers, one a minute.
+"""Pooled Server Metrics: 25 anonymized metrics of application servers, one a minute.
 
 Abdulaal, Liu, Lancewicki: "Practical Approach to Asynchronous Multivariate Time Series
 Anomaly Detection and Localization", KDD 2021. The counter `timestamp_(min)` is dropped

@@ -38,12 +38,12 @@ class DataSet(NamedTuple):
 
     Attributes:
         name: Name of the download and of its folder below the data root.
-        licences: As the publishers state them.
+        licenses: As the publishers state them.
         files: Its files.
     """
 
     name: str
-    licences: tuple[str, ...]
+    licenses: tuple[str, ...]
     files: tuple[File, ...]
 
     @property
@@ -55,7 +55,7 @@ class DataSet(NamedTuple):
         count = f"{len(self.files)} file{'s' if len(self.files) > 1 else ''}"
         unknown = any(file.size is None for file in self.files)
         size = f"{self.size / 1e6:.1f} MB" + (" and more" if unknown else "")
-        return f"{self.name}: {count}, {size}; licence: {', '.join(self.licences)}"
+        return f"{self.name}: {count}, {size}; license: {', '.join(self.licenses)}"
 
 
 class Check(NamedTuple):
@@ -83,7 +83,7 @@ def listing() -> list[DataSet]:
         ['smap_msl', 'smd', 'psm']
     """
     files: dict[str, list[File]] = {}
-    licences: dict[str, list[str]] = {}
+    licenses: dict[str, list[str]] = {}
     for pinned in checksums.table(places.bundled("data", "checksums.txt")):
         path = pinned.path
         source = next(
@@ -93,9 +93,9 @@ def listing() -> list[DataSet]:
         urls = tuple(base + urllib.parse.quote(rest) for base in source.bases)
         file = File(path, pinned.checksum, pinned.size, urls)
         files.setdefault(name, []).append(file)
-        licences.setdefault(name, []).append(source.licence)
+        licenses.setdefault(name, []).append(source.license)
     return [
-        DataSet(name, tuple(dict.fromkeys(licences[name])), tuple(files[name]))
+        DataSet(name, tuple(dict.fromkeys(licenses[name])), tuple(files[name]))
         for name in files
     ]
 

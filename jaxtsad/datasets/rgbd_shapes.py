@@ -1,8 +1,8 @@
-"""Colour and depth pictures of boxes, cylinders and balls, 64 x 64, four channels.
+"""Color and depth pictures of boxes, cylinders and balls, 64 x 64, four channels.
 
-One class is normal and the others are anomalous. Neighbouring file numbers are views of
+One class is normal and the others are anomalous. Neighboring file numbers are views of
 the same object: split by contiguous blocks of "index", never at random. The source
-states no licence, so the data are for evaluation only.
+states no license, so the data are for evaluation only.
 """
 
 from __future__ import annotations

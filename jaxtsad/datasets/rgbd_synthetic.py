@@ -1,6 +1,6 @@
-"""Drawn colour and depth pictures of boxes, cylinders and balls; no download.
+"""Drawn color and depth pictures of boxes, cylinders and balls; no download.
 
-`synthetic.scenes` draws them: one object per picture, in a random colour that says
+`synthetic.scenes` draws them: one object per picture, in a random color that says
 nothing of its shape.
 """
 

@@ -13,7 +13,7 @@ def load(
     root: str | os.PathLike[str],
     channels: Sequence[str] | None = None,
     *,
-    unlabelled: bool = False,
+    unlabeled: bool = False,
 ) -> list[Series]:
     """Loads the channels of SMAP; arguments and errors are those of `smap_msl.load`."""
-    return smap_msl.load(root, channels, "SMAP", unlabelled=unlabelled)
+    return smap_msl.load(root, channels, "SMAP", unlabeled=unlabeled)

@@ -1,4 +1,4 @@
-"""NASA's SMAP and MSL telemetry: 82 channels with labelled spacecraft anomalies.
+"""NASA's SMAP and MSL telemetry: 82 channels with labeled spacecraft anomalies.
 
 Hundman, Constantinou, Laporte, Colwell, Soderstrom: "Detecting Spacecraft Anomalies
 Using LSTMs and Nonparametric Dynamic Thresholding", KDD 2018. Column 0 of a channel is
@@ -25,7 +25,7 @@ from jaxtsad.datasets.reading.spans import Span
 from jaxtsad.types import Series
 
 COLUMNS = ("chan_id", "spacecraft", "anomaly_sequences", "class", "num_values")
-UNLABELLED: Mapping[str, str] = {"T-10": "MSL"}
+UNLABELED: Mapping[str, str] = {"T-10": "MSL"}
 """Spacecraft of the published channels that have no row in the label table."""
 
 DROPPED_BY_PAPERS = ("P-2", "T-10")
@@ -83,7 +83,7 @@ def label_table(
 def labels(
     root: str | os.PathLike[str], spacecraft: str | None = None
 ) -> dict[str, np.ndarray]:
-    """Test labels `[T]` int8 of every labelled channel, without loading arrays.
+    """Test labels `[T]` int8 of every labeled channel, without loading arrays.
 
     Args:
         root: See `load`.
@@ -101,7 +101,7 @@ def load(
     channels: Sequence[str] | None = None,
     spacecraft: str | None = None,
     *,
-    unlabelled: bool = False,
+    unlabeled: bool = False,
 ) -> list[Series]:
     """Loads telemetry channels, one `Series` each.
 
@@ -112,7 +112,7 @@ def load(
         channels: Names such as "P-1", returned in this order; None: all, in plain
             string order, which is also the order in which papers glue them.
         spacecraft: "SMAP" or "MSL"; None: both.
-        unlabelled: Includes channels without labels where `channels` is None.
+        unlabeled: Includes channels without labels where `channels` is None.
 
     Returns:
         Series with float32 values and the event kinds "point" and "contextual".
@@ -124,7 +124,7 @@ def load(
     """
     table = label_table(root)
     archive = archives.Archive(_places(root, "data", "data/data", "", "data.zip"))
-    crafts = {name: UNLABELLED.get(name, "unknown") for name in archive.names}
+    crafts = {name: UNLABELED.get(name, "unknown") for name in archive.names}
     crafts |= {name: table[name].spacecraft for name in crafts if name in table}
     if spacecraft is not None:
         if spacecraft not in crafts.values():
@@ -132,7 +132,7 @@ def load(
             raise ValueError(f"{spacecraft=} is not there; the choices are {choices}")
         crafts = {name: craft for name, craft in crafts.items() if craft == spacecraft}
     if channels is None:
-        channels = [name for name in crafts if unlabelled or name in table]
+        channels = [name for name in crafts if unlabeled or name in table]
     unknown = sorted(set(channels) - set(crafts))
     if unknown:
         raise ValueError(

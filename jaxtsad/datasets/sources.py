@@ -13,12 +13,12 @@ class Source(NamedTuple):
     Attributes:
         prefix: Folder below the data root; its first part names the data set.
         bases: Addresses that replace the prefix, in the order they are tried.
-        licence: As the publisher states it.
+        license: As the publisher states it.
     """
 
     prefix: str
     bases: tuple[str, ...]
-    licence: str
+    license: str
 
 
 SOURCES = (
@@ -33,7 +33,7 @@ SOURCES = (
     Source(
         "smap_msl/",
         (f"{GITHUB}/khundman/telemanom/2e6c5b6c3558e7835601519b7bdef37c649bdbdc/",),
-        "Caltech's BSD-3-style licence, 2018",
+        "Caltech's BSD-3-style license, 2018",
     ),
     Source(
         "smd/",

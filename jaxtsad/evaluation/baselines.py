@@ -128,7 +128,7 @@ def all_positive(
 ) -> dict[str, float]:
     """Metrics of flagging everything, with one score for all steps.
 
-    Its F1 is `2 p / (1 + p)` for a labelled share p, the least any oracle F1 can be.
+    Its F1 is `2 p / (1 + p)` for a labeled share p, the least any oracle F1 can be.
 
     Args:
         labels: `[T]` 0/1.

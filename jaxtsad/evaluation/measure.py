@@ -73,7 +73,7 @@ def measure(
     Returns:
         `SCORE_KEYS`, and `FLAG_KEYS` where flags are given. A value is nan where it has
         no meaning, never a stand-in: everything but accuracy and alarms_per_1000 where
-        nothing is labelled; the areas and alarms_per_1000 where everything is; delay
+        nothing is labeled; the areas and alarms_per_1000 where everything is; delay
         where nothing is detected.
 
     Raises:
@@ -176,7 +176,7 @@ def _pointwise(known: np.ndarray, flags: np.ndarray) -> dict[str, float]:
 
 
 def _defined(judged: dict[str, float], known: np.ndarray) -> dict[str, float]:
-    """Without a labelled step even a zero would be a silent number."""
+    """Without a labeled step even a zero would be a silent number."""
     if known.any():
         return judged
     return {

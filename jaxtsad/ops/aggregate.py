@@ -33,7 +33,7 @@ def aggregate(
         length: Window length L.
         how: `mean` or `max` over the windows that cover a step; `last`, from the
             window that ends nearest after it (the step itself at stride 1); `center`,
-            from the window whose centre is nearest; `spread`, the mean over covering
+            from the window whose center is nearest; `spread`, the mean over covering
             windows of each window's mean.
 
     Returns:

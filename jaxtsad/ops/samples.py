@@ -13,7 +13,7 @@ class SampleView(View):
     Attributes:
         values: `[N, ...]` float32.
         weight: `[N]` float32, 1 for a sample, 0 for padding.
-        known: `[N]` float32, 1 for a known anomaly, 0 for unlabelled.
+        known: `[N]` float32, 1 for a known anomaly, 0 for unlabeled.
         role: What the data was cut for.
     """
 
@@ -38,7 +38,7 @@ def view(split: Split, known: Array | None = None) -> SampleView:
 
     Args:
         split: The part; its role travels with the view.
-        known: `[N]` 1 for a known anomaly, 0 for unlabelled; None for no labels.
+        known: `[N]` 1 for a known anomaly, 0 for unlabeled; None for no labels.
     """
     count = len(split)
     marks = jnp.zeros(count, jnp.float32) if known is None else jnp.asarray(known)

@@ -23,7 +23,7 @@ class WindowView(View):
         values: `[T, C]` float32, the recordings one after another.
         starts: `[N]` int32, first step of each window.
         weight: `[N]` float32, 1 for a window, 0 for padding.
-        known: `[N]` float32, 1 for a known anomaly, 0 for unlabelled.
+        known: `[N]` float32, 1 for a known anomaly, 0 for unlabeled.
         length: Window length L in steps.
         role: What the data was cut for; set by `view`.
     """

@@ -87,7 +87,7 @@ class Loop:
         return Result(best, progress, self.compile_s, self.train_s, self.trained)
 
     def start(self) -> None:
-        """Initialises, compiles, and restores a checkpoint if there is one."""
+        """Initializes, compiles, and restores a checkpoint if there is one."""
         began = time.perf_counter()
         self.state = jax.block_until_ready(
             self.programs.init(self.init_keys, self.sources)

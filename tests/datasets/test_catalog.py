@@ -27,9 +27,9 @@ def test_unknown_names_list_the_choices(tmp_path: pathlib.Path) -> None:
 
 
 def test_unknown_options_list_the_choices(tmp_path: pathlib.Path) -> None:
-    message = r"'smap' has no option \['labelled'\], it has unlabelled"
+    message = r"'smap' has no option \['labeled'\], it has unlabeled"
     with pytest.raises(ValueError, match=message):
-        catalog.load("smap", tmp_path, labelled=True)
+        catalog.load("smap", tmp_path, labeled=True)
     with pytest.raises(ValueError, match="it has none"):
         catalog.load("ucr", tmp_path, depth=1)
     with pytest.raises(ValueError, match="it has part"):

@@ -44,8 +44,8 @@ def test_what_cannot_be_glued() -> None:
         gluing.glue([series("a", 2, 3), series("b", 2, 3, width=3)])
     with pytest.raises(ValueError, match=r"got \[\]"):
         gluing.glue([series("a", 2, 3)], drop=("a",))
-    unlabelled = Series("c", np.ones((3, 2), np.float32))
+    unlabeled = Series("c", np.ones((3, 2), np.float32))
     with pytest.raises(ValueError, match="1 of 2 entities have a test part"):
-        gluing.glue([series("a", 2, 3), unlabelled])
-    glued = gluing.glue([unlabelled])
+        gluing.glue([series("a", 2, 3), unlabeled])
+    glued = gluing.glue([unlabeled])
     assert glued.test is None and glued.labels is None

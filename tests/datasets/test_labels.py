@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jaxtsad.datasets import labels as labelling
+from jaxtsad.datasets import labels as labeling
 from jaxtsad.datasets import smap_msl
 from jaxtsad.ops import windows
 
@@ -40,7 +40,7 @@ def test_rules_match_their_definition(labels, length, stride):
         "last": [int(window[-1]) for window in cut],
     }
     for rule, wanted in expected.items():
-        found = labelling.window_labels(steps, starts, length, rule)
+        found = labeling.window_labels(steps, starts, length, rule)
         assert found.dtype == np.int8
         assert found.tolist() == wanted
 
@@ -49,8 +49,8 @@ def test_any_and_majority_differ_at_the_border_of_an_event():
     labels = np.zeros(100, np.int8)
     labels[48:70] = 1
     starts = windows.starts_of(100, 10, 5)
-    any_step = labelling.window_labels(labels, starts, 10, "any")
-    most = labelling.window_labels(labels, starts, 10, "majority")
+    any_step = labeling.window_labels(labels, starts, 10, "any")
+    most = labeling.window_labels(labels, starts, 10, "majority")
     assert starts[any_step == 1].tolist() == [40, 45, 50, 55, 60, 65]
     assert starts[most == 1].tolist() == [45, 50, 55, 60]
 
@@ -68,11 +68,11 @@ def test_any_and_majority_differ_at_the_border_of_an_event():
 def test_bad_input_is_refused(changes, message):
     given = {"labels": np.zeros(100), "starts": np.array([0]), "length": 10}
     with pytest.raises(ValueError, match=message):
-        labelling.window_labels(**{**given, **changes})
+        labeling.window_labels(**{**given, **changes})
 
 
 def test_no_windows_have_no_labels():
-    none = labelling.window_labels(np.zeros(5), np.array([], int), 3)
+    none = labeling.window_labels(np.zeros(5), np.array([], int), 3)
     assert none.shape == (0,)
 
 
@@ -80,14 +80,14 @@ def test_a_window_counts_if_one_step_is_anomalous() -> None:
     steps = np.zeros(30, np.int8)
     steps[12] = 1
     # Windows of 10 at stride 5 that hold step 12 begin at 5 and 10.
-    assert labelling.with_anomalies({"a": steps}, least=2) == ["a"]
-    assert labelling.with_anomalies({"a": steps}, least=3) == []
-    assert labelling.with_anomalies({"short": steps[:9]}, least=1) == []
+    assert labeling.with_anomalies({"a": steps}, least=2) == ["a"]
+    assert labeling.with_anomalies({"a": steps}, least=3) == []
+    assert labeling.with_anomalies({"short": steps[:9]}, least=1) == []
 
 
 def test_the_28_channels_of_the_public_archive(data_root: pathlib.Path) -> None:
     if not (data_root / "smap_msl").is_dir():
         pytest.skip("the public SMAP/MSL archive is not below JAXTSAD_DATA")
     labels = smap_msl.labels(data_root)
-    assert set(labelling.with_anomalies(labels)) == set(KEPT.split())
-    assert labelling.with_anomalies(labels, window=200, stride=50) == []
+    assert set(labeling.with_anomalies(labels)) == set(KEPT.split())
+    assert labeling.with_anomalies(labels, window=200, stride=50) == []

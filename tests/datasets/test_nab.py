@@ -41,7 +41,7 @@ def root(tmp_path: pathlib.Path) -> pathlib.Path:
     return tmp_path
 
 
-def test_rows_keep_their_order_and_are_labelled_by_their_time(
+def test_rows_keep_their_order_and_are_labeled_by_their_time(
     root: pathlib.Path,
 ) -> None:
     [series] = nab.load(root, ["pump"])

@@ -119,14 +119,14 @@ def test_unknown_names_list_the_choices(tmp_path: pathlib.Path) -> None:
             call("smapp", tmp_path)
 
 
-def test_every_pinned_file_has_an_address_a_licence_and_a_place() -> None:
+def test_every_pinned_file_has_an_address_a_license_and_a_place() -> None:
     pinned = checksums.table(places.bundled("data", "checksums.txt"))
     assert len({one.path for one in pinned}) == len(pinned)
     listed = [each for each in registry.listing() if each.name != "toy"]
     assert sum(len(each.files) for each in listed) == len(pinned)
     digits = {"sha256": 64, "gitblob": 40}
     for each in listed:
-        assert each.licences and all(each.licences)
+        assert each.licenses and all(each.licenses)
         for file in each.files:
             assert file.path.startswith(each.name + "/") and ".." not in file.path
             assert file.urls and all(url.startswith("https://") for url in file.urls)
@@ -170,7 +170,7 @@ def test_the_data_that_is_here_is_the_published_one(
 
 def test_what_is_listed_reads_as_one_line() -> None:
     lines = [str(each) for each in registry.listing()]
-    assert "toy: 3 files, 0.0 MB; licence: public domain" in lines
+    assert "toy: 3 files, 0.0 MB; license: public domain" in lines
     [line] = [line for line in lines if line.startswith("psm:")]
-    assert line == "psm: 4 files, 1.0 MB and more; licence: CC BY 4.0"
+    assert line == "psm: 4 files, 1.0 MB and more; license: CC BY 4.0"
     assert str(registry.Check("a.txt", "ok")) == "ok: a.txt"

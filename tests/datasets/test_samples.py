@@ -177,9 +177,9 @@ def test_rgbd_shapes(tmp_path: pathlib.Path) -> None:
         for number, (name, index) in enumerate(
             [("spherical Data", 4), ("rectangle_data", 10), ("rectangle_data", 9)]
         ):
-            colour = picture(np.full((64, 64, 3), 40 * number), "JPEG")
+            color = picture(np.full((64, 64, 3), 40 * number), "JPEG")
             depth = picture(np.full((64, 64), number))
-            archive.writestr(f"Data/{name}/RGB_Final/{index}.jpg", colour)
+            archive.writestr(f"Data/{name}/RGB_Final/{index}.jpg", color)
             archive.writestr(f"Data/{name}/Depth_Final/{index}.png", depth)
         archive.writestr("Data/cylinder_data/Depth_Final/7.png", depth)
     samples = catalog.load_samples("rgbd_shapes", tmp_path)

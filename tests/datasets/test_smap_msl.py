@@ -46,7 +46,7 @@ def by_name(series: list[Series]) -> dict[str, Series]:
     return {one.name: one for one in series}
 
 
-def test_labelled_channels_come_in_plain_string_order(root: pathlib.Path) -> None:
+def test_labeled_channels_come_in_plain_string_order(root: pathlib.Path) -> None:
     names = [one.name for one in smap_msl.load(root)]
     assert names == ["A-10", "A-2", "M-1", "P-2"]
 
@@ -78,9 +78,9 @@ def test_a_channel_without_row_is_loaded_on_request_only(root: pathlib.Path) -> 
     [series] = smap_msl.load(root, ["T-10"])
     assert series.labels is None and series.kinds == ()
     assert series.metadata["spacecraft"] == "MSL"
-    names = [one.name for one in smap_msl.load(root, unlabelled=True)]
+    names = [one.name for one in smap_msl.load(root, unlabeled=True)]
     assert names == ["A-10", "A-2", "M-1", "P-2", "T-10"]
-    names = [one.name for one in smap_msl.load(root, None, "MSL", unlabelled=True)]
+    names = [one.name for one in smap_msl.load(root, None, "MSL", unlabeled=True)]
     assert names == ["M-1", "T-10"]
 
 
@@ -115,14 +115,14 @@ def test_every_published_layout_is_read(
 
 
 def test_the_zip_file_reads_as_its_folder(root: pathlib.Path) -> None:
-    unpacked = smap_msl.load(root, unlabelled=True)
+    unpacked = smap_msl.load(root, unlabeled=True)
     folder = root / "smap_msl"
     with zipfile.ZipFile(folder / "data.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted((folder / "data").rglob("*.npy")):
             archive.write(path, path.relative_to(folder))
         archive.writestr("data/2018-05-19_15.00.10/y_hat/A-2.npy", b"not an input")
     shutil.rmtree(folder / "data")
-    for one, other in zip(smap_msl.load(root, unlabelled=True), unpacked, strict=True):
+    for one, other in zip(smap_msl.load(root, unlabeled=True), unpacked, strict=True):
         assert one.name == other.name and one.kinds == other.kinds
         np.testing.assert_array_equal(one.train, other.train)
         np.testing.assert_array_equal(one.test, other.test)
@@ -215,7 +215,7 @@ def test_a_truncated_zip_file_is_one_line(root: pathlib.Path) -> None:
 def public(data_root: pathlib.Path) -> list[Series]:
     if not (data_root / "smap_msl").is_dir():
         pytest.skip("the public SMAP/MSL archive is not below JAXTSAD_DATA")
-    return smap_msl.load(data_root, unlabelled=True)
+    return smap_msl.load(data_root, unlabeled=True)
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def test_scores_without_a_role_are_refused(kind, bare):
 
 def test_role_cannot_be_changed():
     scores = unseen(NORMAL)
-    with pytest.raises(AttributeError, match="cannot be relabelled"):
+    with pytest.raises(AttributeError, match="cannot be relabeled"):
         scores.role = types.Role.FIT
     with pytest.raises(TypeError, match="cannot be made by hand"):
         types.Scores(scores.values, types.Role.FIT, "series")

@@ -1,4 +1,4 @@
-"""The generalised Pareto tail and the threshold it gives."""
+"""The generalized Pareto tail and the threshold it gives."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_heavy_tail():
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("shape", [-0.4, -0.1, 0.0, 0.2, 0.8])
-def test_agrees_with_direct_maximisation(seed, shape):
+def test_agrees_with_direct_maximization(seed, shape):
     y = stats.genpareto.rvs(shape, scale=3.0, size=80, random_state=seed)
     tail = gpd.fit(y)
     found, _, scale = stats.genpareto.fit(y, tail.shape, floc=0, scale=tail.scale)

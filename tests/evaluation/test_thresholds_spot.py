@@ -44,15 +44,19 @@ def test_three_verdicts():
     assert counted.excesses is state.excesses
 
     score = state.initial + 0.5
-    learnt, alarm, threshold = spot.step(state, score)
+    learned, alarm, threshold = spot.step(state, score)
     assert not alarm
     assert threshold == state.threshold
-    assert learnt.n == state.n + 1
-    assert learnt.excesses[-1] == score - state.initial
+    assert learned.n == state.n + 1
+    assert learned.excesses[-1] == score - state.initial
     expected = pot.tail_threshold(
-        gpd.fit(learnt.excesses), state.initial, len(learnt.excesses), learnt.n, state.q
+        gpd.fit(learned.excesses),
+        state.initial,
+        len(learned.excesses),
+        learned.n,
+        state.q,
     )
-    assert learnt.threshold == expected
+    assert learned.threshold == expected
 
 
 def test_learning_everything_equals_one_batch():
@@ -124,9 +128,9 @@ def test_depth_out_of_range(depth):
 def test_quiet_stream_keeps_the_threshold_above_the_initial_one():
     state = spot.init(calibration(NORMAL), q=0.019)
     quiet = spot.run(state, np.zeros(2000)).state
-    learnt, _, _ = spot.step(quiet, state.initial + 1e-3)
-    assert len(learnt.excesses) / learnt.n < state.q
-    assert learnt.threshold == state.initial
+    learned, _, _ = spot.step(quiet, state.initial + 1e-3)
+    assert len(learned.excesses) / learned.n < state.q
+    assert learned.threshold == state.initial
 
 
 def test_stream_must_be_finite():

@@ -1,1 +1,1 @@
-"""Files and tables of one's own to `Series`: reading, screening, labelled spans."""
+"""Files and tables of one's own to `Series`: reading, screening, labeled spans."""

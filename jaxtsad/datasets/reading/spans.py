@@ -1,4 +1,4 @@
-"""Labelled stretches of time: spans `(start, stop, kind)` to steps and back."""
+"""Labeled stretches of time: spans `(start, stop, kind)` to steps and back."""
 
 from __future__ import annotations
 

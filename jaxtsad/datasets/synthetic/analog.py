@@ -43,7 +43,7 @@ class Channel(NamedTuple):
 class Scale(NamedTuple):
     """Statistics of the training part that the recorder scales by."""
 
-    centre: float
+    center: float
     half: float
     median: float
 
@@ -94,10 +94,10 @@ def background(
     innovations = rng.standard_normal(steps) * channel.sd * noise
     walk = np.cumsum(0.01 * rng.standard_normal(steps)) + rng.uniform(-0.8, 0.8)
     kernel = channel.persistence ** np.arange(150)
-    coloured = np.convolve(innovations, kernel)[:steps]
+    colored = np.convolve(innovations, kernel)[:steps]
     if channel.archetype == "drift":
-        return coloured + waveforms.reflect(walk, -0.8, 0.8)
-    return coloured
+        return colored + waveforms.reflect(walk, -0.8, 0.8)
+    return colored
 
 
 def measure(
@@ -133,7 +133,7 @@ def fit_scale(raw: np.ndarray) -> Scale:
 
 def record(channel: Channel, raw: np.ndarray, scale: Scale) -> np.ndarray:
     """Recorded telemetry `[T]`: scaled, clipped, and levelled where a channel is."""
-    scaled = REACH * (raw - scale.centre) / scale.half
+    scaled = REACH * (raw - scale.center) / scale.half
     scaled = np.clip(scaled, -CLIP, CLIP)
     if channel.archetype == "binary":
         return np.where(raw > scale.median, REACH, -REACH)

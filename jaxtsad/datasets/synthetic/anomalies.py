@@ -86,7 +86,7 @@ def _by_value(
         return clean + 6 * spread * rng.standard_normal(length)
     if kind == "frozen":
         return np.full(length, situation.clean[max(start - 1, 0)])
-    # A trend that stays inside the range runs towards the farther border.
+    # A trend that stays inside the range runs toward the farther border.
     away = -np.sign(clean.mean()) or sign
     slope = away * rng.uniform(0.5, 0.9) * np.arange(1, length + 1) / length
     return np.clip(clean + slope, -analog.REACH, analog.REACH)

@@ -27,8 +27,8 @@ class Event(NamedTuple):
     """One injected anomaly.
 
     Attributes:
-        start: First labelled step.
-        stop: One past the last labelled step.
+        start: First labeled step.
+        stop: One past the last labeled step.
         kind: Name of its kind.
         dims: The dimensions it changes.
     """

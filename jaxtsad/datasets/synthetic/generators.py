@@ -44,7 +44,7 @@ def make_neurips_ts(
     Args:
         seed: Seed of the data, at least 0.
         preset: "tiny", "small", "default" or "original400", the sizes and strengths of
-            the original's demonstration without its overlaps and unlabelled shifts.
+            the original's demonstration without its overlaps and unlabeled shifts.
         series: Number of the recording under this seed.
         **options: Changes to the preset, see `TaxonomyOptions`: `T_train`, `T_val`,
             `T_test` (steps), `dims`, `types`, `ratio`, `difficulty`, ...

@@ -138,8 +138,8 @@ def inject(
         body = slice(slot.start, slot.start + slot.length)
         if slot.kind == "global":
             low, high = strength.reach
-            centre = (dimension.range.low + dimension.range.high) / 2
-            far = centre + sign * (low + (high - low) * amount) * half
+            center = (dimension.range.low + dimension.range.high) / 2
+            far = center + sign * (low + (high - low) * amount) * half
             values[body] = far + dimension.trend[body]
         elif slot.kind == "contextual":
             values[body] = (

@@ -23,7 +23,7 @@ class Slot(NamedTuple):
 
     @property
     def stop(self) -> int:
-        """One past the last labelled step."""
+        """One past the last labeled step."""
         return self.start + self.length + self.ramp
 
 
@@ -64,7 +64,7 @@ def lengths(
 ) -> list[Slot]:
     """Unplaced slots of a test part: every type present, each with its share.
 
-    Lengths shrink towards their least where events would fill over half of the part.
+    Lengths shrink toward their least where events would fill over half of the part.
     """
     slots: list[tuple[Slot, int]] = []
     for kind in options.kinds:

@@ -86,7 +86,7 @@ def _channel(
         "delays": channel.delays.tolist(),
         "time_constants": channel.constants.tolist(),
         "season": [channel.season, channel.period],
-        "centre": scale.centre,
+        "centre": scale.center,
         "unit": scale.half / analog.REACH,
         "faults": [[fault.start, fault.stop, fault.kind] for fault in faults],
     }
@@ -142,7 +142,7 @@ def _part(
         slack = options.label_slack * (fault.stop - fault.start)
         early, late = rng.uniform(0, slack, 2)
         after = faults[position + 1].start if position + 1 < len(faults) else len(clean)
-        # Labels of neighbours may meet, never overlap.
+        # Labels of neighbors may meet, never overlap.
         start = max(free, fault.start - int(early))
         stop = min(after, fault.stop + int(late))
         events.append(generated.Event(start, stop, fault.kind, (0,)))

@@ -1,7 +1,7 @@
-"""Drawn colour and depth pictures of boxes, cylinders, balls and cones.
+"""Drawn color and depth pictures of boxes, cylinders, balls and cones.
 
 One object per picture on an empty background, seen from above at random, in a random
-colour that says nothing of its shape. Channels are red, green, blue and depth, nearer
+color that says nothing of its shape. Channels are red, green, blue and depth, nearer
 being brighter, in [-1, 1]; the background is -1.
 """
 
@@ -32,14 +32,14 @@ class Scene(NamedTuple):
     """What is drawn; N pictures of one class.
 
     Attributes:
-        centre: `[N, 3]`.
+        center: `[N, 3]`.
         rotation: `[N, 3, 3]` of the object.
         size: `[N, 3]`, see `shapes.distance`.
-        albedo: `[N, 3]` colour in [0, 1].
-        light: `[N, 3]` unit vector towards the light.
+        albedo: `[N, 3]` color in [0, 1].
+        light: `[N, 3]` unit vector toward the light.
     """
 
-    centre: Any
+    center: Any
     rotation: Any
     size: Any
     albedo: Any
@@ -109,7 +109,7 @@ def render(
     else:
         origin = xp.stack([u, v, AWAY * ones], -1)
         direction = xp.stack([0 * u, 0 * u, -ones], -1)
-    o = (origin[None] - scene.centre[:, None]) @ scene.rotation
+    o = (origin[None] - scene.center[:, None]) @ scene.rotation
     d = direction[None] @ scene.rotation
     t = shapes.distance(xp, kind, o, d, scene.size)
     hit = xp.isfinite(t)
@@ -118,12 +118,12 @@ def render(
     facing = normal @ xp.swapaxes(scene.rotation, 1, 2)
     lit = (facing * scene.light[:, None]).sum(-1)
     shade = 0.25 + 0.75 * xp.maximum(0.0, lit)
-    colour = xp.clip(scene.albedo[:, None] * shade[..., None], 0, 1)
+    color = xp.clip(scene.albedo[:, None] * shade[..., None], 0, 1)
     depth = -t * direction[None, :, 2]
     near = xp.clip(1 - (depth - NEAR) / (FAR - NEAR), 0, 1)
-    whole = xp.concatenate([colour, near[..., None]], -1)
+    whole = xp.concatenate([color, near[..., None]], -1)
     whole = xp.where(hit[..., None], whole, 0.0) * 2 - 1
-    return whole.reshape(len(scene.centre), side, side, 4)
+    return whole.reshape(len(scene.center), side, side, 4)
 
 
 def pictures(
@@ -154,7 +154,7 @@ def _rng(
 
 
 def _scene(kind: str, rng: np.random.Generator, pose: str) -> tuple:
-    centre = np.array([*rng.uniform(-0.2, 0.2, 2), 0.0])
+    center = np.array([*rng.uniform(-0.2, 0.2, 2), 0.0])
     if pose == "upright":
         yaw, tilt = rng.uniform(0, 2 * np.pi), np.deg2rad(rng.uniform(20, 50))
         rotation = _about_x(tilt) @ _about_y(yaw)
@@ -162,11 +162,11 @@ def _scene(kind: str, rng: np.random.Generator, pose: str) -> tuple:
         rotation = _rotation(rng.normal(size=4))
     size = np.array([rng.uniform(low, high) for low, high in SIZES[kind]])
     hue, saturation = rng.uniform(0, 1), rng.uniform(0.4, 0.9)
-    albedo = _colour(hue, saturation, rng.uniform(0.6, 1.0))
+    albedo = _color(hue, saturation, rng.uniform(0.6, 1.0))
     polar, azimuth = np.deg2rad(rng.uniform(0, 50)), rng.uniform(0, 2 * np.pi)
     flat = np.sin(polar)
     light = np.array([flat * np.cos(azimuth), flat * np.sin(azimuth), np.cos(polar)])
-    return centre, rotation, size, albedo, light
+    return center, rotation, size, albedo, light
 
 
 def _about_x(angle: float) -> np.ndarray:
@@ -190,7 +190,7 @@ def _rotation(quaternion: np.ndarray) -> np.ndarray:
     )
 
 
-def _colour(hue: float, saturation: float, value: float) -> np.ndarray:
+def _color(hue: float, saturation: float, value: float) -> np.ndarray:
     """HSV to RGB."""
     wheel = np.abs((hue * 6 + np.array([0.0, 4.0, 2.0])) % 6 - 3) - 1
     return value * (1 - saturation * (1 - np.clip(wheel, 0, 1)))

@@ -15,7 +15,7 @@ class Strength(NamedTuple):
     """How far events depart; A is half the range of the clean wave.
 
     Attributes:
-        reach: Range of a global point's distance from the centre, in A.
+        reach: Range of a global point's distance from the center, in A.
         jump: Least distance of a contextual point from the clean value, in A.
         shape: Shape of a shapelet.
         factor: Frequency of a seasonal event, in that of the wave.
@@ -60,8 +60,8 @@ class Options:
         contamination: Share of anomalous steps in training and validation.
         coupling: Share of dimension 0's clean wave in every other dimension.
         trend_per_1000: Slow rise per 1000 steps of every dimension.
-        trend_after: After a trend event "return" to the base along a labelled ramp, or
-            stay shifted to the end, unlabelled ("shift").
+        trend_after: After a trend event "return" to the base along a labeled ramp, or
+            stay shifted to the end, unlabeled ("shift").
         base: "sines"; "switching" between two waveforms; "am", modulated amplitude.
         periods: Periods to draw from, in steps.
         count: Events of each type in place of `ratio`.

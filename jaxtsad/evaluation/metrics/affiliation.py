@@ -66,7 +66,7 @@ def affiliation(labels: np.ndarray, flags: np.ndarray) -> Affiliation:
         flags: `[T]` 0/1; step t covers the interval [t, t + 1).
 
     Returns:
-        The means and their parts; all nan where nothing is labelled.
+        The means and their parts; all nan where nothing is labeled.
 
     Raises:
         ValueError: If the two are not 0/1 arrays of one length.
@@ -155,8 +155,8 @@ def _recalls(zones: _Zones, pieces: _Pieces) -> np.ndarray:
     within = clip(pieces.stop) - clip(pieces.start)
     # Left of the prediction, in coordinates from the zone's lower end; right of it,
     # mirrored, from the upper end.
-    left = _towards(pieces.start - lower, begin - lower, clip(pieces.start) - lower)
-    right = _towards(upper - pieces.stop, upper - end, upper - clip(pieces.stop))
+    left = _toward(pieces.start - lower, begin - lower, clip(pieces.start) - lower)
+    right = _toward(upper - pieces.stop, upper - end, upper - clip(pieces.stop))
     outside = (end - begin) - within
     value = within + outside - (left + right) / (upper - lower)
     total = np.bincount(pieces.zone, weights=value, minlength=len(zones.lower))
@@ -169,7 +169,7 @@ def _capped(distance: np.ndarray, cap: np.ndarray) -> np.ndarray:
     return near * near / 2 + cap * (distance - near)
 
 
-def _towards(pivot: np.ndarray, begin: np.ndarray, end: np.ndarray) -> np.ndarray:
+def _toward(pivot: np.ndarray, begin: np.ndarray, end: np.ndarray) -> np.ndarray:
     """Integral over y in [begin, end] <= pivot of (pivot - y) + min(pivot - y, y)."""
 
     def integral(y: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ with probability `1 - (1 - q)^m`, so long events make noise look excellent once 
 credits the whole event. Ratios are of expected counts.
 
 Reference:
-    Kim et al., "Towards a Rigorous Evaluation of Time-Series Anomaly Detection",
+    Kim et al., "Toward a Rigorous Evaluation of Time-Series Anomaly Detection",
     AAAI 2022.
 """
 
@@ -43,7 +43,7 @@ def expected(labels: np.ndarray, share: float) -> dict[str, float]:
         share: q, the share of flagged steps, in [0, 1].
 
     Returns:
-        By metric key; nan where nothing or everything is labelled. `auc_pr` is its
+        By metric key; nan where nothing or everything is labeled. `auc_pr` is its
         limit for long series.
 
     Raises:
@@ -84,14 +84,14 @@ def expected_pa(labels: np.ndarray, share: float) -> ExpectedPA:
 
     With every step flagged independently with probability q, an event of m steps is
     credited with probability `1 - (1 - q)^m`: `E[TP] = sum m (1 - (1 - q)^m)`,
-    `E[FP] = q (T - n)` for n labelled steps; the ratios are of these expectations.
+    `E[FP] = q (T - n)` for n labeled steps; the ratios are of these expectations.
 
     Args:
         labels: `[T]` 0/1.
         share: q, the share of flagged steps, in [0, 1].
 
     Returns:
-        The expectations; nan where nothing is labelled.
+        The expectations; nan where nothing is labeled.
 
     Raises:
         ValueError: If `share` is outside [0, 1].
@@ -116,7 +116,7 @@ def best_expected_pa(labels: np.ndarray) -> ExpectedPA:
         labels: `[T]` 0/1.
 
     Returns:
-        The expectations at that share; nan where nothing is labelled.
+        The expectations at that share; nan where nothing is labeled.
     """
     known = inputs.binary(labels, "labels")
     events = segments.segments(known)
@@ -153,7 +153,7 @@ def expected_pa_k_curve(
         levels: Values of K in percent.
 
     Returns:
-        `[K]` F1 of the expected counts; nan where nothing is labelled.
+        `[K]` F1 of the expected counts; nan where nothing is labeled.
 
     Raises:
         ValueError: If `share` is outside [0, 1] or a level outside [0, 100].
@@ -178,14 +178,14 @@ def expected_pa_k_auc(
 
 
 def _expected(lengths: np.ndarray, steps: int, share: float) -> ExpectedPA:
-    labelled = int(lengths.sum())
-    if labelled == 0:
+    labeled = int(lengths.sum())
+    if labeled == 0:
         return ExpectedPA(share, float("nan"), float("nan"), float("nan"))
     hits = float(np.sum(lengths * (1 - (1 - share) ** lengths)))
-    alarms = share * (steps - labelled)
+    alarms = share * (steps - labeled)
     precision = hits / (hits + alarms) if hits + alarms > 0 else 0.0
-    f1 = 2 * hits / (hits + alarms + labelled)
-    return ExpectedPA(share, precision, hits / labelled, f1)
+    f1 = 2 * hits / (hits + alarms + labeled)
+    return ExpectedPA(share, precision, hits / labeled, f1)
 
 
 def _expected_delay(lengths: np.ndarray, share: float) -> float:

@@ -14,7 +14,7 @@ class Agreement(NamedTuple):
 
     Attributes:
         accuracy: Share of samples in the cluster matched to their class (ACC).
-        nmi: Normalised mutual information, by the arithmetic mean of the entropies.
+        nmi: Normalized mutual information, by the arithmetic mean of the entropies.
         nmi_geometric: The same by their geometric mean.
         ari: Adjusted Rand index.
     """

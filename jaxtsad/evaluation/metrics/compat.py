@@ -13,7 +13,7 @@ Where they differ from the definitions in this package:
 - Boolean flags are misread as one range that never ends by the range-based F1.
 
 Reference:
-    Liu and Paparrizos, "The Elephant in the Room: Towards A Reliable Time-Series
+    Liu and Paparrizos, "The Elephant in the Room: Toward A Reliable Time-Series
     Anomaly Detection Benchmark", NeurIPS 2024.
 """
 
@@ -180,7 +180,7 @@ def vus_of_flags(
     """
     known, predicted = inputs.with_flags(labels, flags)
     step, distance = vus.ramp_pairs(known, segments.segments(known), length // 2)
-    soft, labelled = known.astype(np.float64), int(known.sum())
+    soft, labeled = known.astype(np.float64), int(known.sum())
     flagged = int(predicted.sum())
     rows = np.empty((length + 1, 3))
     for buffer in range(length + 1):
@@ -190,7 +190,7 @@ def vus_of_flags(
             soft += np.bincount(step[:near], weights=ramp, minlength=len(known))
         soft = np.where(known, 1.0, np.where(predicted, np.minimum(soft, 1), 0.0))
         tp = float(soft[predicted].sum())
-        recall = min(2 * tp / (labelled + float(soft.sum())), 1.0)
+        recall = min(2 * tp / (labeled + float(soft.sum())), 1.0)
         precision = tp / flagged if flagged else float("nan")
         total = precision + recall
         f1 = 2 * precision * recall / total if total else 0.0

@@ -62,7 +62,7 @@ def overlap_counts(
 
 
 def event_recall(labels: np.ndarray, flags: np.ndarray) -> float:
-    """Share of true events with any flagged step; nan where nothing is labelled."""
+    """Share of true events with any flagged step; nan where nothing is labeled."""
     counts = overlap_counts(labels, flags)
     events = counts.tp + counts.fn
     return counts.tp / events if events else float("nan")
@@ -78,7 +78,7 @@ def composite_f1(labels: np.ndarray, flags: np.ndarray) -> float:
         flags: `[T]` 0/1.
 
     Returns:
-        A value in [0, 1]; nan where nothing is labelled.
+        A value in [0, 1]; nan where nothing is labeled.
 
     Raises:
         ValueError: If the two are not 0/1 arrays of one length.
@@ -126,8 +126,8 @@ def alarms_per_1000(labels: np.ndarray, flags: np.ndarray) -> float:
         flags: `[T]` 0/1.
 
     Returns:
-        Flagged events that touch no true one, per 1000 steps that are not labelled;
-        nan where every step is labelled.
+        Flagged events that touch no true one, per 1000 steps that are not labeled;
+        nan where every step is labeled.
 
     Raises:
         ValueError: If the two are not 0/1 arrays of one length.

@@ -4,7 +4,7 @@ K = 0 is point adjustment, K = 100 leaves the flags alone; the area over K says 
 much of an adjusted F1 rests on single lucky steps.
 
 Reference:
-    Kim et al., "Towards a Rigorous Evaluation of Time-Series Anomaly Detection",
+    Kim et al., "Toward a Rigorous Evaluation of Time-Series Anomaly Detection",
     AAAI 2022.
 """
 
@@ -49,7 +49,7 @@ def adjust_k(flags: np.ndarray, labels: np.ndarray, k: float) -> np.ndarray:
 
 
 def pa_k_f1(labels: np.ndarray, flags: np.ndarray, k: float = 20) -> float:
-    """F1 after PA%K; nan where nothing is labelled."""
+    """F1 after PA%K; nan where nothing is labeled."""
     return float(pa_k_curve(labels, flags, [k])[0])
 
 
@@ -64,7 +64,7 @@ def pa_k_curve(
         levels: Values of K in percent.
 
     Returns:
-        `[K]` F1, falling as K grows; nan where nothing is labelled.
+        `[K]` F1, falling as K grows; nan where nothing is labeled.
 
     Raises:
         ValueError: If a level is outside [0, 100] or the arrays do not match.
@@ -90,7 +90,7 @@ def pa_k_auc(
         levels: Values of K in percent, increasing; the trapezoids span them.
 
     Returns:
-        A value in [0, 1]; nan where nothing is labelled.
+        A value in [0, 1]; nan where nothing is labeled.
 
     Raises:
         ValueError: If a level is outside [0, 100] or the arrays do not match.
@@ -111,11 +111,11 @@ def needed_flags(lengths: np.ndarray, percent: np.ndarray) -> np.ndarray:
     return np.floor(percent[:, None] * lengths[None, :] / 100).astype(np.int64) + 1
 
 
-def f1_of(tp: np.ndarray, alarms: float, labelled: int) -> np.ndarray:
-    """F1 `[K]` of hits `[K]` and false alarms; nan where nothing is labelled."""
-    if labelled == 0:
+def f1_of(tp: np.ndarray, alarms: float, labeled: int) -> np.ndarray:
+    """F1 `[K]` of hits `[K]` and false alarms; nan where nothing is labeled."""
+    if labeled == 0:
         return np.full(len(tp), np.nan)
-    return 2 * tp / (tp + alarms + labelled)
+    return 2 * tp / (tp + alarms + labeled)
 
 
 def area(values: np.ndarray, levels: Sequence[float]) -> float:

@@ -1,7 +1,7 @@
 """Point-wise metrics: every step counts once, and nothing is adjusted.
 
 Nothing is added to a denominator. Where a number has no meaning it is nan: recall and
-F1 without a labelled step, areas under a curve with one class only.
+F1 without a labeled step, areas under a curve with one class only.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from jaxtsad.evaluation.metrics import inputs, sweep
 
 
 class Confusion(NamedTuple):
-    """Counts of steps: flagged and labelled, flagged only, labelled only, neither."""
+    """Counts of steps: flagged and labeled, flagged only, labeled only, neither."""
 
     tp: int
     fp: int
@@ -48,12 +48,12 @@ def confusion(labels: np.ndarray, flags: np.ndarray) -> Confusion:
 
 
 def precision(labels: np.ndarray, flags: np.ndarray) -> float:
-    """Share of flagged steps that are labelled; 0 where nothing is flagged."""
+    """Share of flagged steps that are labeled; 0 where nothing is flagged."""
     return precision_of(confusion(labels, flags))
 
 
 def recall(labels: np.ndarray, flags: np.ndarray) -> float:
-    """Share of labelled steps that are flagged; nan where nothing is labelled."""
+    """Share of labeled steps that are flagged; nan where nothing is labeled."""
     return recall_of(confusion(labels, flags))
 
 
@@ -64,7 +64,7 @@ def accuracy(labels: np.ndarray, flags: np.ndarray) -> float:
 
 
 def f1(labels: np.ndarray, flags: np.ndarray) -> float:
-    """Harmonic mean of precision and recall; nan where nothing is labelled.
+    """Harmonic mean of precision and recall; nan where nothing is labeled.
 
     Example:
         >>> f1(np.array([0, 1, 1, 0]), np.array([1, 1, 0, 0]))
@@ -82,7 +82,7 @@ def f_beta(labels: np.ndarray, flags: np.ndarray, beta: float) -> float:
         beta: Recall weighs `beta` times as much as precision.
 
     Returns:
-        A value in [0, 1], or nan where nothing is labelled.
+        A value in [0, 1], or nan where nothing is labeled.
     """
     return f_beta_of(confusion(labels, flags), beta)
 
@@ -133,7 +133,7 @@ def auc_roc(labels: np.ndarray, scores: np.ndarray) -> float:
     if positives == 0 or negatives == 0:
         return float("nan")
     ranks = stats.rankdata(values)[known]
-    # Centred on the mean rank, so that the sum loses no digits over long series.
+    # Centerd on the mean rank, so that the sum loses no digits over long series.
     excess = float(np.sum(ranks - (len(known) + 1) / 2))
     return 0.5 + excess / (positives * negatives)
 
@@ -142,7 +142,7 @@ def auc_pr(labels: np.ndarray, scores: np.ndarray) -> float:
     """Average precision: the area under the precision-recall steps.
 
     Distinct thresholds are taken in decreasing order with ties in one group, each
-    adding `(recall gained) * precision`. Its chance level is the share of labelled
+    adding `(recall gained) * precision`. Its chance level is the share of labeled
     steps.
 
     Args:
@@ -170,7 +170,7 @@ def oracle_f1(labels: np.ndarray, scores: np.ndarray) -> sweep.Oracle:
     """Largest F1 over every threshold, and that threshold.
 
     It has seen the labels, hence the name. It can never be below the all-positive
-    value `2 p / (1 + p)` for a labelled share p.
+    value `2 p / (1 + p)` for a labeled share p.
 
     Args:
         labels: `[T]` 0/1.
@@ -178,7 +178,7 @@ def oracle_f1(labels: np.ndarray, scores: np.ndarray) -> sweep.Oracle:
 
     Returns:
         The F1 and a threshold just below the lowest flagged score, so that
-        `scores > threshold` reproduces it; both nan where nothing is labelled.
+        `scores > threshold` reproduces it; both nan where nothing is labeled.
 
     Raises:
         ValueError: If shapes differ or a score is not finite.

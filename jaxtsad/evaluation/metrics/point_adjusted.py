@@ -7,7 +7,7 @@ an adjusted number never stands without what noise gets on the same labels, see
 
 References:
     Xu et al., "Unsupervised Anomaly Detection via Variational Auto-Encoder for
-    Seasonal KPIs in Web Applications", WWW 2018. Kim et al., "Towards a Rigorous
+    Seasonal KPIs in Web Applications", WWW 2018. Kim et al., "Toward a Rigorous
     Evaluation of Time-Series Anomaly Detection", AAAI 2022.
 """
 
@@ -55,7 +55,7 @@ def counts_within(events: np.ndarray, flags: np.ndarray) -> np.ndarray:
 
 
 def pa_f1(labels: np.ndarray, flags: np.ndarray, *, compat: bool = False) -> float:
-    """F1 after point adjustment; nan where nothing is labelled."""
+    """F1 after point adjustment; nan where nothing is labeled."""
     return point.f1(labels, adjust(flags, labels, compat=compat))
 
 
@@ -70,7 +70,7 @@ def best_pa_f1(labels: np.ndarray, scores: np.ndarray) -> sweep.Oracle:
         scores: `[T]`, higher is more anomalous.
 
     Returns:
-        The F1 and a threshold that attains it; both nan where nothing is labelled.
+        The F1 and a threshold that attains it; both nan where nothing is labeled.
 
     Raises:
         ValueError: If shapes differ or a score is not finite.

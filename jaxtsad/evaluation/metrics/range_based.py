@@ -54,7 +54,7 @@ def range_recall(
             that share a real one.
 
     Returns:
-        A value in [0, 1]; nan where nothing is labelled.
+        A value in [0, 1]; nan where nothing is labeled.
 
     Raises:
         ValueError: On an unknown option or arrays that do not match.
@@ -108,7 +108,7 @@ def range_f1(
     bias: str = "flat",
     cardinality: str = "reciprocal",
 ) -> float:
-    """Harmonic mean of range-based precision and recall; nan where nothing is labelled.
+    """Harmonic mean of range-based precision and recall; nan where nothing is labeled.
 
     Libraries differ in the default cardinality ("one" in some) and in alpha (0.2 in
     some), so a range-based F1 says little without both.

@@ -52,20 +52,20 @@ def sweep(values: np.ndarray, hits: np.ndarray, alarms: np.ndarray) -> Sweep:
     return Sweep(ordered[last], tp, fp)
 
 
-def best_f1(curve: Sweep, labelled: int) -> Oracle:
+def best_f1(curve: Sweep, labeled: int) -> Oracle:
     """Largest F1 of a sweep and the threshold just below the value that gives it.
 
     Args:
         curve: Counts at every distinct value.
-        labelled: Number of labelled steps.
+        labeled: Number of labeled steps.
 
     Returns:
         The F1 and its threshold (the highest, should several give the same F1); nan
-        where nothing is labelled.
+        where nothing is labeled.
     """
-    if labelled == 0:
+    if labeled == 0:
         return Oracle(float("nan"), float("nan"))
-    scores = 2 * curve.tp / (curve.tp + curve.fp + labelled)
+    scores = 2 * curve.tp / (curve.tp + curve.fp + labeled)
     best = int(np.argmax(scores))
     # One step below in the scores' own precision: a float32 score compared with a
     # threshold between two float32 numbers would be compared with a rounded one.

@@ -10,7 +10,7 @@ cumulative histograms of that number, and only steps on a ramp change with the b
 
 Reference:
     Paparrizos et al., "Volume Under the Surface: A New Accuracy Evaluation Measure for
-    Time-Series Anomaly Detection", PVLDB 2022; the optimised variant of TSB-AD. Our
+    Time-Series Anomaly Detection", PVLDB 2022; the optimized variant of TSB-AD. Our
     `length` is their window size, a buffer one of their windows.
 """
 
@@ -38,7 +38,7 @@ class _Ramps(NamedTuple):
 
     Attributes:
         step: `[P]` index into the ramp steps.
-        distance: `[P]` in steps, 1 for a direct neighbour.
+        distance: `[P]` in steps, 1 for a direct neighbor.
         within: `[h + 1]` number of pairs with a distance of at most h.
         first: `[R]` first threshold that flags each ramp step.
     """
@@ -87,14 +87,14 @@ def vus(
     events = segments.segments(known)
     flagged = np.cumsum(np.bincount(first, minlength=thresholds))
     hits = np.cumsum(np.bincount(first[known], minlength=thresholds))
-    labelled, steps = int(hits[-1]), len(known)
+    labeled, steps = int(hits[-1]), len(known)
     ramps = _ramps(known, events, first, length // 2)
     existence = _existence(events, first, length // 2, thresholds)
     areas = np.empty((2, length + 1))
     for buffer in range(length + 1):
         soft = _soft(ramps, buffer, thresholds)
         tp = hits + soft
-        positives = labelled + soft / 2
+        positives = labeled + soft / 2
         tpr = np.minimum(tp / positives, 1) * existence[buffer // 2]
         fpr = (flagged - tp) / (steps - positives)
         roc = np.trapezoid(np.r_[0, tpr, 1], np.r_[0, fpr, 1])
@@ -112,7 +112,7 @@ def _first_threshold(scores: np.ndarray, thresholds: int) -> np.ndarray:
 def ramp_pairs(
     known: np.ndarray, events: np.ndarray, h: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Unlabelled steps at most `h` from an event, once per event, nearest first.
+    """Unlabeled steps at most `h` from an event, once per event, nearest first.
 
     Args:
         known: `[T]` bool labels.

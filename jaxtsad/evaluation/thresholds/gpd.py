@@ -1,4 +1,4 @@
-"""Maximum-likelihood fit of a generalised Pareto distribution by Grimshaw's reduction.
+"""Maximum-likelihood fit of a generalized Pareto distribution by Grimshaw's reduction.
 
 Grimshaw, "Computing Maximum Likelihood Estimates for the Generalized Pareto
 Distribution", Technometrics 35(2), 1993. With x = shape / scale the two likelihood
@@ -25,7 +25,7 @@ LARGEST_EXPONENT = 700.0
 
 
 class Pareto(NamedTuple):
-    """A generalised Pareto distribution of excesses y > 0.
+    """A generalized Pareto distribution of excesses y > 0.
 
     Attributes:
         shape: gamma; positive for heavy tails, 0 exponential, negative for bounded.

@@ -87,7 +87,7 @@ def start(values: np.ndarray, q: float, level: float) -> State:
 def step(state: State, score: float) -> tuple[State, bool, float]:
     """Judges one score and learns from it if it is normal.
 
-    Above z: an alarm, nothing is learnt. Above t: its excess joins the others and
+    Above z: an alarm, nothing is learned. Above t: its excess joins the others and
     the tail is fitted again; z never falls below t. Otherwise it only counts.
 
     Args:

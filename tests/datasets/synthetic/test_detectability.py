@@ -1,6 +1,6 @@
 """How well four simple scorers find what the generators hide; values measured once.
 
-The scorers are written out here: windows of 32 steps, standardised by the training
+The scorers are written out here: windows of 32 steps, standardized by the training
 part, 5-NN and PCA fitted on training windows, overlapping windows averaged back to
 steps, and a least-squares vector autoregression of order 16.
 """
@@ -15,7 +15,7 @@ from sklearn import metrics
 
 from jaxtsad.datasets import demo, synthetic
 
-LENGTH, ORDER, NEIGHBOUR, VARIANCE = 32, 16, 5, 0.9
+LENGTH, ORDER, NEIGHBOR, VARIANCE = 32, 16, 5, 0.9
 
 # Mean AUC-ROC over seeds 0, 1, 2 of the default preset without validation part.
 MEASURED = {
@@ -54,18 +54,18 @@ def knn(train, test):
     for first in range(0, len(test) - LENGTH + 1, 1000):
         asked = cut(test[first : first + 1000 + LENGTH - 1]).astype(np.float32)
         squares = norms[None] - 2 * asked @ known.T + (asked**2).sum(axis=1)[:, None]
-        nearest = np.partition(squares, NEIGHBOUR - 1, axis=1)[:, NEIGHBOUR - 1]
+        nearest = np.partition(squares, NEIGHBOR - 1, axis=1)[:, NEIGHBOR - 1]
         found.append(np.sqrt(np.maximum(nearest, 0)))
     return restore(np.repeat(np.concatenate(found)[:, None], LENGTH, axis=1))
 
 
 def pca(train, test):
     known = cut(train)
-    centre = known.mean(axis=0)
-    _, singular, axes = np.linalg.svd(known - centre, full_matrices=False)
+    center = known.mean(axis=0)
+    _, singular, axes = np.linalg.svd(known - center, full_matrices=False)
     share = np.cumsum(singular**2) / np.sum(singular**2)
     kept = axes[: np.searchsorted(share, VARIANCE) + 1]
-    asked = cut(test) - centre
+    asked = cut(test) - center
     left = asked - (asked @ kept.T) @ kept
     return restore((left.reshape(len(left), LENGTH, -1) ** 2).mean(axis=2))
 
@@ -86,9 +86,9 @@ SCORERS = {"z2": z2, "knn": knn, "pca": pca, "ar": ar}
 
 def scored(series):
     train = series.train.astype(float)
-    centre, spread = train.mean(axis=0), train.std(axis=0)
+    center, spread = train.mean(axis=0), train.std(axis=0)
     spread[spread < 1e-8] = 1.0
-    both = [(values - centre) / spread for values in (train, series.test)]
+    both = [(values - center) / spread for values in (train, series.test)]
     return {name: scorer(*both) for name, scorer in SCORERS.items()}
 
 
@@ -117,7 +117,7 @@ def test_types_are_as_detectable_as_when_measured(kind):
 
 
 @pytest.mark.parametrize("channel", ["S-1", "P-1"])
-def test_the_demo_can_be_learnt(channel):
+def test_the_demo_can_be_learned(channel):
     [series] = demo.load(channels=[channel])
     found = {
         name: metrics.average_precision_score(series.labels, values)

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from jaxtsad.datasets import labels as labelling
+from jaxtsad.datasets import labels as labeling
 from jaxtsad.datasets import smap_msl, synthetic
 from jaxtsad.ops import windows
 
@@ -69,7 +69,7 @@ def test_five_channels_of_lstm28_pass_its_filter(seed):
     anomalous = []
     for channel in made.channels:
         starts = windows.starts_of(len(channel.test.labels), 10, 5, tail=False)
-        found = labelling.window_labels(channel.test.labels, starts, 10, "any")
+        found = labeling.window_labels(channel.test.labels, starts, 10, "any")
         anomalous.append(int(found.sum()))
     assert len(anomalous) == 12
     assert sum(count >= 100 for count in anomalous) == 5

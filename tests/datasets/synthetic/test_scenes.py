@@ -1,4 +1,4 @@
-"""Drawn colour and depth pictures: geometry by hand, keys, NumPy against JAX."""
+"""Drawn color and depth pictures: geometry by hand, keys, NumPy against JAX."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CASES = {
 }
 
 
-def centred(size: tuple[float, ...], turned: np.ndarray | None = None) -> Scene:
+def centerd(size: tuple[float, ...], turned: np.ndarray | None = None) -> Scene:
     rotation = np.eye(3) if turned is None else turned
     light = np.array([0.0, 0.0, 1.0])
     parts = (np.zeros(3), rotation, np.array(size, float), np.ones(3), light)
@@ -34,7 +34,7 @@ def depth_of(picture: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("kind", CLASSES)
 def test_areas_and_nearest_depths(kind: str) -> None:
     size, area, nearest = CASES[kind]
-    picture = scenes.render(kind, centred(size), SIDE, "orthographic")[0]
+    picture = scenes.render(kind, centerd(size), SIDE, "orthographic")[0]
     hit = picture[..., 3] > -1
     np.testing.assert_allclose(4 * hit.mean(), area, rtol=0.01)
     np.testing.assert_allclose(depth_of(picture)[hit].min(), nearest, atol=5e-3)
@@ -43,7 +43,7 @@ def test_areas_and_nearest_depths(kind: str) -> None:
 
 
 def test_depth_of_a_ball_everywhere() -> None:
-    picture = scenes.render("ball", centred((0.6, 0, 0)), 64, "orthographic")
+    picture = scenes.render("ball", centerd((0.6, 0, 0)), 64, "orthographic")
     place = (np.arange(64) + 0.5) / 64 * 2 - 1
     inside = 0.36 - place[None] ** 2 - place[:, None] ** 2
     hit = inside > 0
@@ -66,7 +66,7 @@ def test_turning_object_and_light_turns_the_picture() -> None:
     quarter = np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]])
     scene = scenes.draw("box", 2, seed=1, pose="any")
     turned = Scene(
-        scene.centre @ quarter.T,
+        scene.center @ quarter.T,
         quarter @ scene.rotation,
         scene.size,
         scene.albedo,

@@ -42,7 +42,7 @@ def test_soft_labels_of_flags_pile_up():
     labels = cases.labels_with_events(100, [(40, 50)])
     flags = cases.labels_with_events(100, [(37, 45)])
     found = compat.vus_of_flags(labels, flags, length=8)
-    # At buffer 2 one neighbour is flagged; at 4 its first ramp is still there.
+    # At buffer 2 one neighbor is flagged; at 4 its first ramp is still there.
     once = compat.vus_of_flags(labels, flags, length=0)
     assert once == (0.5, 5 / 8, pytest.approx(2 * 5 / 18))
     assert found.recall > once.recall and found.precision > once.precision

@@ -80,7 +80,7 @@ def test_bad_labels_flags_and_shapes_are_refused():
 def test_the_oracle_threshold_reproduces_its_f1_in_float32():
     generator = np.random.default_rng(0)
     labels = generator.random(400) < 0.2
-    # Neighbouring float32 numbers: a threshold between two of them would round.
+    # Neighboring float32 numbers: a threshold between two of them would round.
     scores = np.float32(1) + np.float32(2**-23) * generator.integers(0, 50, 400)
     scores = (scores + np.float32(2**-18) * labels).astype(np.float32)
     best = point.oracle_f1(labels, scores)

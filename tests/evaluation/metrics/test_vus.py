@@ -94,8 +94,8 @@ def by_definition(labels, scores, length, thresholds):
         for threshold in falling:
             found = scores >= threshold
             masked = np.where(known, 1.0, soft * found)
-            tp, labelled = (masked * found).sum(), masked.sum()
-            positives = (known.sum() + labelled) / 2
+            tp, labeled = (masked * found).sum(), masked.sum()
+            positives = (known.sum() + labeled) / 2
             existence = np.mean([found[a:b].any() for a, b in spans])
             tprs.append(min(tp / positives, 1) * existence)
             fprs.append((found.sum() - tp) / (steps - positives))
