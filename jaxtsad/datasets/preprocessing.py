@@ -28,8 +28,8 @@ class Scaler:
         scale: `[C]` float64, divided by.
         low: `[C]` float64, lower clipping bound in units of the data, or -inf.
         high: `[C]` float64, upper clipping bound, or inf.
-        clip_test: Whether test parts are clipped as well. Clipping caps how strange a
-            single step can look.
+        clip_test: Whether test parts are clipped as well. Clipping caps how
+            anomalous a single step can look.
     """
 
     kind: str
@@ -90,21 +90,22 @@ class Scaler:
 def fit_scaler(
     kind: str,
     fit: Split | Sequence[Split],
-    clip: float | None = None,
+    clip_values: float | None = None,
     *,
     clip_test: bool = True,
 ) -> Scaler:
     """Fits clipping bounds and a scaling on fit data and nothing else.
 
     Statistics are float64 over the steps of all parts together: population variance for
-    "zscore", minimum and range for "minmax". With `clip` the bounds are mean +- clip
-    standard deviations, and the scaling is fitted on the clipped values. Channels that
-    are constant (deviation or range below 1e-8) are divided by 1 and never clipped.
+    "zscore", minimum and range for "minmax". With `clip_values` the bounds are mean +-
+    so many standard deviations, and the scaling is fitted on the clipped values.
+    Channels that are constant (deviation or range below 1e-8) are divided by 1 and
+    never clipped.
 
     Args:
         kind: "zscore", "minmax" (to [0, 1]) or "none".
         fit: One or more parts `[T, C]` of role fit with equal C.
-        clip: Number of standard deviations, or None for no clipping.
+        clip_values: Number of standard deviations, or None for no clipping.
         clip_test: Whether `Scaler.apply` clips test parts as well.
 
     Raises:
@@ -120,8 +121,10 @@ def fit_scaler(
     parts = [fit] if isinstance(fit, Split) else list(fit)
     if kind not in KINDS:
         raise ValueError(f"{kind=} is unknown; the choices are {', '.join(KINDS)}")
-    if clip is not None and not clip > 0:
-        raise ValueError(f"{clip=} must be a positive number of deviations or None")
+    if clip_values is not None and not clip_values > 0:
+        raise ValueError(
+            f"{clip_values=} must be a positive number of deviations or None"
+        )
     if not parts:
         raise ValueError("a scaler needs at least one fit part, got none")
     for part in parts:
@@ -135,11 +138,11 @@ def fit_scaler(
     values = np.concatenate([part.values for part in parts]).astype(np.float64)
     infinite = np.full(values.shape[1], np.inf)
     low, high = -infinite, infinite
-    if clip is not None:
+    if clip_values is not None:
         mean, deviation = values.mean(axis=0), values.std(axis=0)
         varies = deviation >= CONSTANT
-        low = np.where(varies, mean - clip * deviation, -np.inf)
-        high = np.where(varies, mean + clip * deviation, np.inf)
+        low = np.where(varies, mean - clip_values * deviation, -np.inf)
+        high = np.where(varies, mean + clip_values * deviation, np.inf)
         values = np.clip(values, low, high)
     shift, scale = _statistics(kind, values)
     return Scaler(kind, shift, scale, low, high, clip_test)

@@ -54,7 +54,9 @@ def descent(
         transform: Another optimizer than Adam with that rate and clipping.
     """
     if transform is None:
-        transform = optimizers.adam(config.learning_rate, clip=config.clip_gradients)
+        transform = optimizers.adam(
+            config.learning_rate, clip_gradients=config.clip_gradients
+        )
 
     def start(params: PyTree) -> State:
         return State(params, transform.init(params))

@@ -19,7 +19,7 @@ Transform: TypeAlias = optax.GradientTransformation
 def adam(
     learning_rate: float,
     *,
-    clip: float = 0.0,
+    clip_gradients: float = 0.0,
     weight_decay: float = 0.0,
     b1: float = 0.9,
     b2: float = 0.999,
@@ -29,7 +29,7 @@ def adam(
 
     Args:
         learning_rate: Step size before any schedule.
-        clip: Largest global norm of the gradient; 0 does not clip.
+        clip_gradients: Largest global norm of the gradient; 0 does not clip.
         weight_decay: L2 term added to the gradient (PyTorch's `Adam(weight_decay)`).
         b1: Decay of the first moment.
         b2: Decay of the second moment.
@@ -41,8 +41,8 @@ def adam(
     parts = [optax.adam(learning_rate, b1=b1, b2=b2, eps=eps)]
     if weight_decay:
         parts.insert(0, optax.add_decayed_weights(weight_decay))
-    if clip:
-        parts.insert(0, optax.clip_by_global_norm(clip))
+    if clip_gradients:
+        parts.insert(0, optax.clip_by_global_norm(clip_gradients))
     return optax.chain(*parts)
 
 
@@ -62,7 +62,7 @@ def rmsprop(
     decay: float = 0.95,
     momentum: float = 0.95,
     eps: float = 0.01,
-    clip: float = 0.0,
+    clip_gradients: float = 0.0,
 ) -> Transform:
     """RMSprop as deep Q-learning uses it: with momentum, `eps` below the root.
 
@@ -71,13 +71,15 @@ def rmsprop(
         decay: Of the mean squared gradient.
         momentum: Of the steps.
         eps: Added to the mean squared gradient.
-        clip: Largest global norm of the gradient; 0 does not clip.
+        clip_gradients: Largest global norm of the gradient; 0 does not clip.
 
     Reference:
         Mnih et al., "Human-level control through deep reinforcement learning", 2015.
     """
     steps = optax.rmsprop(learning_rate, decay=decay, eps=eps, momentum=momentum)
-    return optax.chain(optax.clip_by_global_norm(clip), steps) if clip else steps
+    if not clip_gradients:
+        return steps
+    return optax.chain(optax.clip_by_global_norm(clip_gradients), steps)
 
 
 def frozen() -> Transform:

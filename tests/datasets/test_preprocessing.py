@@ -59,7 +59,7 @@ def test_a_column_constant_in_fit_becomes_the_raw_difference(
 ) -> None:
     fit, _, _ = parts(values)
     later = np.array([[0, 0, 0, 9.5]], np.float32)
-    scaler = preprocessing.fit_scaler("zscore", fit, clip=5)
+    scaler = preprocessing.fit_scaler("zscore", fit, clip_values=5)
     scaled = scaler.apply(types.cut_test(later)).values
     assert scaled[0, 3] == pytest.approx(2.5)
 
@@ -70,7 +70,7 @@ def test_a_spike_is_clipped_by_unclipped_statistics(values: np.ndarray) -> None:
     fit, _, _ = parts(spiked)
     raw = fit.values[:, 0].astype(np.float64)
     bound = raw.mean() + 5 * raw.std()
-    scaler = preprocessing.fit_scaler("none", fit, clip=5)
+    scaler = preprocessing.fit_scaler("none", fit, clip_values=5)
     clipped = scaler.apply(fit).values
     assert clipped[10, 0] == pytest.approx(bound, rel=1e-6)
     keep = np.arange(len(fit)) != 10
@@ -81,7 +81,7 @@ def test_scaling_is_fitted_after_clipping(values: np.ndarray) -> None:
     spiked = values.copy()
     spiked[10, 0] = 1e4
     fit, _, _ = parts(spiked)
-    scaled = preprocessing.fit_scaler("zscore", fit, clip=3).apply(fit).values
+    scaled = preprocessing.fit_scaler("zscore", fit, clip_values=3).apply(fit).values
     np.testing.assert_allclose(scaled.mean(axis=0), 0, atol=1e-4)
     np.testing.assert_allclose(scaled.std(axis=0)[:3], 1, atol=1e-4)
 
@@ -89,9 +89,9 @@ def test_scaling_is_fitted_after_clipping(values: np.ndarray) -> None:
 def test_test_parts_can_be_left_unclipped(values: np.ndarray) -> None:
     fit, held_out, test = parts(values)
     wild = test.map(lambda array: array * 0 + 1e3)
-    tame = preprocessing.fit_scaler("none", fit, clip=2)
+    tame = preprocessing.fit_scaler("none", fit, clip_values=2)
     assert tame.apply(wild).values[:, :3].max() < 1e3
-    free = preprocessing.fit_scaler("none", fit, clip=2, clip_test=False)
+    free = preprocessing.fit_scaler("none", fit, clip_values=2, clip_test=False)
     np.testing.assert_array_equal(free.apply(wild).values, wild.values)
     wild_held_out = held_out.map(lambda array: array * 0 + 1e3)
     assert free.apply(wild_held_out).values[:, :3].max() < 1e3
@@ -99,10 +99,10 @@ def test_test_parts_can_be_left_unclipped(values: np.ndarray) -> None:
 
 def test_statistics_do_not_see_the_test_part(values: np.ndarray) -> None:
     fit, _, _ = parts(values)
-    first = preprocessing.fit_scaler("zscore", fit, clip=5)
+    first = preprocessing.fit_scaler("zscore", fit, clip_values=5)
     noise = np.random.default_rng(0).normal(size=values.shape) * 1e6
     first.apply(types.cut_test(noise))
-    again = preprocessing.fit_scaler("zscore", fit, clip=5)
+    again = preprocessing.fit_scaler("zscore", fit, clip_values=5)
     for name, array in first.arrays().items():
         np.testing.assert_array_equal(array, again.arrays()[name])
 
@@ -128,8 +128,8 @@ def test_bad_requests_are_one_clear_line(values: np.ndarray) -> None:
     fit, _, _ = parts(values)
     with pytest.raises(ValueError, match=r"kind='robust'.*zscore, minmax, none"):
         preprocessing.fit_scaler("robust", fit)
-    with pytest.raises(ValueError, match="clip=-1"):
-        preprocessing.fit_scaler("zscore", fit, clip=-1)
+    with pytest.raises(ValueError, match="clip_values=-1"):
+        preprocessing.fit_scaler("zscore", fit, clip_values=-1)
     with pytest.raises(ValueError, match="at least one"):
         preprocessing.fit_scaler("zscore", [])
     with pytest.raises(ValueError, match="non-finite"):
@@ -143,7 +143,7 @@ def test_bad_requests_are_one_clear_line(values: np.ndarray) -> None:
 
 def test_saved_arrays_restore_the_scaler(values: np.ndarray) -> None:
     fit, _, test = parts(values)
-    scaler = preprocessing.fit_scaler("minmax", fit, clip=4, clip_test=False)
+    scaler = preprocessing.fit_scaler("minmax", fit, clip_values=4, clip_test=False)
     arrays = scaler.arrays()
     assert all(array.dtype.kind in "fub" for array in arrays.values())
     again = preprocessing.Scaler.from_arrays(arrays)

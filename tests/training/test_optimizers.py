@@ -37,7 +37,7 @@ def test_a_frozen_label_moves_neither_parameters_nor_moments() -> None:
 
 def test_clipping_bounds_the_global_norm() -> None:
     """With b1 = 0 and a huge eps the update is the clipped gradient, scaled."""
-    clipped = optimizers.adam(1.0, clip=1.0, b1=0.0, b2=0.0, eps=1e6)
+    clipped = optimizers.adam(1.0, clip_gradients=1.0, b1=0.0, b2=0.0, eps=1e6)
     params = {"w": jnp.zeros(2)}
     grads = {"w": jnp.array([30.0, 40.0])}
     moved, _ = optimizers.apply(clipped, grads, clipped.init(params), params, 1.0)

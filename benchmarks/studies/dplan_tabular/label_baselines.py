@@ -80,7 +80,9 @@ def _deviation(key: Key, rows: Array, known: Array, test: Array) -> Array:
     start_key, prior_key, step_key = jax.random.split(key, 3)
     params = _layers(start_key, (rows.shape[1], 20, 1), bias=True)
     prior = jax.random.normal(prior_key, (5000,))
-    optimiser = optimizers.rmsprop(1e-3, decay=0.9, momentum=0.0, eps=1e-7, clip=1.0)
+    optimiser = optimizers.rmsprop(
+        1e-3, decay=0.9, momentum=0.0, eps=1e-7, clip_gradients=1.0
+    )
 
     def loss(params: PyTree, x: Array, marks: Array) -> Array:
         found = _forward(params, x)[:, 0]

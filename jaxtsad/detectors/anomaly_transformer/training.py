@@ -74,7 +74,7 @@ def metrics(terms: Terms, k: Array | float) -> Metrics:
 def joint(config: Config) -> Minimax:
     """Both phases in one step of one optimiser, as the published code."""
     net = network(config, *KL_DIRECTIONS[config.kl_direction])
-    adam = optimizers.adam(config.learning_rate, clip=config.clip_gradients)
+    adam = optimizers.adam(config.learning_rate, clip_gradients=config.clip_gradients)
 
     def step(
         key: Key, state: State, batch: Batch, scale: Array, k: Array | float
@@ -98,9 +98,11 @@ def alternating(config: Config) -> Minimax:
     series_direction, prior_direction = KL_DIRECTIONS[config.kl_direction]
     series_net = network(config, series_direction, series_direction)
     prior_net = network(config, prior_direction, prior_direction)
-    series_adam = optimizers.adam(config.learning_rate, clip=config.clip_gradients)
+    series_adam = optimizers.adam(
+        config.learning_rate, clip_gradients=config.clip_gradients
+    )
     prior_rate = config.learning_rate * config.prior_multiplier
-    prior_adam = optimizers.adam(prior_rate, clip=config.clip_gradients)
+    prior_adam = optimizers.adam(prior_rate, clip_gradients=config.clip_gradients)
     frozen = optimizers.frozen()
     series_moves = optimizers.partition({"prior": frozen, "rest": series_adam}, _halves)
     prior_moves = optimizers.partition({"prior": prior_adam, "rest": frozen}, _halves)

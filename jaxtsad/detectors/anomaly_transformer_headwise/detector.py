@@ -77,7 +77,7 @@ def build(config: Config) -> Detector:
 
     def adam(rate: float) -> Any:
         return optimizers.adam(
-            rate, clip=config.clip_gradients, weight_decay=config.weight_decay
+            rate, clip_gradients=config.clip_gradients, weight_decay=config.weight_decay
         )
 
     transforms = {

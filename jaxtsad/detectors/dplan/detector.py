@@ -86,7 +86,7 @@ def build(config: Config) -> Detector:
         config.learning_rate,
         decay=config.decay,
         momentum=config.momentum,
-        clip=config.clip_gradients,
+        clip_gradients=config.clip_gradients,
     )
 
     def look(params: PyTree, x: Array) -> Values:
