@@ -24,7 +24,7 @@ from jaxtsad import detectors, types
 from jaxtsad.ops import samples, windows
 from jaxtsad.training import fit as training
 from jaxtsad.training import fleet, scoring
-from jaxtsad.training.plan import Plan
+from jaxtsad.training.plan import Members, Plan
 from jaxtsad.types import Clock, Detector, PyTree, State
 
 STEPS, SAMPLES, EPOCHS, BATCH, ROWS = 160, 80, 12, 16, 8
@@ -260,7 +260,7 @@ def an_empty_batch_changes_nothing(case: Case) -> None:
     _same(before, after)
 
 
-def members_together_equal_members_alone(case: Case, members: str = "map") -> None:
+def members_together_equal_members_alone(case: Case, members: Members = "map") -> None:
     """A member of a fleet, padded to the longest, learns what it learns alone.
 
     Args:
@@ -365,7 +365,7 @@ def _train(
     sources: list[Any],
     keys: Any = None,
     epochs: int = EPOCHS,
-    members: str = "auto",
+    members: Members = "auto",
 ) -> training.Result:
     return training.fit(
         jax.random.key(7)[None] if keys is None else keys,

@@ -12,6 +12,7 @@ import dataclasses
 import difflib
 import functools
 import inspect
+import re
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal, ParamSpec, TypeVar
@@ -204,8 +205,20 @@ def plain(value: Any) -> Any:
 
 
 def schema(kind: Any) -> dict[str, Any]:
-    """The JSON schema of a config class, by which an editor completes its TOML."""
-    return pydantic.TypeAdapter(kind).json_schema()
+    """The JSON schema of a config class, by which an editor completes its TOML.
+
+    What the docstrings say of an attribute is its description.
+    """
+    made = pydantic.TypeAdapter(kind).json_schema()
+    for part in (made, *made.get("$defs", {}).values()):
+        text = inspect.cleandoc(part.get("description", ""))
+        attributes = text.partition("\nAttributes:\n")[2].partition("\n\n")[0]
+        pattern = r"^    (\w+): (.*(?:\n     .*)*)"
+        for name, words in re.findall(pattern, attributes, re.MULTILINE):
+            if name in part["properties"]:
+                part["properties"][name]["description"] = " ".join(words.split())
+        part["description"] = text.partition("\n\n")[0]
+    return made
 
 
 def line(error: pydantic.ValidationError, kind: Any) -> str:

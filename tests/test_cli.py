@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
 
 import numpy as np
@@ -72,14 +73,26 @@ def test_detectors_are_listed(capsys: pytest.CaptureFixture) -> None:
     assert "anomaly_transformer: " in told and "variance = 0.9" in told
 
 
+def test_schema(capsys: pytest.CaptureFixture) -> None:
+    assert cli.main(["schema"]) == 0
+    whole = json.loads(capsys.readouterr().out)
+    assert whole["$defs"]["Training"]["properties"]["epochs"]["minimum"] == 0
+    assert whole["$defs"]["Data"]["properties"]["pooling"]["enum"][0] == "per_entity"
+    assert cli.main(["schema", "anomaly_transformer"]) == 0
+    options = json.loads(capsys.readouterr().out)["properties"]
+    assert options["heads"]["description"] == "Attention heads H."
+    assert options["mode"]["enum"] == ["reference", "modified"]
+    assert "window" not in options
+
+
 BAD = [
     (["run", "no_such.toml"], "bundled ones are"),
     (["run"], "name a config"),
     (["run", "pca_smap", "--training.epoch", "3"], "training.epoch is no config key"),
-    (["run", "pca_smap", "--training.epochs", "many"], "must be of type int"),
+    (["run", "pca_smap", "--training.epochs", "many"], "epochs='many' must be a whole"),
     (["run", "pca_smap", "--detector.name", "magic"], "the choices are"),
     (["run", "pca_smap", "--threshold.kind", "magic"], "magic"),
-    (["run", "pca_smap", "--data.fit", "glued"], "only under"),
+    (["run", "pca_smap", "--data.pooling", "glued"], "only under"),
     (["run", "pca_smap", "--data-root", "nowhere"], "nowhere"),
     (["explore", "magic"], "or the path to a file"),
     (["explore", "train.csv", "--test", "none.csv"], "is not a number"),
@@ -94,6 +107,7 @@ BAD = [
         "y",
     ),
     (["data", "fetch", "no_such_set"], "no_such_set"),
+    (["schema", "magic"], "the choices are anomaly_transformer"),
 ]
 
 

@@ -1,4 +1,4 @@
-"""Commands that list: data sets, which are also fetched and verified, and detectors."""
+"""Commands that list: data sets, also fetched and verified, detectors and schemas."""
 
 from __future__ import annotations
 
@@ -47,3 +47,18 @@ def detectors(options: argparse.Namespace) -> None:
         for option, default in detectors.options(name).items():
             if option not in given:
                 print(f"    {option} = {default}")
+
+
+def schema(options: argparse.Namespace) -> None:
+    """Prints the JSON schema of an experiment's config, or of a detector's options."""
+    import json
+
+    from jaxtsad import detectors, validation
+
+    if options.detector is None:
+        from jaxtsad.experiments import config
+
+        made = validation.schema(config.Config)
+    else:
+        made = detectors.schema(options.detector)
+    print(json.dumps(made, indent=2))

@@ -87,4 +87,7 @@ def parser() -> argparse.ArgumentParser:
         verb.set_defaults(command=command)
 
     add("detectors", listings.detectors, "list the detectors and their options")
+
+    schema = add("schema", listings.schema, "print the JSON schema of a config")
+    schema.add_argument("detector", nargs="?", help="that of a detector's options")
     return made

@@ -83,7 +83,7 @@ def configure(name: str, options_: Mapping[str, Any]) -> Any:
 
 
 def schema(name: str) -> dict[str, Any]:
-    """The JSON schema of a detector's options.
+    """The JSON schema of a detector's options; sizes, which the data give, left out.
 
     Raises:
         ValueError: If there is no detector of that name.
@@ -93,6 +93,8 @@ def schema(name: str) -> dict[str, Any]:
         1
     """
     made = validation.schema(module(name).Config)
+    for size in made.pop("required", ()):
+        del made["properties"][size]
     modes = _modes(name)
     if modes:
         made["properties"]["mode"] = {"enum": list(modes), "default": next(iter(modes))}

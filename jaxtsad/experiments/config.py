@@ -4,99 +4,130 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any, Literal, TypeAlias
 
-from jaxtsad import detectors
+from pydantic import Field
+
+from jaxtsad import detectors, validation
+from jaxtsad.ops.aggregate import Aggregate
 from jaxtsad.pipeline.setup import Setup
 from jaxtsad.training.plan import Plan
+from jaxtsad.validation import Count, NotNegative, Share, ShareBelowOne, Size
 
-PROTOCOLS = ("strict", "paper")
+Pooling: TypeAlias = Literal["per_entity", "pooled", "glued"]
+Protocol: TypeAlias = Literal["strict", "paper"]
+Scaler: TypeAlias = Literal["zscore", "minmax", "none"]
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1, title="Seed")]
 
 
-@dataclasses.dataclass(frozen=True)
+@validation.config
 class Data:
     """What to load and how entities become models.
 
     Attributes:
         dataset: A data set's name, or the path of a recording.
         entities: Names of entities; empty for all.
-        fit: `per_entity`, `pooled`, or `glued` (only under the paper protocol).
+        pooling: `per_entity`, a model each; `pooled`, one model over all; `glued`, one
+            recording made of all (only under the paper protocol).
         channels: Channel names or positions to keep; empty for all.
         scaler: `zscore`, `minmax` or `none`.
-        clip: Standard deviations at which values are clipped; 0 for none.
+        clip_values: Standard deviations at which values are clipped; 0 for none.
         options: Options of the data set's loader.
         root: Folder of the data; empty for `JAXTSAD_DATA` or the project's own.
     """
 
     dataset: str = "demo"
     entities: tuple[str, ...] = ()
-    fit: str = "per_entity"
+    pooling: Pooling = "per_entity"
     channels: tuple[str, ...] = ()
-    scaler: str = "zscore"
-    clip: float = 0.0
+    scaler: Scaler = "zscore"
+    clip_values: NotNegative = 0.0
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     root: str = ""
 
 
-@dataclasses.dataclass(frozen=True)
+@validation.config
 class Window:
-    """Window length and gaps in steps, and how windows fold to steps."""
+    """Length and gaps of windows, and how their scores become one per step.
 
-    length: int = 100
-    stride: int = 1
-    score_stride: int = 0
-    fold: str = "mean"
+    Attributes:
+        length: Window length L in steps.
+        stride: Gap between windows when fitting, in steps.
+        score_stride: Gap when scoring; 0 for L // 4.
+        aggregate: See `ops.aggregate`.
+    """
+
+    length: Size = 100
+    stride: Size = 1
+    score_stride: Count = 0
+    aggregate: Aggregate = "mean"
 
 
-@dataclasses.dataclass(frozen=True)
+@validation.config
 class DetectorChoice:
-    """Name and options of the detector."""
+    """The detector.
+
+    Attributes:
+        name: Its name.
+        options: Its options.
+    """
 
     name: str = "anomaly_transformer"
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
-@dataclasses.dataclass(frozen=True)
-class Training:
-    """How long to train, on how many seeds; see `training.plan.Plan`.
+@validation.config
+class Training(Plan):
+    """How long to train, see `training.plan.Plan`, on how many seeds.
 
-    `batch_size` and a `clip` above 0 hold for a detector whose options say nothing.
+    Attributes:
+        batch_size: Of a detector whose options say nothing.
+        seeds: Members that differ in their start and their batches.
+        validation: Share of the training part kept for validation.
+        clip_gradients: Largest global norm of the gradient, of a detector whose options
+            say nothing; 0 for what the detector does by default.
     """
 
-    epochs: int = 10
-    batch_size: int = 32
-    seeds: tuple[int, ...] = (0,)
-    validation: float = 0.2
-    stop: str = "loss"
-    patience: int = 3
-    restore: bool = True
-    schedule: str = "constant"
-    factor: float = 0.75
-    plateau: int = 5
-    tolerance: float = 1e-4
-    clip: float = 0.0
-    members: str = "auto"
-    checkpoint_seconds: float = 30.0
+    batch_size: Size = 32
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)
+    validation: ShareBelowOne = 0.2
+    clip_gradients: NotNegative = 0.0
+
+    def plan(self) -> Plan:
+        """How long to train, alone."""
+        names = [field.name for field in dataclasses.fields(Plan)]
+        return Plan(**{name: getattr(self, name) for name in names})
 
 
-@dataclasses.dataclass(frozen=True)
+@validation.config
 class Threshold:
-    """Kind and options of the threshold fitted on calibration scores."""
+    """The threshold fitted on calibration scores.
+
+    Attributes:
+        kind: A key of `evaluation.thresholds.KINDS`.
+        options: Its options.
+    """
 
     kind: str = "quantile"
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
-@dataclasses.dataclass(frozen=True)
+@validation.config
 class Evaluation:
-    """`strict`, or `paper`, a publication's own leaking procedure."""
+    """How scores are judged.
 
-    protocol: str = "strict"
+    Attributes:
+        protocol: `strict`, or `paper`, a publication's own leaking procedure.
+        baselines: Names of detectors to compare with; empty for all.
+        anomaly_share: Share of the test steps that the paper's threshold flags.
+    """
+
+    protocol: Protocol = "strict"
     baselines: tuple[str, ...] = ()
-    anomaly_share: float = 0.01
+    anomaly_share: Share = 0.01
 
 
-@dataclasses.dataclass(frozen=True)
+@validation.config
 class Config:
     """One experiment.
 
@@ -113,18 +144,11 @@ class Config:
     evaluation: Evaluation = dataclasses.field(default_factory=Evaluation)
 
     def __post_init__(self) -> None:
-        if self.evaluation.protocol not in PROTOCOLS:
+        if self.data.pooling == "glued" and self.evaluation.protocol != "paper":
             raise ValueError(
-                f"evaluation.protocol={self.evaluation.protocol!r} is unknown; the "
-                f"choices are {', '.join(PROTOCOLS)}"
+                'data.pooling="glued" lets windows cross from one entity to the next; '
+                'it is offered only under evaluation.protocol="paper"'
             )
-        if self.data.fit == "glued" and self.evaluation.protocol != "paper":
-            raise ValueError(
-                'data.fit="glued" lets windows cross from one entity to the next; it '
-                'is offered only under evaluation.protocol="paper"'
-            )
-        if not self.training.seeds:
-            raise ValueError("training.seeds must name at least one seed")
         self.setup()
 
     def setup(self, detector: str | None = None, **options: Any) -> Setup:
@@ -132,10 +156,10 @@ class Config:
         name = detector or self.detector.name
         known = detectors.options(name)
         values = dict(options) if detector else dict(self.detector.options)
-        training = self.training
+        data, training = self.data, self.training
         for option, value in (
             ("batch_size", training.batch_size),
-            ("clip_gradients", training.clip),
+            ("clip_gradients", training.clip_gradients),
         ):
             if option in known and value:
                 values.setdefault(option, value)
@@ -152,24 +176,13 @@ class Config:
             window=self.window.length,
             stride=self.window.stride,
             score_stride=self.window.score_stride or None,
-            fold=self.window.fold,
-            scaler=self.data.scaler,
-            clip=self.data.clip or None,
+            fold=self.window.aggregate,
+            scaler=data.scaler,
+            clip=data.clip_values or None,
             validation=training.validation,
-            fit="per_entity" if self.data.fit == "glued" else self.data.fit,
+            fit="per_entity" if data.pooling == "glued" else data.pooling,
             batch_size=training.batch_size,
-            plan=Plan(
-                epochs=training.epochs,
-                stop=training.stop,
-                patience=training.patience,
-                restore=training.restore,
-                schedule=training.schedule,
-                factor=training.factor,
-                plateau=training.plateau,
-                tolerance=training.tolerance,
-                members=training.members,
-                checkpoint_seconds=training.checkpoint_seconds,
-            ),
+            plan=training.plan(),
             threshold=self.threshold.kind,
             threshold_options=dict(self.threshold.options),
         )

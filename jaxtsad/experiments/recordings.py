@@ -47,7 +47,7 @@ def load(config: Config) -> list[Series]:
         raise ValueError(f"data.dataset={data.dataset!r} gave no recording")
     if data.channels:
         series = [_selected(one, data.channels) for one in series]
-    if data.fit == "glued":
+    if data.pooling == "glued":
         unlabelled = [one.name for one in series if one.labels is None]
         drop = [*unlabelled, *smap_msl.DROPPED_BY_PAPERS]
         series = [gluing.glue(series, drop=drop)]

@@ -38,7 +38,7 @@ def make(
     """Judges all scores and gathers what `report.json` holds."""
     found = judged(config, scored, facts)
     leaks = list(rule(config).protocol.leaks)
-    if config.data.fit == "glued":
+    if config.data.pooling == "glued":
         leaks.append(protocol.GLUED)
     return {
         "schema": SCHEMA,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import pathlib
 import tomllib
@@ -11,6 +10,9 @@ import typing
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import tomli_w
+
+from jaxtsad import validation
 from jaxtsad.experiments.config import Config
 
 
@@ -26,13 +28,13 @@ def load(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Config:
             of the wrong type.
     """
     try:
-        tree = tomllib.loads(pathlib.Path(path).read_text())
+        tree = tomllib.loads(pathlib.Path(path).read_text("utf-8"))
     except FileNotFoundError:
         raise ValueError(f"there is no config file {str(path)!r}") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ValueError(f"config {str(path)!r} is no readable TOML: {error}") from None
-    for key, value in _pairs(overrides):
-        _put(tree, key, value)
+    for key, text in _pairs(overrides):
+        _put(tree, key, _meant(key, text))
     return parse(tree)
 
 
@@ -43,9 +45,7 @@ def parse(tree: Mapping[str, Any]) -> Config:
         >>> parse({"training": {"epochs": 3}}).training.epochs
         3
     """
-    config = _build(Config, tree, "")
-    assert isinstance(config, Config)
-    return config
+    return validation.make(Config, tree, "config key")
 
 
 def dump(config: Config) -> str:
@@ -55,12 +55,16 @@ def dump(config: Config) -> str:
         >>> parse(tomllib.loads(dump(Config()))) == Config()
         True
     """
-    tree = dataclasses.asdict(config)
-    lines = [f"{key} = {_toml(v)}" for key, v in tree.items() if not _is_table(v)]
-    for section, table in tree.items():
-        if _is_table(table):
-            lines += ["", *_table(section, table)]
-    return "\n".join(lines) + "\n"
+    return tomli_w.dumps(_without_none(dataclasses.asdict(config)))
+
+
+def _without_none(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """TOML has no None; an option left out is None, too."""
+    return {
+        key: _without_none(value) if isinstance(value, Mapping) else value
+        for key, value in tree.items()
+        if value is not None
+    }
 
 
 def assignments(texts: Sequence[str]) -> dict[str, Any]:
@@ -82,26 +86,7 @@ def assignments(texts: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def _is_table(value: Any) -> bool:
-    return isinstance(value, Mapping)
-
-
-def _table(name: str, table: Mapping[str, Any]) -> list[str]:
-    lines = [f"[{name}]"]
-    lines += [f"{key} = {_toml(v)}" for key, v in table.items() if not _is_table(v)]
-    for key, value in table.items():
-        if _is_table(value) and value:
-            lines += ["", *_table(f"{name}.{key}", value)]
-    return lines
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, tuple | list):
-        return "[" + ", ".join(_toml(item) for item in value) + "]"
-    return json.dumps(value)
-
-
-def _pairs(flags: Sequence[str]) -> list[tuple[str, Any]]:
+def _pairs(flags: Sequence[str]) -> list[tuple[str, str]]:
     pairs = []
     rest = list(flags)
     while rest:
@@ -113,7 +98,7 @@ def _pairs(flags: Sequence[str]) -> list[tuple[str, Any]]:
             if not rest:
                 raise ValueError(f"{flag} needs a value")
             text = rest.pop(0)
-        pairs.append((key, _value(text)))
+        pairs.append((key, text))
     return pairs
 
 
@@ -125,6 +110,24 @@ def _value(text: str) -> Any:
         return text
 
 
+def _meant(key: str, text: str) -> Any:
+    """A text of the command line as the value that its key wants.
+
+    Where text is wanted, 7 is "7"; where a list is wanted, one value is a list of it.
+    """
+    value = _value(text)
+    hint: Any = Config
+    for part in key.split("."):
+        hints = typing.get_type_hints(hint) if dataclasses.is_dataclass(hint) else {}
+        hint = hints.get(part)
+    if typing.get_origin(hint) is tuple:
+        words = typing.get_args(hint)[0] is str
+        if not isinstance(value, list):
+            return [text if words and not isinstance(value, str) else value]
+        return [str(item) for item in value] if words else value
+    return text if hint is str and not isinstance(value, str) else value
+
+
 def _put(tree: dict[str, Any], key: str, value: Any) -> None:
     *parents, last = key.split(".")
     for parent in parents:
@@ -132,43 +135,3 @@ def _put(tree: dict[str, Any], key: str, value: Any) -> None:
         if not isinstance(tree, dict):
             raise ValueError(f"--{key}: {parent} is a value, not a table")
     tree[last] = value
-
-
-def _build(kind: type, tree: Mapping[str, Any], where: str) -> Any:
-    fields = {field.name: field for field in dataclasses.fields(kind)}
-    hints = typing.get_type_hints(kind)
-    for key in tree:
-        if key not in fields:
-            raise ValueError(
-                f"{where}{key} is no config key; the choices are "
-                + ", ".join(where + name for name in fields)
-            )
-    values = {}
-    for key, value in tree.items():
-        hint = hints[key]
-        if dataclasses.is_dataclass(hint):
-            if not isinstance(value, Mapping):
-                raise ValueError(f"{where}{key}={value!r} must be a table")
-            values[key] = _build(typing.cast(type, hint), value, f"{where}{key}.")
-        else:
-            values[key] = _typed(value, hint, f"{where}{key}")
-    return kind(**values)
-
-
-def _typed(value: Any, hint: Any, where: str) -> Any:
-    origin = typing.get_origin(hint)
-    if origin is tuple:
-        item = typing.get_args(hint)[0]
-        items = value if isinstance(value, list | tuple) else [value]
-        return tuple(_typed(one, item, where) for one in items)
-    if origin is not None:
-        if not isinstance(value, Mapping):
-            raise ValueError(f"{where}={value!r} must be a table")
-        return dict(value)
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if hint is str and isinstance(value, int | float) and not isinstance(value, bool):
-        return str(value)
-    if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
-        raise ValueError(f"{where}={value!r} must be of type {hint.__name__}")
-    return value

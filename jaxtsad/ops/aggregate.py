@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import functools
+from typing import Literal, TypeAlias, get_args
 
 import jax
 import jax.numpy as jnp
 
 from jaxtsad.types import Array
 
-AGGREGATES: tuple[str, ...] = ("mean", "max", "last", "center", "spread")
+Aggregate: TypeAlias = Literal["mean", "max", "last", "center", "spread"]
+AGGREGATES: tuple[Aggregate, ...] = get_args(Aggregate)
 
 
 @functools.partial(jax.jit, static_argnames=("steps", "length", "how"))

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
-STOPS = ("loss", "paper", "none")
-SCHEDULES = ("constant", "halving", "cosine", "plateau")
-MEMBERS = ("auto", "vmap", "map")
+from jaxtsad import validation
+from jaxtsad.validation import Count, NotNegative, ShareAboveZero, Size
+
+Stop: TypeAlias = Literal["loss", "paper", "none"]
+Schedule: TypeAlias = Literal["constant", "halving", "cosine", "plateau"]
+Members: TypeAlias = Literal["auto", "vmap", "map"]
 
 
-@dataclasses.dataclass(frozen=True)
+@validation.config
 class Plan:
     """When training ends and how its updates are scaled.
 
@@ -39,35 +41,16 @@ class Plan:
         ValueError: If a value is out of range or a choice unknown.
     """
 
-    epochs: int = 10
-    stop: str = "loss"
-    patience: int = 3
+    epochs: Count = 10
+    stop: Stop = "loss"
+    patience: Size = 3
     restore: bool = True
-    schedule: str = "constant"
-    factor: float = 0.75
-    plateau: int = 5
-    tolerance: float = 1e-4
-    members: str = "auto"
-    checkpoint_seconds: float = 30.0
-
-    def __post_init__(self) -> None:
-        for name, choices in (
-            ("stop", STOPS),
-            ("schedule", SCHEDULES),
-            ("members", MEMBERS),
-        ):
-            if getattr(self, name) not in choices:
-                raise ValueError(
-                    f"{name}={getattr(self, name)!r} is unknown; the choices are "
-                    + ", ".join(choices)
-                )
-        for name, least in (("epochs", 0), ("patience", 1), ("plateau", 0)):
-            if getattr(self, name) < least:
-                raise ValueError(
-                    f"{name}={getattr(self, name)} must be at least {least}"
-                )
-        if not 0 < self.factor <= 1:
-            raise ValueError(f"factor={self.factor} must be in (0, 1]")
+    schedule: Schedule = "constant"
+    factor: ShareAboveZero = 0.75
+    plateau: Count = 5
+    tolerance: NotNegative = 1e-4
+    members: Members = "auto"
+    checkpoint_seconds: NotNegative = 30.0
 
     def scale(self, epoch: int) -> float:
         """Multiplier of the updates in `epoch` (from 0), plateaus apart.

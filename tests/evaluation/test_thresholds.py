@@ -64,9 +64,13 @@ def test_unknown_kind_and_option_list_the_choices():
         ValueError, match=r"'percentile' is unknown; .* quantile, .*pot"
     ):
         thresholds.fit("percentile", calibration(NORMAL))
-    with pytest.raises(ValueError, match=r"'quantile' has no option 'z'; .* are q$"):
+    with pytest.raises(
+        ValueError, match=r"z=3 is no option of threshold 'quantile'; .* q$"
+    ):
         thresholds.fit("quantile", calibration(NORMAL), z=3)
-    with pytest.raises(ValueError, match=r"'mad' has no option 'q'; .* are k$"):
+    with pytest.raises(
+        ValueError, match=r"q=0.9 is no option of threshold 'mad'; .* are k$"
+    ):
         thresholds.fit("mad", calibration(NORMAL), q=0.9)
 
 

@@ -33,7 +33,7 @@ def test_quantile_in_the_precision_of_the_scores():
 
 @pytest.mark.parametrize("share", [0.0, 1.0, 99.0])
 def test_shares_out_of_range(share):
-    with pytest.raises(ValueError, match="share"):
+    with pytest.raises(ValueError, match=rf"^q={share} must be in"):
         transductive.transductive_quantile(SCORES, SCORES, share)
 
 

@@ -42,16 +42,16 @@ def test_overrides() -> None:
     [
         ({"trainig": {}}, "trainig is no config key"),
         ({"training": {"epoch": 3}}, "training.epoch is no config key"),
-        ({"training": {"epochs": 3.5}}, "training.epochs=3.5 must be of type int"),
-        ({"training": {"epochs": True}}, "must be of type int"),
+        ({"training": {"epochs": 3.5}}, "training.epochs=3.5 must be a whole number"),
+        ({"training": {"epochs": True}}, "epochs=True must be a whole number of at"),
         ({"training": 3}, "training=3 must be a table"),
         ({"training": {"seeds": []}}, "at least one seed"),
-        ({"data": {"fit": "glued"}}, "only under"),
+        ({"data": {"pooling": "glued"}}, "only under"),
         ({"evaluation": {"protocol": "fair"}}, "strict, paper"),
         ({"detector": {"name": "magic"}}, "the choices are"),
         ({"detector": {"options": {"depth": 1}}}, "depth=1 is no option"),
-        ({"threshold": {"options": {"p": 1}}}, "no option 'p'"),
-        ({"window": {"fold": "sum"}}, "fold='sum'"),
+        ({"threshold": {"options": {"p": 1}}}, "p=1 is no option of threshold"),
+        ({"window": {"aggregate": "sum"}}, "window.aggregate='sum' is unknown"),
     ],
 )
 def test_bad_configs_are_refused(tree: dict, message: str) -> None:

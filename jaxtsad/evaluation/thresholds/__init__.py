@@ -7,11 +7,11 @@ and carries the word in its name; `spot` and `dspot` update themselves along a s
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterable
+import dataclasses
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from jaxtsad import types
+from jaxtsad import types, validation
 from jaxtsad.evaluation.thresholds import gaussian, iqr, mad, pot, quantile
 from jaxtsad.evaluation.thresholds.threshold import Threshold, calibration_values
 
@@ -39,31 +39,32 @@ def choices(kind: str) -> dict[str, float]:
         >>> choices("pot")
         {'q': 0.001, 'level': 0.98}
     """
-    if kind not in KINDS:
-        raise ValueError(
-            f"threshold {kind=} is unknown; the choices are {', '.join(KINDS)}"
-        )
-    parameters = list(inspect.signature(KINDS[kind]).parameters.values())
-    return {p.name: p.default for p in parameters[1:]}
+    made: Any = validation.options_of(_value(kind))()
+    return dataclasses.asdict(made)
 
 
-def check(kind: str, options: Iterable[str]) -> None:
-    """Raises unless a kind is there and has every option.
+def check(kind: str, options: Mapping[str, Any]) -> None:
+    """Raises unless a kind is there and its options fit.
 
     Args:
         kind: A key of `KINDS`.
-        options: Names of options.
+        options: Values of its options.
 
     Raises:
-        ValueError: Naming the kind or the option, and the choices.
+        ValueError: Naming the kind or the option, and what would be right.
     """
-    known = choices(kind)
-    unknown = sorted(set(options) - set(known))
-    if unknown:
+    validation.check_names(
+        options, list(choices(kind)), f"option of threshold {kind!r}"
+    )
+    validation.options_of(_value(kind))(**options)
+
+
+def _value(kind: str) -> Callable[..., float]:
+    if kind not in list(KINDS):
         raise ValueError(
-            f"threshold {kind!r} has no option {unknown[0]!r}; the choices are "
-            + ", ".join(known)
+            f"threshold {kind=} is unknown; the choices are {', '.join(KINDS)}"
         )
+    return KINDS[kind]
 
 
 def fit(kind: str, calibration: types.Scores, **options: Any) -> Threshold:

@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxtsad import types
-from jaxtsad.evaluation.thresholds import spot
+from jaxtsad import types, validation
+from jaxtsad.evaluation.thresholds import pot, spot
 from jaxtsad.evaluation.thresholds.threshold import calibration_values
+from jaxtsad.validation import InnerShare, Size
 
 
 class State(NamedTuple):
@@ -27,8 +28,12 @@ class State(NamedTuple):
     residual: spot.State
 
 
+@validation.options
 def init(
-    calibration: types.Scores, depth: int = 50, q: float = 1e-3, level: float = 0.98
+    calibration: types.Scores,
+    depth: Size = 50,
+    q: InnerShare = 1e-3,
+    level: pot.Level = 0.98,
 ) -> State:
     """Starts from calibration scores: `depth` for the drift, the others for POT.
 
@@ -55,10 +60,9 @@ def init(
         [False, True]
     """
     values = calibration_values(calibration)
-    if not 1 <= depth < len(values):
+    if depth >= len(values):
         raise ValueError(
-            f"{depth=} must be at least 1 and below the number of calibration scores, "
-            f"{len(values)}"
+            f"{depth=} must be below the number of calibration scores, {len(values)}"
         )
     past = np.lib.stride_tricks.sliding_window_view(values, depth)[:-1]
     residuals = values[depth:] - past.mean(axis=1)

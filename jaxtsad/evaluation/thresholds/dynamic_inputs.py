@@ -6,18 +6,21 @@ Thresholding", KDD 2018.
 
 from __future__ import annotations
 
-import dataclasses
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field
 
+from jaxtsad import validation
 from jaxtsad.evaluation.scoring import smoothing
+from jaxtsad.validation import Count, NotNegative, ShareBelowOne, Size
 
 # Errors are too small to matter, and a window is passed over, below this share of the
 # spread of the telemetry values, and below this number (values are scaled to [-1, 1]).
 RELEVANT = 0.05
 
 
-@dataclasses.dataclass(frozen=True)
+@validation.config
 class Options:
     """Settings, with telemanom's names for them and the published values.
 
@@ -32,23 +35,18 @@ class Options:
         history: Steps whose smoothed errors are replaced by a mean (`l_s`).
     """
 
-    batch_size: int = 70
-    window_size: int = 30
-    smoothing: float = 0.05
-    error_buffer: int = 100
-    separation: float = 0.13
-    history: int = 250
+    batch_size: Size = 70
+    window_size: Size = 30
+    smoothing: NotNegative = 0.05
+    error_buffer: Annotated[int, Field(ge=2, le=validation.MOST)] = 100
+    separation: ShareBelowOne = 0.13
+    history: Count = 250
 
     def __post_init__(self) -> None:
-        for name, least in {"batch_size": 1, "window_size": 1, "history": 0}.items():
-            if getattr(self, name) < least:
-                raise ValueError(f"{name}={getattr(self, name)}, must be >= {least}")
-        if self.error_buffer < 2:
-            raise ValueError(f"{self.error_buffer=} must be at least 2")
-        if not 0 <= self.separation < 1:
-            raise ValueError(f"{self.separation=} must be a share in [0, 1)")
         if self.span < 1:
-            raise ValueError(f"{self.smoothing=} leaves a span of {self.span} steps")
+            raise ValueError(
+                f"smoothing={self.smoothing} leaves a span of {self.span} steps"
+            )
 
     @property
     def span(self) -> int:

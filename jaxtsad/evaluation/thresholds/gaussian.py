@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from jaxtsad import validation
+from jaxtsad.validation import Positive
 
-def value(scores: np.ndarray, k: float = 3.0) -> float:
+
+@validation.options
+def value(scores: np.ndarray, k: Positive = 3.0) -> float:
     """Mean plus `k` (population) standard deviations.
 
     Args:
@@ -22,6 +26,4 @@ def value(scores: np.ndarray, k: float = 3.0) -> float:
         >>> value(np.array([0.0, 2.0]), k=3)
         4.0
     """
-    if not k > 0:
-        raise ValueError(f"{k=} must be positive")
     return float(np.mean(scores) + k * np.std(scores))

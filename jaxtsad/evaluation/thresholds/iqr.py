@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from jaxtsad import validation
+from jaxtsad.validation import Positive
 
-def value(scores: np.ndarray, k: float = 1.5) -> float:
+
+@validation.options
+def value(scores: np.ndarray, k: Positive = 1.5) -> float:
     """Third quartile plus `k` interquartile ranges.
 
     Args:
@@ -23,7 +27,5 @@ def value(scores: np.ndarray, k: float = 1.5) -> float:
         >>> value(np.arange(5.0))
         6.0
     """
-    if not k > 0:
-        raise ValueError(f"{k=} must be positive")
     first, third = np.quantile(scores, [0.25, 0.75])
     return float(third + k * (third - first))

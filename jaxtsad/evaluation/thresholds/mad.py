@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
+from jaxtsad import validation
+from jaxtsad.validation import Positive
+
 # Both make the deviation of a normal sample estimate its standard deviation.
 NORMAL_MEDIAN = 1.4826
 NORMAL_MEAN = 1.2533
 
 
-def value(scores: np.ndarray, k: float = 3.5) -> float:
+@validation.options
+def value(scores: np.ndarray, k: Positive = 3.5) -> float:
     """Median plus `k` scaled median absolute deviations.
 
     Where more than half of the scores are one number the median deviation is 0; the
@@ -29,8 +33,6 @@ def value(scores: np.ndarray, k: float = 3.5) -> float:
         >>> round(value(np.arange(1.0, 10.0)), 4)
         15.3782
     """
-    if not k > 0:
-        raise ValueError(f"{k=} must be positive")
     median = np.median(scores)
     deviations = np.abs(scores - median)
     spread = NORMAL_MEDIAN * np.median(deviations)

@@ -6,15 +6,19 @@ paper's gamma and sigma are `Pareto.shape` and `Pareto.scale`, its z_q the thres
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
+from pydantic import Field
 
+from jaxtsad import validation
 from jaxtsad.evaluation.thresholds import gpd
+from jaxtsad.validation import InnerShare
 
 ENOUGH = 20
 STEP = 0.005
 LOWEST = 0.5
+Level = Annotated[float, Field(ge=LOWEST, lt=1)]
 
 
 class Peaks(NamedTuple):
@@ -31,7 +35,8 @@ class Peaks(NamedTuple):
     level: float
 
 
-def peaks(scores: np.ndarray, level: float = 0.98) -> Peaks:
+@validation.options
+def peaks(scores: np.ndarray, level: Level = 0.98) -> Peaks:
     """Finds the initial threshold and the excesses over it.
 
     Where fewer than 20 scores lie above, the level is lowered in steps of 0.005,
@@ -51,8 +56,6 @@ def peaks(scores: np.ndarray, level: float = 0.98) -> Peaks:
         >>> peaks(np.arange(1000.0), level=0.9).initial
         900.0
     """
-    if not LOWEST <= level < 1:
-        raise ValueError(f"{level=} must be a share in [{LOWEST}, 1)")
     ordered = np.sort(scores)
     used = level
     while True:
@@ -95,7 +98,8 @@ def tail_threshold(
     return initial + tail.excess(q * n / excesses)
 
 
-def value(scores: np.ndarray, q: float = 1e-3, level: float = 0.98) -> float:
+@validation.options
+def value(scores: np.ndarray, q: InnerShare = 1e-3, level: Level = 0.98) -> float:
     """Threshold that normal scores surpass with probability `q` at each step.
 
     Args:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from jaxtsad import validation
+from jaxtsad.validation import InnerShare
 
-def value(scores: np.ndarray, q: float = 0.99) -> float:
+
+@validation.options
+def value(scores: np.ndarray, q: InnerShare = 0.99) -> float:
     """Quantile with linear interpolation between order statistics.
 
     Args:
@@ -22,6 +26,4 @@ def value(scores: np.ndarray, q: float = 0.99) -> float:
         >>> value(np.array([1.0, 2.0, 3.0]), q=0.75)
         2.5
     """
-    if not 0 < q < 1:
-        raise ValueError(f"{q=} must be a share in (0, 1)")
     return float(np.quantile(scores, q))

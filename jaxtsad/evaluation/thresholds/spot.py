@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxtsad import types
+from jaxtsad import types, validation
 from jaxtsad.evaluation.thresholds import gpd, pot
 from jaxtsad.evaluation.thresholds.threshold import calibration_values, stream
+from jaxtsad.validation import InnerShare
 
 
 class State(NamedTuple):
@@ -50,7 +51,10 @@ class Run(NamedTuple):
     state: NamedTuple
 
 
-def init(calibration: types.Scores, q: float = 1e-3, level: float = 0.98) -> State:
+@validation.options
+def init(
+    calibration: types.Scores, q: InnerShare = 1e-3, level: pot.Level = 0.98
+) -> State:
     """Starts from the POT threshold of the calibration scores.
 
     Args:

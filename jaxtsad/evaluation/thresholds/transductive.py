@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from jaxtsad import types
+from jaxtsad import types, validation
 from jaxtsad.evaluation.thresholds.threshold import Threshold, stream
+from jaxtsad.validation import InnerShare
 
 
+@validation.options
 def transductive_quantile(
     calibration: types.Scores | np.ndarray,
     test: types.Scores | np.ndarray,
-    q: float = 0.99,
+    q: InnerShare = 0.99,
 ) -> Threshold:
     """Quantile of calibration and test scores taken together.
 
@@ -39,8 +41,6 @@ def transductive_quantile(
         >>> both.value, both.fitted_on
         (2.0, 'calibration+test')
     """
-    if not 0 < q < 1:
-        raise ValueError(f"{q=} must be a share in (0, 1)")
     parts = []
     for part in (calibration, test):
         stream(part)
