@@ -38,20 +38,21 @@ def inspect(
     """
     path = pathlib.Path(folder)
     config = toml.load(path / run_directory.CONFIG)
-    with runs.read(path) as run:
-        seed = config.training.seeds[0]
-        chosen = entity or _worst(run.flagged, run.entities)
-        if chosen not in run.entities:
-            listed = ", ".join(run.entities)
-            raise ValueError(f"entity={chosen!r} is unknown; the choices are {listed}")
-        if step is None:
-            scored = run.scored(chosen, run.detector, seed).score
-            found = run.events(chosen, run.detector, seed)
-            step = int(np.argmax(scored))
-            if len(found):
-                worst = int(found["severity"].to_numpy().argmax())
-                start, stop = found[["start", "stop"]].to_numpy()[worst].astype(int)
-                step = int(start + np.argmax(scored[start:stop]))
+    run = runs.read(path)
+    seed = config.training.seeds[0]
+    chosen = entity or _worst(run.flagged, run.entities)
+    if chosen not in run.entities:
+        listed = ", ".join(run.entities)
+        raise ValueError(f"entity={chosen!r} is unknown; the choices are {listed}")
+    if step is None:
+        by_seed = {each.seed: each for each in run.scored(chosen, run.detector)}
+        scored = by_seed[seed].score
+        found = run.events(chosen, run.detector, seed)
+        step = int(np.argmax(scored))
+        if len(found):
+            worst = int(found["severity"].to_numpy().argmax())
+            start, stop = found[["start", "stop"]].to_numpy()[worst].astype(int)
+            step = int(start + np.argmax(scored[start:stop]))
     groups = recordings.groups(recordings.load(config))
     for group in groups:
         for one in group.series:

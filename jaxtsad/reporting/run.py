@@ -5,15 +5,14 @@ from __future__ import annotations
 import dataclasses
 import os
 import pathlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from jaxtsad.reporting import run_directory, training_log
-from jaxtsad.reporting.run_directory import Scored, Scores
+from jaxtsad.reporting.run_directory import Scored
 from jaxtsad.reporting.tables import rows as rows_
 from jaxtsad.reporting.tables.rows import Row
 
@@ -27,14 +26,16 @@ class Run:
         report: `report.json`.
         flagged: `events.csv`.
         history: `metrics.jsonl`, empty where nothing was trained.
-        scores: `scores.npz`, opened.
+        scores: All scores of `scores.npz`.
+        channels: By entity, its channels to draw `[T, K]`.
     """
 
     path: pathlib.Path
     report: dict[str, Any]
     flagged: pd.DataFrame
     history: pd.DataFrame
-    scores: Scores
+    scores: Sequence[Scored]
+    channels: Mapping[str, np.ndarray]
 
     @property
     def rows(self) -> list[Row]:
@@ -70,7 +71,7 @@ class Run:
     def entities(self) -> list[str]:
         """Names of the entities that were scored, in the report's order."""
         listed = [str(e["name"]) for e in self.report.get("entities") or []]
-        scored = list(dict.fromkeys(entity for entity, _, _ in self.scores.members))
+        scored = list(dict.fromkeys(each.entity for each in self.scores))
         known = [name for name in listed if name in scored]
         return known + [name for name in scored if name not in known]
 
@@ -83,26 +84,18 @@ class Run:
 
     def detectors(self, entity: str) -> list[str]:
         """Detectors with scores of an entity, the run's own first."""
-        names = dict.fromkeys(
-            name for scored, name, _ in self.scores.members if scored == entity
-        )
+        names = dict.fromkeys(s.detector for s in self.scores if s.entity == entity)
         return sorted(names, key=lambda name: name != self.detector)
 
-    def seeds(self, entity: str, detector: str) -> list[int]:
-        """Seeds with scores of an entity, ascending; empty where there are none."""
-        member = entity, detector
-        return sorted(
-            seed for *other, seed in self.scores.members if (*other,) == member
-        )
-
-    def scored(self, entity: str, detector: str, seed: int) -> Scored:
-        """Scores of one entity by one detector and seed.
-
-        Raises:
-            ValueError: If arrays are missing or their shapes do not fit.
-        """
-        scored = self.scores.scored(entity, detector, seed)
-        return scored._replace(score=scored.score.astype(np.float64))
+    def scored(self, entity: str, detector: str) -> list[Scored]:
+        """Scores of an entity by one detector, by ascending seed, in float64."""
+        chosen = [
+            s for s in self.scores if (s.entity, s.detector) == (entity, detector)
+        ]
+        return [
+            each._replace(score=each.score.astype(np.float64))
+            for each in sorted(chosen, key=lambda each: each.seed)
+        ]
 
     def values(self, entity: str, steps: int) -> np.ndarray | None:
         """Plotted channels `[T, K]` of an entity, or None where there are none.
@@ -112,7 +105,7 @@ class Run:
         Raises:
             ValueError: If there are fewer steps than scores.
         """
-        values = self.scores.values(entity)
+        values = self.channels.get(entity)
         if values is None:
             return None
         if len(values) < steps:
@@ -124,14 +117,10 @@ class Run:
 
     def threshold(self, entity: str, detector: str, seed: int) -> float | None:
         """Fitted threshold of one member, or None where there is no single number."""
-        wanted = {"entity": entity, "detector": detector}
-        row = rows_.find(self.report["rows"], **wanted, seed=seed) or rows_.find(
-            self.report["rows"], **wanted
-        )
-        value = ((row or {}).get("threshold") or {}).get("value")
-        if value is None or not np.isfinite(value):
-            return None
-        return float(value)
+        rows, wanted = self.report["rows"], {"entity": entity, "detector": detector}
+        row = rows_.find(rows, **wanted, seed=seed) or rows_.find(rows, **wanted) or {}
+        value = (row.get("threshold") or {}).get("value")
+        return None if value is None or not np.isfinite(value) else float(value)
 
     def events(self, entity: str, detector: str, seed: int) -> pd.DataFrame:
         """Flagged events of one member, in order of time."""
@@ -144,16 +133,12 @@ class Run:
         return table[chosen].sort_values("start")
 
 
-@contextmanager
-def read(folder: str | os.PathLike[str]) -> Iterator[Run]:
-    """Opens a run directory for the time of a `with` statement.
+def read(folder: str | os.PathLike[str]) -> Run:
+    """Reads a run directory.
 
     Args:
         folder: The directory, with `report.json`, `scores.npz`, `events.csv` and, where
             anything was trained, `metrics.jsonl`.
-
-    Yields:
-        What it holds.
 
     Raises:
         ValueError: If a file is missing or is not what it should be.
@@ -161,7 +146,11 @@ def read(folder: str | os.PathLike[str]) -> Iterator[Run]:
     path = pathlib.Path(folder)
     if not path.is_dir():
         raise ValueError(f"{str(path)!r} is not a run directory: no such directory")
-    report, events = run_directory.read_report(path), run_directory.read_events(path)
-    history = training_log.read(path)
-    with Scores(path / run_directory.SCORES) as scores:
-        yield Run(path, report, events, history, scores)
+    return Run(
+        path,
+        run_directory.read_report(path),
+        run_directory.read_events(path),
+        training_log.read(path),
+        run_directory.read_scores(path / run_directory.SCORES),
+        run_directory.read_values(path / run_directory.SCORES),
+    )

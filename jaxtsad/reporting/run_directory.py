@@ -8,8 +8,7 @@ from __future__ import annotations
 import json
 import pathlib
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
-from types import TracebackType
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -52,108 +51,52 @@ class Scored(NamedTuple):
         return self.shares.astype(np.float64) * self.score[:, None]
 
 
-class Scores:
-    """`scores.npz` opened; arrays are read when they are asked for.
-
-    Arrays are named `<entity>/<detector>/<seed>/{score,label,calibration,role,shares}`
-    and, for channels to draw, `<entity>/values`.
-
-    Args:
-        path: The file.
-
-    Attributes:
-        members: Entity, detector and seed of all scores, as they were written.
-
-    Raises:
-        ValueError: If the file is missing, corrupt or of another layout.
-    """
-
-    def __init__(self, path: pathlib.Path) -> None:
-        self._path = path
-        self._file = _open(path)
-        names = [name for name in self._file.files if name.endswith("/score")]
-        try:
-            self.members = [_member(name) for name in names]
-        except ValueError as error:
-            self.close()
-            raise ValueError(f"{path}: {error}") from None
-
-    def scored(self, entity: str, detector: str, seed: int) -> Scored:
-        """Scores of one entity by one detector and seed.
-
-        Raises:
-            ValueError: If arrays are missing or their shapes do not fit.
-        """
-        start = f"{entity}/{detector}/{seed}"
-        score, label = self._array(f"{start}/score"), self._optional(f"{start}/label")
-        if score.ndim != 1 or not np.isfinite(score).all():
-            raise ValueError(
-                f"{self._path}: {start}/score must be finite, (T,), got {score.shape}"
-            )
-        if label is not None and label.shape != score.shape:
-            raise ValueError(
-                f"{self._path}: {start}: {label.shape=} must be {score.shape}"
-            )
-        return Scored(
-            entity,
-            detector,
-            seed,
-            score,
-            label,
-            self._array(f"{start}/calibration"),
-            str(self._array(f"{start}/role")),
-            self._optional(f"{start}/shares"),
-        )
-
-    def values(self, entity: str) -> np.ndarray | None:
-        """Channels to draw `[T, K]` of an entity, or None where there are none."""
-        return self._optional(f"{entity}/values")
-
-    def _optional(self, key: str) -> np.ndarray | None:
-        return self._array(key) if key in self._file else None
-
-    def _array(self, key: str) -> np.ndarray:
-        if key not in self._file:
-            raise ValueError(f"{self._path}: {key} is missing")
-        try:
-            return np.asarray(self._file[key])
-        except (ValueError, OSError, zipfile.BadZipFile) as error:
-            raise ValueError(f"{self._path}: {key} cannot be read ({error})") from None
-
-    def close(self) -> None:
-        """Closes the file."""
-        self._file.close()
-
-    def __enter__(self) -> Scores:
-        """Returns itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Closes the file."""
-        self.close()
-
-
-def _member(name: str) -> tuple[str, str, int]:
-    """Entity, detector and seed from the name of an array; entities may hold `/`."""
-    parts = name.rsplit("/", 3)
-    if len(parts) != 4 or not parts[2].isdigit():
-        raise ValueError(f"{name!r} must be named entity/detector/seed/score")
-    return parts[0], parts[1], int(parts[2])
-
-
 def read_scores(path: pathlib.Path) -> list[Scored]:
     """All scores that `write_scores` wrote, in its order.
 
+    Arrays are named `<entity>/<detector>/<seed>/{score,label,calibration,role,shares}`;
+    names of entities may hold `/`.
+
     Raises:
         ValueError: If the file is missing, corrupt or of another layout.
     """
-    with Scores(path) as file:
-        return [file.scored(*member) for member in file.members]
+    arrays = _read(path, lambda name: not name.endswith("/values"))
+    stems = [name.removesuffix("/score") for name in arrays if name.endswith("/score")]
+    return [_scored(path, stem, arrays) for stem in stems]
+
+
+def _scored(path: pathlib.Path, stem: str, arrays: Mapping[str, np.ndarray]) -> Scored:
+    parts = stem.rsplit("/", 2)
+    if len(parts) != 3 or not parts[2].isdigit():
+        raise ValueError(
+            f"{path}: '{stem}/score' must be named entity/detector/seed/score"
+        )
+    for name in ("calibration", "role"):
+        if f"{stem}/{name}" not in arrays:
+            raise ValueError(f"{path}: {stem}/{name} is missing")
+    score, label = arrays[f"{stem}/score"], arrays.get(f"{stem}/label")
+    if score.ndim != 1 or not np.isfinite(score).all():
+        raise ValueError(
+            f"{path}: {stem}/score must be finite, (T,), got {score.shape}"
+        )
+    if label is not None and label.shape != score.shape:
+        raise ValueError(f"{path}: {stem}: {label.shape=} must be {score.shape}")
+    return Scored(
+        parts[0],
+        parts[1],
+        int(parts[2]),
+        score,
+        label,
+        arrays[f"{stem}/calibration"],
+        str(arrays[f"{stem}/role"]),
+        arrays.get(f"{stem}/shares"),
+    )
+
+
+def read_values(path: pathlib.Path) -> dict[str, np.ndarray]:
+    """By entity, the channels to draw `[T, K]` that `write_scores` wrote."""
+    arrays = _read(path, lambda name: name.endswith("/values"))
+    return {name.removesuffix("/values"): array for name, array in arrays.items()}
 
 
 def write_scores(
@@ -177,15 +120,14 @@ def write_scores(
     files.write_arrays(path, arrays)
 
 
-def _open(path: pathlib.Path) -> Any:
-    """An archive of arrays, opened."""
+def _read(path: pathlib.Path, wanted: Callable[[str], bool]) -> dict[str, np.ndarray]:
+    """Arrays of an archive by their names."""
+    _existing(path)
     try:
-        archive = np.load(_existing(path), allow_pickle=False)
+        with np.load(path, allow_pickle=False) as file:
+            return {name: np.asarray(file[name]) for name in file.files if wanted(name)}
     except (zipfile.BadZipFile, OSError, EOFError, ValueError) as error:
-        if not path.is_file():
-            raise
         raise ValueError(f"{path} is not an archive of arrays: {error}") from None
-    return archive
 
 
 def _existing(path: pathlib.Path) -> pathlib.Path:
@@ -201,18 +143,12 @@ def read_inspection(folder: pathlib.Path) -> dict[str, np.ndarray]:
         ValueError: If the file is no archive of arrays.
     """
     path = folder / INSPECTION
-    if not path.is_file():
-        return {}
-    with _open(path) as file:
-        return {name: np.asarray(file[name]) for name in file.files}
+    return _read(path, lambda name: True) if path.is_file() else {}
 
 
-def write_inspection(
-    folder: pathlib.Path, arrays: Mapping[str, np.ndarray]
-) -> pathlib.Path:
-    """Writes `inspection.npz` and returns its path."""
+def write_inspection(folder: pathlib.Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Writes `inspection.npz`."""
     files.write_arrays(folder / INSPECTION, arrays)
-    return folder / INSPECTION
 
 
 def read_report(folder: pathlib.Path) -> dict[str, Any]:

@@ -18,10 +18,8 @@ class View(NamedTuple):
     """One entity, seen through one seed of the run's detector.
 
     Attributes:
-        entity: Name of the entity.
-        seed: The seed whose scores are drawn, the first one.
+        scored: Scores and labels of the first seed, which is drawn.
         seeds: How many seeds there are.
-        scored: Its scores and labels.
         values: `[T, K]` channels to draw, or None.
         names: Their names.
         threshold: The fitted threshold, or None where it is not one number.
@@ -31,10 +29,8 @@ class View(NamedTuple):
         level: What one score is of: a step, a window or a sample.
     """
 
-    entity: str
-    seed: int
-    seeds: int
     scored: Scored
+    seeds: int
     values: np.ndarray | None
     names: tuple[str, ...]
     threshold: float | None
@@ -42,6 +38,11 @@ class View(NamedTuple):
     hits: list[int]
     flagged: pd.DataFrame
     level: str
+
+    @property
+    def entity(self) -> str:
+        """Name of the entity."""
+        return self.scored.entity
 
     @property
     def true_spans(self) -> np.ndarray | None:
@@ -76,13 +77,12 @@ def look(run: Run, entity: str) -> View | None:
     Raises:
         ValueError: If its scores, values or events do not fit together.
     """
-    seeds = run.seeds(entity, run.detector)
-    if not seeds:
+    all_seeds = run.scored(entity, run.detector)
+    if not all_seeds:
         return None
-    seed = seeds[0]
-    scored = run.scored(entity, run.detector, seed)
+    scored = all_seeds[0]
     steps = len(scored.score)
-    by_seed = [run.events(entity, run.detector, each) for each in seeds]
+    by_seed = [run.events(entity, run.detector, each.seed) for each in all_seeds]
     for events in by_seed:
         _check(run, entity, spans_of(events), steps)
     described = run.described(entity)
@@ -92,22 +92,15 @@ def look(run: Run, entity: str) -> View | None:
         known = _until(described.get("events") or [], steps)
         known = known or segments.segments(scored.label).tolist()
         truth = matching.true_events(known, spans_of(flagged))
-        by_seed_truth = [
-            matching.true_events(known, spans_of(each)) for each in by_seed
-        ]
-        hits = [
-            sum(event.hit for event in same)
-            for same in zip(*by_seed_truth, strict=True)
-        ]
+        matched = [matching.true_events(known, spans_of(each)) for each in by_seed]
+        hits = [sum(event.hit for event in same) for same in zip(*matched, strict=True)]
         flagged["true"] = matching.are_true(spans_of(flagged), known)
     return View(
-        entity,
-        seed,
-        len(seeds),
         scored,
+        len(all_seeds),
         run.values(entity, steps),
         tuple(str(name) for name in described.get("channels") or ()),
-        run.threshold(entity, run.detector, seed),
+        run.threshold(entity, run.detector, scored.seed),
         truth,
         hits,
         flagged,

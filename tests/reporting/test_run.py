@@ -29,41 +29,41 @@ def changed(folder, **arrays):
 
 
 def test_what_was_written_is_read(folder):
-    with runs.read(folder) as run:
-        assert run.detector == example.DETECTOR
-        assert run.entities == ["machine-2"]
-        assert run.detectors("machine-2") == [example.DETECTOR, "random", "zscore"]
-        assert run.seeds("machine-2", "random") == [0]
-        scored = run.scored("machine-2", example.DETECTOR, 0)
-        assert scored.role == "validation"
-        assert scored.label is not None and scored.label.sum() == 60
-        assert scored.score.shape == (400,)
-        assert run.values("machine-2", 400).shape == (400, 3)
-        row = next(r for r in run.report["rows"] if r["detector"] == example.DETECTOR)
-        threshold = run.threshold("machine-2", example.DETECTOR, 0)
-        assert threshold == row["threshold"]["value"]
-        assert len(run.history) == 2
+    run = runs.read(folder)
+    assert run.detector == example.DETECTOR
+    assert run.entities == ["machine-2"]
+    assert run.detectors("machine-2") == [example.DETECTOR, "random", "zscore"]
+    assert [s.seed for s in run.scored("machine-2", "random")] == [0]
+    (scored,) = run.scored("machine-2", example.DETECTOR)
+    assert scored.role == "validation"
+    assert scored.label is not None and scored.label.sum() == 60
+    assert scored.score.shape == (400,)
+    assert run.values("machine-2", 400).shape == (400, 3)
+    row = next(r for r in run.report["rows"] if r["detector"] == example.DETECTOR)
+    threshold = run.threshold("machine-2", example.DETECTOR, 0)
+    assert threshold == row["threshold"]["value"]
+    assert len(run.history) == 2
 
 
 def test_found_events_have_the_flags_of_the_threshold(folder):
-    with runs.read(folder) as run:
-        seen = view.look(run, "machine-2")
-        flags = seen.scored.score > seen.threshold
-        np.testing.assert_array_equal(seen.flags, flags)
+    run = runs.read(folder)
+    seen = view.look(run, "machine-2")
+    flags = seen.scored.score > seen.threshold
+    np.testing.assert_array_equal(seen.flags, flags)
 
 
 def test_names_are_kept_as_written(tmp_path, folder):
     text = (folder / "events.csv").read_text().replace("machine-2", "NA")
     (folder / "events.csv").write_text(text)
-    with runs.read(folder) as run:
-        assert set(run.flagged["entity"]) == {"NA"}
+    run = runs.read(folder)
+    assert set(run.flagged["entity"]) == {"NA"}
 
 
 @pytest.mark.parametrize("name", ["report.json", "scores.npz", "events.csv"])
 def test_a_missing_file_is_named(folder, name):
     (folder / name).unlink()
     with pytest.raises(ValueError, match=rf"has no {name}") as caught:
-        runs.read(folder).__enter__()
+        runs.read(folder)
     assert "\n" not in str(caught.value)
 
 
@@ -83,13 +83,13 @@ def test_a_missing_file_is_named(folder, name):
 def test_a_corrupt_file_is_one_clear_line(folder, name, text, words):
     (folder / name).write_text(text)
     with pytest.raises(ValueError, match=words) as caught:
-        runs.read(folder).__enter__()
+        runs.read(folder)
     assert name in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_a_folder_that_is_none(tmp_path):
     with pytest.raises(ValueError, match="no such directory"):
-        runs.read(tmp_path / "nowhere").__enter__()
+        runs.read(tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize(
@@ -103,27 +103,26 @@ def test_a_folder_that_is_none(tmp_path):
 )
 def test_arrays_that_do_not_fit_are_named(folder, arrays, words):
     changed(folder, **arrays)
-    with runs.read(folder) as run:
-        with pytest.raises(ValueError, match=words):
-            view.look(run, "machine-2")
+    with pytest.raises(ValueError, match=words):
+        view.look(runs.read(folder), "machine-2")
 
 
 def test_steps_that_were_not_scored_are_not_shown(folder):
     changed(folder, score=np.zeros(230), label=np.r_[np.zeros(200), np.ones(30)])
     text = (folder / "events.csv").read_text().splitlines()
     (folder / "events.csv").write_text(text[0] + "\n")
-    with runs.read(folder) as run:
-        seen = view.look(run, "machine-2")
-        assert seen.values.shape == (230, 3)
-        assert [(e.start, e.stop, e.kind) for e in seen.truth] == [
-            (200, 230, "level shift")
-        ]
+    run = runs.read(folder)
+    seen = view.look(run, "machine-2")
+    assert seen.values.shape == (230, 3)
+    assert [(e.start, e.stop, e.kind) for e in seen.truth] == [
+        (200, 230, "level shift")
+    ]
 
 
 def test_an_array_of_another_name_is_refused(folder):
     np.savez(folder / "scores.npz", **{"pca/x/score": np.zeros(3)})
     with pytest.raises(ValueError, match="entity/detector/seed/score"):
-        runs.read(folder).__enter__()
+        runs.read(folder)
 
 
 def test_entities_may_have_slashes_in_their_names(folder):
@@ -135,6 +134,6 @@ def test_entities_may_have_slashes_in_their_names(folder):
     with np.load(folder / "scores.npz") as kept:
         renamed = {key.replace("machine-2", "hall/2"): kept[key] for key in kept}
     np.savez(folder / "scores.npz", **renamed)
-    with runs.read(folder) as run:
-        assert run.entities == ["hall/2"]
-        assert run.scored("hall/2", "random", 0).score.shape == (400,)
+    run = runs.read(folder)
+    assert run.entities == ["hall/2"]
+    assert run.scored("hall/2", "random")[0].score.shape == (400,)

@@ -240,21 +240,21 @@ def _lines(run: Run, entity: str, label: np.ndarray) -> tuple[list[Curve], ...]:
     """ROC, precision-recall and PA%K lines of the compared detectors."""
     lines: tuple[list[Curve], ...] = ([], [], [])
     for name in _compared(run, entity):
-        seed = run.seeds(entity, name)[0]
-        scored = run.scored(entity, name, seed)
+        scored = run.scored(entity, name)[0]
         if scored.label is None or not np.array_equal(scored.label > 0, label):
             continue
-        row = rows.find(run.report["rows"], detector=name, entity=entity, seed=seed)
+        wanted = {"detector": name, "entity": entity, "seed": scored.seed}
+        row = rows.find(run.report["rows"], **wanted) or {}
         points = [
             ("auc_roc", curves.roc_points(label, scored.score)),
             ("auc_pr", curves.precision_recall_points(label, scored.score)),
         ]
-        limit = run.threshold(entity, name, seed)
+        limit = run.threshold(entity, name, scored.seed)
         if limit is not None:
             f1 = pa_k.pa_k_curve(label, scored.score > limit, PERCENTS)
             points.append(("pa_k_auc", (np.array(PERCENTS), f1)))
         for line, (key, (x, y)) in zip(lines, points, strict=False):
-            area = rows.number(row or {}, key)
+            area = rows.number(row, key)
             line.append(Curve(name, x, y, area, name == run.detector))
     return lines
 

@@ -112,7 +112,7 @@ def _event_tiles(views: Sequence[View], run: Run) -> list[Safe]:
         if view.scored.label is not None
     )
     rate = 1000 * alarms / normal if normal else 0.0
-    seed = f", seed {known[0].seed}" if known[0].seeds > 1 else ""
+    seed = f", seed {known[0].scored.seed}" if known[0].seeds > 1 else ""
     return [
         html.tile(f"Events found{seed}", f"{len(hits):,} of {len(events):,}", late),
         html.tile(f"False alarms{seed}", f"{alarms:,}", f"{rate:.2f} per 1000 steps"),

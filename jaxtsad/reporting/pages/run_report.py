@@ -35,13 +35,13 @@ def write(folder: str | os.PathLike[str]) -> list[pathlib.Path]:
     Raises:
         ValueError: If a file of the run is missing or is not what it should be.
     """
-    with run_.read(folder) as run:
-        contents = {
-            "report.html": page(run),
-            "table.md": formats.markdown(run.rows),
-            "table.csv": formats.csv(run.rows),
-            "table.json": formats.json(run.rows),
-        }
+    run = run_.read(folder)
+    contents = {
+        "report.html": page(run),
+        "table.md": formats.markdown(run.rows),
+        "table.csv": formats.csv(run.rows),
+        "table.json": formats.json(run.rows),
+    }
     for name, text in contents.items():
         files.write_text(run.path / name, text)
     return [run.path / name for name in contents]
@@ -88,7 +88,9 @@ def _entities(run: Run, views: Sequence[View]) -> Safe:
             name = html.element("b", view.entity)
             pieces.append(html.details(html.join([name, " ", summary]), content))
     seeds = max(view.seeds for view in views)
-    note = "" if seeds == 1 else f"Seed {views[0].seed} of {seeds} seeds is drawn."
+    note = (
+        "" if seeds == 1 else f"Seed {views[0].scored.seed} of {seeds} seeds is drawn."
+    )
     return html.section("Found events and true ones", *pieces, note=note)
 
 

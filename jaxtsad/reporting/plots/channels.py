@@ -65,7 +65,7 @@ def lanes(
                 linewidth=0,
             )
         axes.set_ylim(len(shown), 0)
-        labels = [svg.plain(names[channel], 14) for channel in shown]
+        labels = [svg.plain(names[channel], 12) for channel in shown]
         axes.set_yticks(np.arange(len(shown)) + 0.5, labels, fontsize=6.5)
         axes.spines[:].set_visible(False)
         time_axis.shade(axes, spans, "truth")

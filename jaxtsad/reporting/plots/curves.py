@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -112,13 +112,9 @@ def roc(lines: Sequence[Curve]) -> Figure:
     Args:
         lines: False against true positive rate, with AUC-ROC as the area.
     """
-    figure, axes = axes_.panel(len(lines) + 1)
-    chance = svg.PALETTE["threshold"]
-    axes.plot([0, 1], [0, 1], color=chance, lw=0.9, ls=":", label="chance  0.500")
-    _draw(axes, map(_thin, lines))
-    axes.set_xlim(-0.02, 1.02)
+    chance = Curve("chance", np.array([0, 1]), np.array([0, 1]), 0.5, False)
+    figure, axes = _chart([_thin(line) for line in lines], chance)
     axes.set(title="ROC", xlabel="false positive rate", ylabel="true positive rate")
-    axes_.legend(figure, axes, backwards=True)
     return figure
 
 
@@ -130,14 +126,10 @@ def precision_recall(lines: Sequence[Curve], prevalence: float) -> Figure:
         lines: Recall against precision, with AUC-PR as the area.
         prevalence: Share of anomalous steps: the precision of a random score.
     """
-    figure, axes = axes_.panel(len(lines) + 1)
-    label = f"chance  {prevalence:.3f}"
-    chance = svg.PALETTE["threshold"]
-    axes.axhline(prevalence, color=chance, linewidth=0.9, ls=":", label=label)
-    _draw(axes, map(_thin, lines), steps=True)
-    axes.set_xlim(-0.02, 1.02)
+    level = np.full(2, prevalence)
+    chance = Curve("chance", np.array([-0.02, 1.02]), level, prevalence, False)
+    figure, axes = _chart([_thin(line) for line in lines], chance, steps=True)
     axes.set(title="Precision-recall", xlabel="recall", ylabel="precision")
-    axes_.legend(figure, axes, backwards=True)
     return figure
 
 
@@ -150,37 +142,41 @@ def pa_k(lines: Sequence[Curve], percents: np.ndarray, random_f1: np.ndarray) ->
         percents: `[K]` values of K in percent.
         random_f1: `[K]` F1 of random flags, as many as the run's detector set.
     """
-    figure, axes = axes_.panel(len(lines) + 1)
-    axes.plot(
-        percents,
-        random_f1,
-        color=svg.PALETTE["threshold"],
-        linewidth=0.9,
-        linestyle=":",
-        label=f"random flags  {np.trapezoid(random_f1, percents / 100):.3f}",
-    )
-    _draw(axes, lines)
+    area = float(np.trapezoid(random_f1, percents / 100))
+    chance = Curve("random flags", percents, random_f1, area, False)
+    figure, axes = _chart(lines, chance)
     axes.set(title="F1 under PA%K", xlabel="K: 0 adjusted, 100 plain", ylabel="F1")
+    axes.set_xlim(-5, 105)
     axes.set_xticks([0, 20, 40, 60, 80, 100])
-    axes_.legend(figure, axes, backwards=True)
     return figure
 
 
-def _draw(axes: Axes, lines: Iterable[Curve], steps: bool = False) -> None:
+def _chart(
+    lines: Sequence[Curve], chance: Curve, steps: bool = False
+) -> tuple[Figure, Axes]:
+    """Lines of the main detectors in color, those of baselines in grey."""
+    figure, axes = axes_.panel(len(lines) + 1)
+    style: dict[str, Any] = {"color": svg.PALETTE["threshold"], "ls": ":", "lw": 0.9}
+    axes.plot(chance.x, chance.y, label=_label(chance), **style)
     baselines = main = 0
     for line in sorted(lines, key=lambda line: line.main):
-        dashes = _DASHES[0] if line.main else _DASHES[baselines % len(_DASHES)]
         color = _COLORS[main % len(_COLORS)] if line.main else "chance"
-        baselines, main = baselines + (not line.main), main + line.main
-        area = "" if np.isnan(line.area) else f"  {line.area:.3f}"
         axes.plot(
             line.x,
             line.y,
             color=svg.PALETTE[color],
             linewidth=1.7 if line.main else 1.0,
-            linestyle=dashes,
+            linestyle=_DASHES[0 if line.main else baselines % len(_DASHES)],
             drawstyle="steps-pre" if steps else "default",
-            label=svg.plain(line.name, 24) + area,
+            label=_label(line),
         )
+        baselines, main = baselines + (not line.main), main + line.main
     axes.grid(color=svg.PALETTE["rule"], linewidth=0.5)
-    axes.set_ylim(-0.02, 1.02)
+    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+    axes_.legend(figure, axes, backwards=True)
+    return figure, axes
+
+
+def _label(line: Curve) -> str:
+    area = "" if np.isnan(line.area) else f"  {line.area:.3f}"
+    return svg.plain(line.name, 24) + area

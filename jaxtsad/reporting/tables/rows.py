@@ -16,15 +16,7 @@ Row: TypeAlias = Mapping[str, Any]
 RANDOM = "random"
 SUMMARIES = ("macro", "pooled")
 BASELINES = (
-    RANDOM,
-    "all_positive",
-    "zscore",
-    "zscore_smoothed",
-    "untrained",
-    "pca",
-    "knn",
-    "iforest",
-    "ar",
+    "random all_positive zscore zscore_smoothed untrained pca knn iforest ar".split()
 )
 
 
