@@ -71,6 +71,14 @@ class Role(enum.StrEnum):
 _CUTTING = object()
 
 
+def _refuse(self: object, name: str, value: object = None) -> None:
+    """Sets and deletes nothing of what travels with a role."""
+    raise AttributeError(
+        f"{type(self).__name__}.{name} cannot be assigned: the role of data is set "
+        "where it is cut and cannot be relabeled"
+    )
+
+
 class _Roled:
     """Values with the role they were cut for; the role can never be changed."""
 
@@ -92,21 +100,14 @@ class _Roled:
         object.__setattr__(self, "role", role)
         object.__setattr__(self, "entity", entity)
 
-    def __setattr__(self, name: str, value: object = None) -> None:
-        raise AttributeError(
-            f"{type(self).__name__}.{name} cannot be assigned: the role of data is "
-            "set where it is cut and cannot be relabeled"
-        )
-
-    def __delattr__(self, name: str) -> None:
-        self.__setattr__(name)
+    __setattr__ = _refuse
+    __delattr__ = _refuse
 
     def __len__(self) -> int:
         return len(self.values)
 
     def __repr__(self) -> str:
-        shape = tuple(self.values.shape)
-        return f"{type(self).__name__}({self.entity}, {self.role}, {shape})"
+        return f"{type(self).__name__}({self.entity}, {self.role}, {self.values.shape})"
 
 
 class Scores(_Roled):
@@ -120,7 +121,7 @@ class Scores(_Roled):
 
     def map(self, function: Callable[[np.ndarray], np.ndarray]) -> Scores:
         """Applies a post-processing `[T] -> [T]` (smoothing, scaling); role kept."""
-        return _scores(function(self.values), self, len(self))
+        return _scores(function(self.values), self)
 
     @staticmethod
     def join(parts: Sequence[Scores], entity: str = "pooled") -> Scores:
@@ -146,8 +147,7 @@ def restored(values: np.ndarray, role: str, entity: str) -> Scores:
     """
     if role not in set(Role):
         raise ValueError(f"{role=} is unknown; the choices are {', '.join(Role)}")
-    like = Split(values, Role(role), entity, _CUTTING)
-    return like.scored(values)
+    return Split(values, Role(role), entity, _CUTTING).scored(values)
 
 
 class Split(_Roled):
@@ -168,15 +168,14 @@ class Split(_Roled):
         Raises:
             ValueError: If there is not exactly one finite score per step.
         """
-        return _scores(values, self, len(self))
+        return _scores(values, self)
 
 
-def _scores(values: np.ndarray, like: _Roled, steps: int) -> Scores:
+def _scores(values: np.ndarray, like: _Roled) -> Scores:
     values = np.asarray(values)
-    if values.shape != (steps,):
-        raise ValueError(f"{values.shape=} of scores, expected ({steps},)")
-    if not np.isfinite(values).all():
-        bad = int(np.flatnonzero(~np.isfinite(values))[0])
+    if values.shape != (len(like),):
+        raise ValueError(f"{values.shape=} of scores, expected ({len(like)},)")
+    for bad in np.flatnonzero(~np.isfinite(values)):
         raise ValueError(f"scores must be finite, got {values[bad]} at step {bad}")
     return Scores(values, like.role, like.entity, _CUTTING)
 
@@ -236,9 +235,9 @@ class View:
 
     def __init__(self, like: Split, **fields: Any) -> None:
         if not isinstance(like, Split):
+            name, got = type(self).__name__, type(like).__name__
             raise TypeError(
-                f"a {type(self).__name__} is made of a Split, whose role it takes, got "
-                f"{type(like).__name__}"
+                f"a {name} is made of a Split, whose role it takes, got {got}"
             )
         self._set({**fields, "role": like.role})
 
@@ -252,26 +251,21 @@ class View:
         Raises:
             TypeError: If a name is not that of an array.
         """
-        for name in arrays:
-            if name not in self.ARRAYS:
-                raise TypeError(
-                    f"{name!r} of a {type(self).__name__} cannot be replaced; its "
-                    f"arrays are {', '.join(self.ARRAYS)}"
-                )
+        for name in set(arrays) - set(self.ARRAYS):
+            raise TypeError(
+                f"{name!r} of a {type(self).__name__} cannot be replaced; its arrays "
+                f"are {', '.join(self.ARRAYS)}"
+            )
         new = object.__new__(type(self))
-        kept = {name: getattr(self, name) for name in (*self.ARRAYS, *self.STATIC)}
-        new._set({**kept, **arrays})
+        fields = {name: getattr(self, name) for name in (*self.ARRAYS, *self.STATIC)}
+        new._set({**fields, **arrays})
         return new
 
     def _set(self, fields: Mapping[str, Any]) -> None:
         for name, value in fields.items():
             object.__setattr__(self, name, value)
 
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(
-            f"{type(self).__name__}.{name} cannot be assigned: the role of data is "
-            "set where it is cut and cannot be relabeled"
-        )
+    __setattr__ = _refuse
 
     def _flatten(self) -> tuple[tuple[tuple[Any, Any], ...], tuple[Any, ...]]:
         key = jax.tree_util.GetAttrKey
@@ -281,8 +275,8 @@ class View:
     @classmethod
     def _unflatten(cls, static: tuple[Any, ...], children: Iterable[Any]) -> Self:
         new = object.__new__(cls)
-        new._set(dict(zip(cls.ARRAYS, children, strict=True)))
-        new._set(dict(zip(cls.STATIC, static, strict=True)))
+        values = (*children, *static)
+        new._set(dict(zip((*cls.ARRAYS, *cls.STATIC), values, strict=True)))
         return new
 
 

@@ -1,4 +1,4 @@
-"""Roles of data: set where data is cut, carried to the scores, never relabelled."""
+"""Roles of data: set where data is cut, carried to the scores, never relabeled."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_validation_needs_room_for_one_window(steps: int, has: bool) -> None:
 
 
 @pytest.mark.parametrize("kind", [types.Split, types.Scores])
-def test_relabelling_fails_for_roled_data(kind: type) -> None:
+def test_relabeling_fails_for_roled_data(kind: type) -> None:
     with pytest.raises(TypeError, match="set where it is cut"):
         kind(np.zeros(3), Role.FIT, "mine")
     test = types.cut_test(np.zeros((3, 1)))
@@ -42,7 +42,7 @@ def test_relabelling_fails_for_roled_data(kind: type) -> None:
         lambda: setattr(one, "role", Role.FIT),
         lambda: delattr(one, "role"),
     ):
-        with pytest.raises(AttributeError, match="cannot be relabelled"):
+        with pytest.raises(AttributeError, match="cannot be relabeled"):
             change()
     with pytest.raises(TypeError):
         dataclasses.replace(one, role=Role.FIT)  # type: ignore[type-var]
@@ -51,10 +51,10 @@ def test_relabelling_fails_for_roled_data(kind: type) -> None:
     assert one.role is Role.TEST
 
 
-def test_relabelling_fails_for_views() -> None:
+def test_relabeling_fails_for_views() -> None:
     split = types.cut_test(np.zeros((9, 2)))
     for view in (windows.view(split, 3, 1), samples.view(split)):
-        with pytest.raises(AttributeError, match="cannot be relabelled"):
+        with pytest.raises(AttributeError, match="cannot be relabeled"):
             view.role = Role.FIT
         with pytest.raises(TypeError, match="cannot be replaced"):
             view.with_arrays(role=Role.FIT)
