@@ -151,10 +151,7 @@ def restored(values: np.ndarray, role: str, entity: str) -> Scores:
 
 
 class Split(_Roled):
-    """One part `[T, C]` of an entity's recording, with the role it was cut for.
-
-    Made by `cut_train` and `cut_test`.
-    """
+    """A part `[T, C]` of a recording with its role, from `cut_train` or `cut_test`."""
 
     __slots__ = ()
 
