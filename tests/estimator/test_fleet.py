@@ -82,9 +82,9 @@ def test_events_of_some_series_do_not_depend_on_which_are_asked_for(
 def test_each_series_has_the_contributions_of_its_own(
     fleet: TimeSeriesDetector,
 ) -> None:
-    found = fleet.events(TESTS)
+    events = fleet.events(TESTS)
     for name, channel in (("quiet", "channel_0"), ("noisy", "channel_2")):
-        largest = found[found.entity == name].sort_values("severity").iloc[-1]
+        largest = events[events.entity == name].sort_values("severity").iloc[-1]
         assert str(largest.channels).split(";")[0] == channel
         explained = fleet.explain(TESTS)[name][largest.start : largest.stop]
         parts = [float(part) for part in str(largest.contributions).split(";")]

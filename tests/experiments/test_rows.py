@@ -45,15 +45,15 @@ def finished(tmp_path_factory: Any) -> tuple[pathlib.Path, Any]:
 
 def score(folder: pathlib.Path, row: str, entity: str, seed: int) -> np.ndarray:
     with np.load(folder / "scores.npz") as arrays:
-        found: np.ndarray = arrays[f"{entity}/{row}/{seed}/score"]
-    return found
+        scores: np.ndarray = arrays[f"{entity}/{row}/{seed}/score"]
+    return scores
 
 
 def part(config: Any, kind: str, entity: str) -> np.ndarray:
-    found: np.ndarray = np.load(
+    values: np.ndarray = np.load(
         pathlib.Path(config.data.root) / "smap_msl" / kind / f"{entity}.npy"
     )
-    return found
+    return values
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -74,20 +74,20 @@ def test_the_untrained_row_is_of_the_network_as_it_is_initialised(
     tests = {name: part(config, "test", name) for name in names}
     expected = detector.decision_function(tests)
     for name in names:
-        found = score(folder, "untrained", name, seed)
-        np.testing.assert_allclose(found, expected[name], rtol=1e-4, atol=1e-5)
+        untrained = score(folder, "untrained", name, seed)
+        np.testing.assert_allclose(untrained, expected[name], rtol=1e-4, atol=1e-5)
         trained = score(folder, "lstm_vae", name, seed)
-        assert np.abs(trained - found).max() > 1e-2
+        assert np.abs(trained - untrained).max() > 1e-2
 
 
 def test_the_model_that_is_left_is_of_the_first_seed(finished: Any) -> None:
     folder, config = finished
     saved = jaxtsad.load(folder / "model")
     tests = {name: part(config, "test", name) for name in layout.CHANNELS}
-    found = saved.decision_function(tests)
+    scores = saved.decision_function(tests)
     for name in layout.CHANNELS:
         first, last = (score(folder, "lstm_vae", name, seed) for seed in SEEDS)
-        np.testing.assert_allclose(found[name], first, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(scores[name], first, rtol=1e-4, atol=1e-5)
         assert np.abs(last - first).max() > 1e-3
 
 
@@ -96,8 +96,8 @@ def test_the_events_of_each_entity_name_its_own_channels(finished: Any) -> None:
     names = json.loads((folder / "report.json").read_text())["channels"]
     events = pd.read_csv(folder / "events.csv")
     for name, channel in (("A-1", 0), ("A-2", 2)):
-        own = events[(events.entity == name) & (events.start <= 203)]
-        own = own[own.stop > 200]
-        assert set(own.seed) == set(SEEDS)
-        first = {str(channels).split(";")[0] for channels in own.channels}
+        rows = events[(events.entity == name) & (events.start <= 203)]
+        rows = rows[rows.stop > 200]
+        assert set(rows.seed) == set(SEEDS)
+        first = {str(channels).split(";")[0] for channels in rows.channels}
         assert first == {names[name][channel]}

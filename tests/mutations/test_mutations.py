@@ -30,7 +30,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
             shutil.copytree(source, folder / name, ignore=ignored)
         elif source.exists():
             shutil.copy(source, folder / name)
-    tests = dict.fromkeys(test for one in MUTATIONS for test in one.tests)
+    tests = dict.fromkeys(test for mutation in MUTATIONS for test in mutation.tests)
     done = run(folder, list(tests))
     assert done.returncode == 0, f"without a fault:\n{done.stdout[-4000:]}"
     return folder
@@ -56,7 +56,7 @@ def planted(
 
 @pytest.mark.parametrize(
     ("planted", "mutation"),
-    [pytest.param(one, one, id=re.sub(r"\W+", "_", one.name)) for one in MUTATIONS],
+    [pytest.param(each, each, id=re.sub(r"\W+", "_", each.name)) for each in MUTATIONS],
     indirect=["planted"],
 )
 def test_the_fault_is_caught(planted: pathlib.Path, mutation: Mutation) -> None:

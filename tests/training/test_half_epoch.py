@@ -19,19 +19,19 @@ def test_resume_reports_the_losses_of_whole_epochs(tmp_path: pathlib.Path) -> No
     steps: list[tuple[int, int]] = []
     interruptions = 0
     for after in (0, 0, 1000):
-        kept = checkpoints.Checkpoints(tmp_path, {"name": "test"})
+        saved = checkpoints.Checkpoints(tmp_path, {"name": "test"})
         callbacks = fit.Callbacks(
             status=lambda status: steps.append((status.step, status.steps)),
             epoch=records.extend,
             stop=Stopper(after),
         )
         try:
-            run([600, 450], plan_, checkpoints=kept, callbacks=callbacks)
+            run([600, 450], plan_, checkpoints=saved, callbacks=callbacks)
         except fit.Interrupted:
             interruptions += 1
             assert 0 < steps[-1][0] < steps[-1][1], "this was not within an epoch"
         finally:
-            kept.close()
+            saved.close()
     assert interruptions == 2
     assert len(records) == len(expected) == 6
     for ours, theirs in zip(records, expected, strict=True):

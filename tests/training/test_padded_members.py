@@ -27,7 +27,7 @@ result = fit.fit(
     keys, frozen, sources, validations=checks, plan=plan_, callbacks=callbacks
 )
 assert {record["member"] for record in records} == {0, 1, 2}
-assert {(one.active, one.members) for one in statuses} == {(3, 3)}
+assert {(status.active, status.members) for status in statuses} == {(3, 3)}
 assert {record["epoch"] for record in records} == {0, 1}
 assert result.trained == 2 * sum(source.size for source, _ in pairs)
 print("same")
