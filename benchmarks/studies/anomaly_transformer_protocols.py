@@ -11,31 +11,30 @@ show what a point-adjusted F1 says of a network, which is nothing.
 from __future__ import annotations
 
 import argparse
-import pathlib
-import shlex
+import dataclasses
+import functools
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.console import Console
-
+from benchmarks.studies import study
 from benchmarks.studies.published import PUBLISHED, SOURCES
+from benchmarks.studies.report import Report, Section, Table, number
+from benchmarks.studies.study import Session, Study
 from jaxtsad.evaluation import protocol as protocols
 from jaxtsad.evaluation.protocol import Protocol
 from jaxtsad.experiments import (
     baselines,
-    console,
     facts,
     fits,
     judge,
     recordings,
-    records,
-    report,
     toml,
 )
+from jaxtsad.experiments import report as reports
 from jaxtsad.experiments.config import Config
-from jaxtsad.reporting.tables import formats
 from jaxtsad.training import sharding
+from jaxtsad.types import Series
 
 NAME = "anomaly_transformer_protocols"
 MAIN = "anomaly_transformer"
@@ -55,13 +54,14 @@ PLANS = {
 }
 
 
-def config(dataset: str, protocol: Protocol, options: argparse.Namespace) -> Config:
+def config(dataset: str, protocol: Protocol, session: Session) -> Config:
     """The experiment on one data set under one protocol.
 
     Raises:
         ValueError: If a value is out of range.
     """
     published = PUBLISHED.get(dataset.upper())
+    options = session.options
     # A head is 64 wide, as published, where the width allows.
     heads = max(1, options.width // 64)
     sizes = {"width": options.width, "heads": heads, "hidden": options.width}
@@ -72,7 +72,7 @@ def config(dataset: str, protocol: Protocol, options: argparse.Namespace) -> Con
                 "dataset": dataset,
                 "entities": list(options.entities),
                 "fit": "glued" if protocol is protocols.PAPER else "pooled",
-                "root": options.data_root or "",
+                "root": session.root or "",
             },
             "window": {"length": 100, "stride": options.stride},
             "detector": {"name": MAIN, "options": {"mode": "reference", **sizes}},
@@ -91,16 +91,18 @@ def config(dataset: str, protocol: Protocol, options: argparse.Namespace) -> Con
     )
 
 
-def rows(config: Config, protocol: Protocol) -> dict[str, dict[str, float | None]]:
+def rows(
+    config: Config, protocol: Protocol, series: Sequence[Series]
+) -> dict[str, dict[str, float | None]]:
     """Metrics of all entities end to end by row: the detector and what is beside it."""
-    group = recordings.groups(recordings.load(config))[0]
+    group = recordings.groups(list(series))[0]
     scored = []
     setups = [(MAIN, config.setup())]
     setups += [(one.row, one.setup) for one in baselines.chosen(config)]
     for name, setup in setups:
         fitted = fits.fit(setup, config, group, protocol)
         scored += fits.scored(fitted, name, group, protocol)
-    judged = judge.judge(scored, report.rule(config))
+    judged = judge.judge(scored, reports.rule(config))
     found = judge.rows(judged, main=MAIN, protocol=protocol, validation={})
     whole = {row["entity"] for row in found} & {"pooled"} or {found[0]["entity"]}
     return {
@@ -110,78 +112,74 @@ def rows(config: Config, protocol: Protocol) -> dict[str, dict[str, float | None
     }
 
 
-def markdown(made: Mapping[str, Any]) -> str:
-    """The tables in Markdown."""
-    pieces = [
-        "# The Anomaly Transformer under two protocols",
-        f"Command: `{made['command']}`. All entities of a data set end to end. Paper: "
+def report(sets: Mapping[str, Any]) -> Report:
+    """A table per data set: both protocols, then what was published.
+
+    Args:
+        sets: By data set and protocol, what `rows` gives.
+    """
+    lead = (
+        "All entities of a data set end to end. Paper: "
         f"{'; '.join([*protocols.PAPER.leaks, protocols.GLUED])}. Strict: none of "
         "these; the threshold is the .99 quantile of held-out training scores. The "
-        "random row flags as many steps as the network does, five draws.",
-    ]
-    for name, found in made["sets"].items():
-        pieces.append(f"## {name.upper()}")
+        "random row flags as many steps as the network does, five draws."
+    )
+    sections, flat = [], []
+    for name, found in sets.items():
         lines: list[tuple[str, ...]] = []
         for protocol, own in found["rows"].items():
-            lines += [
-                (protocol, row, *(_number(values.get(key)) for key in KEYS))
-                for row, values in own.items()
-            ]
+            for row, values in own.items():
+                cells = (number(values.get(key)) for key in KEYS)
+                lines.append((protocol, row, *cells))
+                about = {"dataset": name, "protocol": protocol, "detector": row}
+                flat.append(about | values)
         published = PUBLISHED.get(name.upper())
         for claim in published.claims if published else ():
-            row = (claim.source, _number(claim.pa_f1), _number(claim.f1))
+            row = (claim.source, number(claim.pa_f1), number(claim.f1))
             lines.append(("paper", *row, *[""] * (len(KEYS) - 2)))
-        pieces.append(formats.piped(("protocol", "row", *KEYS.values()), lines))
-    return "\n\n".join([*pieces, SOURCES]) + "\n"
+        table = Table(("protocol", "row", *KEYS.values()), lines, len(KEYS))
+        sections.append(Section(name.upper(), tables=(table,)))
+    title = "The Anomaly Transformer under two protocols"
+    return Report(title, (lead,), sections, (SOURCES,), flat, {"sets": sets})
 
 
-def _number(value: float | None) -> str:
-    return "" if value is None or value != value else f"{value:.3f}"
+def options(parser: argparse.ArgumentParser) -> None:
+    """Adds what the study is asked for."""
+    add = parser.add_argument
+    add("--datasets", nargs="+", default=["msl", "smap"])
+    add("--entities", nargs="+", default=[], help="some of them")
+    add("--width", type=int, default=64, help="published: 512")
+    add("--stride", type=int, default=40, help="published: 1")
+    add("--epochs", type=int, default=3)
+    add("--seed", type=int, default=0)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs both protocols; bad input is one line and exit code 2."""
-    parser = argparse.ArgumentParser(prog=f"python -m benchmarks.studies.{NAME}")
-    parser.add_argument("--data-root", help="folder of the data sets")
-    parser.add_argument("--datasets", nargs="+", default=["msl", "smap"])
-    parser.add_argument("--entities", nargs="+", default=[], help="some of them")
-    parser.add_argument("--width", type=int, default=64, help="published: 512")
-    parser.add_argument("--stride", type=int, default=40, help="published: 1")
-    parser.add_argument("--epochs", type=int, default=3)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", help=f"folder; default runs/{NAME}")
-    options = parser.parse_args(arguments)
-    folder = pathlib.Path(options.out or f"runs/{NAME}")
-    terminal = Console()
+def run(session: Session) -> Report:
+    """Runs both protocols on every data set."""
     sharding.use_cores()
-    said = ["--data-root", "DIR", "--datasets", *options.datasets]
-    said += ["--width", str(options.width), "--stride", str(options.stride)]
-    said += ["--epochs", str(options.epochs), "--seed", str(options.seed)]
-    try:
-        sets: dict[str, Any] = {}
-        for name in options.datasets:
-            own: dict[str, Any] = {"rows": {}}
-            for protocol in (protocols.PAPER, protocols.STRICT):
-                terminal.print(f"{name}: {protocol.name}")
-                experiment = config(name, protocol, options)
-                own["rows"][protocol.name] = rows(experiment, protocol)
-            sets[name] = own
-        made = {
-            "schema": 1,
-            "command": f"python -m benchmarks.studies.{NAME} {shlex.join(said)}",
-            "versions": facts.versions(),
-            "device": facts.device(),
-            "git": facts.revision(),
-            "sets": sets,
-        }
-        records.write_json(folder / f"{NAME}.json", made)
-        records.write_text(folder / f"{NAME}.md", markdown(made))
-    except (ValueError, OSError) as error:
-        return console.refused(error)
-    terminal.print(markdown(made), markup=False, highlight=False)
-    terminal.print(f"The tables are in {folder}")
-    return 0
+    sets: dict[str, Any] = {}
+    for name in session.options.datasets:
+        own = {}
+        for protocol in (protocols.PAPER, protocols.STRICT):
+            session.say(f"{name}: {protocol.name}")
+            experiment = config(name, protocol, session)
+            series = recordings.load(experiment)
+            about = dataclasses.asdict(experiment)
+            about["data"]["root"] = facts.data_checksums(series)
+            make = functools.partial(rows, experiment, protocol, series)
+            cache = session.cache(__name__, name)
+            own[protocol.name] = cache.tree(protocol.name, about, make)
+        sets[name] = {"rows": own}
+    return report(sets)
 
+
+STUDY = Study(
+    NAME,
+    __doc__,
+    run,
+    options,
+    quick={"datasets": ["smap"], "width": 8, "stride": 100, "epochs": 1},
+)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(study.main(STUDY))

@@ -79,6 +79,11 @@ class Cache(NamedTuple):
         files.write_json(self.folder / f"{part}.json", made)
         return value
 
+    def place(self, part: str, about: Mapping[str, Any]) -> pathlib.Path:
+        """A folder of a stage's own, for what keeps its files itself."""
+        name = hashlib.sha256(self.key(about).encode()).hexdigest()[:12]
+        return self.folder / f"{part}_{name}"
+
     def key(self, about: Mapping[str, Any]) -> str:
         """The key as text."""
         made_of = {"about": about, "source": source(self.code), **_versions()}

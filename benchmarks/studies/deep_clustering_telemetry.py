@@ -25,7 +25,7 @@ NOTES = ("one model per channel; every row is trained alike but for its score",)
 
 
 def setups(quick: bool) -> Mapping[str, tuple[Setup, bool]]:
-    """Deep clustering by each score (one, if quick), beside an isolation forest and PCA."""
+    """Deep clustering by each score (quick: one), an isolation forest and PCA."""
     pretrain, refine = (1, 1) if quick else (30, 20)
 
     def one(detector: str, **given: Any) -> Setup:

@@ -59,6 +59,13 @@ class Table(NamedTuple):
     lead: str = ""
 
 
+def titled(
+    title: str, lead: str, heads: Sequence[str], lines: Sequence[Sequence[str]]
+) -> Table:
+    """A table with a title and a word on how to read it."""
+    return Table(heads, lines, 0, title, lead)
+
+
 class Section(NamedTuple):
     """Tables and pictures of one data set.
 

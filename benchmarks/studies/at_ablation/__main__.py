@@ -15,87 +15,59 @@ import contextlib
 import multiprocessing
 import os
 import pathlib
-import shlex
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import jax
-from rich.console import Console
 
+from benchmarks.studies import study
 from benchmarks.studies.at_ablation import (
     page,
     stages,
-    tables,
     tasks,
     training,
     variants,
 )
 from benchmarks.studies.at_ablation.training import Each
-from jaxtsad.experiments import console, facts, records
+from benchmarks.studies.report import Report
+from benchmarks.studies.study import Session, Study
 from jaxtsad.training import sharding
 
-NAME = "at_ablation"
 
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the ablation; bad input is one line and exit code 2."""
-    parser = argparse.ArgumentParser(prog=f"python -m benchmarks.studies.{NAME}")
-    parser.add_argument("--data-root", help="folder of the data sets")
+def options(parser: argparse.ArgumentParser) -> None:
+    """Adds what the ablation is asked for."""
     parser.add_argument("--datasets", nargs="+", default=["msl", "smap", "smd"])
     parser.add_argument("--preset", default="cpu", choices=tuple(variants.PRESETS))
     parser.add_argument("--seeds", type=int, help="models per variant")
     parser.add_argument("--variants", nargs="+", help="some of the variants")
-    parser.add_argument("--out", help=f"folder; default runs/{NAME}_PRESET")
-    options = parser.parse_args(arguments)
-    folder = pathlib.Path(options.out or f"runs/{NAME}_{options.preset}")
-    terminal = Console()
-    _cache_compilations(folder)
-    try:
-        preset = variants.PRESETS[options.preset]
-        count = preset.seeds if options.seeds is None else options.seeds
-        if count < 1:
-            raise ValueError(f"--seeds {count} must be at least 1")
-        asked = variants.chosen(options.variants)
-        loaded = [
-            tasks.load(name, preset, options.data_root) for name in options.datasets
-        ]
-        space = training.room(loaded)
-        command = f"python -m benchmarks.studies.{NAME} --data-root DIR --datasets "
-        command += shlex.join([*options.datasets, "--preset", options.preset])
-        with _workers() as each:
-            sets = {
-                task.name: stages.run(
-                    *(task, preset, range(count), asked, folder),
-                    space=space,
-                    root=options.data_root,
-                    terminal=terminal,
-                    each=each,
-                )
-                for task in loaded
-            }
-        made = {
-            "schema": 1,
-            "name": options.preset,
-            "command": f"{command} --seeds {count}",
-            "preset": preset._asdict(),
-            "seeds": list(range(count)),
-            "versions": facts.versions(),
-            "device": facts.device(),
-            "git": facts.revision(),
-            "sets": sets,
+
+
+def run(session: Session) -> Report:
+    """Trains and measures what is not kept yet, on every data set."""
+    asked = session.options
+    _cache_compilations(session.folder)
+    preset = variants.PRESETS[asked.preset]
+    count = preset.seeds if asked.seeds is None else asked.seeds
+    if count < 1:
+        raise ValueError(f"--seeds {count} must be at least 1")
+    chosen = variants.chosen(asked.variants)
+    loaded = [tasks.load(name, preset, session.root) for name in asked.datasets]
+    space = training.room(loaded)
+    with _workers() as each:
+        sets = {
+            task.name: stages.run(
+                *(task, preset, range(count), chosen, session), space=space, each=each
+            )
+            for task in loaded
         }
-        records.write_json(folder / f"{NAME}.json", made)
-        records.write_text(folder / f"{NAME}.md", page.markdown(made))
-        records.write_text(folder / f"{NAME}.html", page.html(made, folder))
-        for name, found in made["sets"].items():
-            text = page.plain(tables.changes(found))
-            records.write_text(folder / name / "changes.tsv", text)
-        page.show(made, terminal)
-    except (ValueError, OSError) as error:
-        return console.refused(error)
-    terminal.print(f"The report is {folder / f'{NAME}.html'}")
-    return 0
+    made = {
+        "name": asked.preset,
+        "preset": preset._asdict(),
+        "seeds": list(range(count)),
+        "sets": sets,
+    }
+    return page.report(made, session.cache(stages.__name__))
 
 
 @contextlib.contextmanager
@@ -122,5 +94,18 @@ def _cache_compilations(folder: pathlib.Path) -> None:
         jax.config.update("jax_compilation_cache_dir", str(folder / "compiled"))
 
 
+STUDY = Study(
+    "at_ablation",
+    __doc__,
+    run,
+    options,
+    quick={
+        "datasets": ["smap"],
+        "seeds": 1,
+        "preset": "quick",
+        "variants": ["reference", "untrained"],
+    },
+)
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(study.main(STUDY))

@@ -13,18 +13,13 @@ from benchmarks.studies.at_ablation.tasks import Task
 from benchmarks.studies.at_ablation.variants import Preset
 from jaxtsad.evaluation import baselines
 from jaxtsad.evaluation.metrics import point_adjusted
+from jaxtsad.experiments.baselines import TRIVIAL
 from jaxtsad.pipeline import fitting, members
 from jaxtsad.training.plan import Plan
 
 SHARE = 0.01
-TRIVIAL: dict[str, tuple[str, dict[str, Any]]] = {
-    "zscore": ("zscore", {}),
-    "zscore_smoothed": ("zscore", {"average": True}),
-    "pca": ("pca", {}),
-    "knn": ("knn", {}),
-}
 LSTM = "lstm_autoencoder"
-NAMES = (LSTM, *TRIVIAL)
+NAMES = (LSTM, "zscore", "zscore_smoothed", "pca", "knn")
 
 
 class Beside(NamedTuple):

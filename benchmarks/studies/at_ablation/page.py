@@ -1,14 +1,11 @@
-"""The ablation's report: Markdown, one page of HTML, and every number as JSON."""
+"""The ablation's report: tables, pictures and every number."""
 
 from __future__ import annotations
 
-import pathlib
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
 from benchmarks.studies import published
 from benchmarks.studies.at_ablation import (
@@ -19,12 +16,12 @@ from benchmarks.studies.at_ablation import (
     summary,
     tables,
 )
-from benchmarks.studies.at_ablation.text import Text
+from benchmarks.studies.cache import Cache
 from benchmarks.studies.published import SOURCES
+from benchmarks.studies.report import Report, Section
 from jaxtsad.evaluation import uncertainty
 from jaxtsad.reporting import html as html_
 from jaxtsad.reporting.html import Safe
-from jaxtsad.reporting.tables.formats import piped
 
 TITLE = "The Anomaly Transformer, one change at a time"
 Made = Mapping[str, Any]
@@ -43,8 +40,7 @@ def lead(made: Made) -> str:
         f"Preset {made['name']}: {small}, windows of {preset['length']} steps, "
         f"{sizes}, {preset['epochs']} epochs, {len(made['seeds'])} seeds. One model "
         "over all entities of a data set; windows stay within an entity; early "
-        "stopping and thresholds see held-out training data only. Command: "
-        f"{made['command']}"
+        "stopping and thresholds see held-out training data only."
     )
 
 
@@ -80,58 +76,34 @@ def verdict(name: str, found: Made) -> str:
     )
 
 
-def markdown(made: Made) -> str:
-    """All tables in Markdown."""
-    pieces = [f"# {TITLE}", lead(made), SOURCES]
+def report(made: Made, cache: Cache) -> Report:
+    """All tables and pictures.
+
+    Args:
+        made: What `stages.run` gave by data set, and what was asked for.
+        cache: Where the scores of followed variants are.
+    """
+    sections = []
     for name, found in made["sets"].items():
-        pieces += [f"## {name.upper()}", facts(found), verdict(name.upper(), found)]
-        for one in tables.everything(name, found):
-            body = piped(one.heads, one.lines)
-            pieces += [f"### {one.title}", one.lead, body.replace("||", "\\|\\|")]
-    return "\n\n".join(piece for piece in pieces if piece) + "\n"
-
-
-def html(made: Made, folder: pathlib.Path) -> str:
-    """All tables and pictures as a page that needs nothing else."""
-    pieces = [
-        Safe(html_.element("h1", TITLE)),
-        html_.element("p", lead(made), class_="lead"),
+        texts = (facts(found), verdict(name.upper(), found))
+        shown = _pictures(name, found, cache)
+        made_of = tables.everything(name, found)
+        sections.append(Section(name.upper(), texts, made_of, shown))
+    rows = [
+        {"dataset": name, "variant": variant, **_flat(row)}
+        for name, found in made["sets"].items()
+        for variant, own in found["variants"].items()
+        for row in own["rows"]
     ]
-    for name, found in made["sets"].items():
-        own = [html_.element("h2", name.upper())]
-        own += [
-            html_.element("p", text, class_="lead")
-            for text in (facts(found), verdict(name.upper(), found))
-        ]
-        own += _pictures(name, found, folder)
-        for one in tables.everything(name, found):
-            own.append(html_.element("h3", one.title))
-            own.append(html_.element("p", one.lead, class_="note"))
-            own.append(html_.table(one.heads, map(_cells, one.lines)))
-        pieces.append(html_.element("section", *own))
-    pieces.append(html_.element("p", SOURCES, class_="note"))
-    return html_.page(TITLE, *pieces)
+    return Report(TITLE, (lead(made), SOURCES), sections, (), rows, made, shown=1)
 
 
-def show(made: Made, terminal: Console) -> None:
-    """Prints the first table of each data set and what it says."""
-    for name, found in made["sets"].items():
-        one = tables.changes(found)
-        table = Table(title=f"{name.upper()}: {one.title}", title_justify="left")
-        kept = [i for i, head in enumerate(one.heads) if head != "what differs"]
-        for index in kept:
-            table.add_column(one.heads[index])
-        for line in one.lines:
-            table.add_row(*(line[index].split(" (")[0] for index in kept))
-        terminal.print(table)
-        terminal.print(verdict(name.upper(), found), highlight=False)
+def _flat(row: Made) -> dict[str, Any]:
+    rest = {k: v for k, v in row.items() if k not in ("metrics", "intervals")}
+    return rest | dict(row["metrics"])
 
 
-def _cells(line: tuple[str, ...]) -> list[object]:
-    return [html_.Number(c) if c[:1] in set("+-.0123456789") else c for c in line]
-
-
-def _pictures(name: str, found: Made, folder: pathlib.Path) -> list[Safe]:
+def _pictures(name: str, found: Made, cache: Cache) -> list[Safe]:
     entities = found["data"]["entities"]
     rows: dict[str, Any] = {}
     for variant, own in found["variants"].items():
@@ -148,7 +120,7 @@ def _pictures(name: str, found: Made, folder: pathlib.Path) -> list[Safe]:
         if own["curves"]:
             drawn.append((f"{variant}: scores", plots.curves(own["curves"], variant)))
             drawn.append((f"{variant}: losses", plots.losses(own["history"], variant)))
-    gaps = _gaps(name, found, folder)
+    gaps = _gaps(name, found, cache)
     if gaps:
         first = np.concatenate([[0], np.cumsum(found["lengths"])[:-1]]).tolist()
         bounds = list(zip(entities, first, found["starts"], strict=True))
@@ -160,17 +132,12 @@ def _pictures(name: str, found: Made, folder: pathlib.Path) -> list[Safe]:
     ]
 
 
-def _gaps(name: str, found: Made, folder: pathlib.Path) -> dict[str, np.ndarray]:
+def _gaps(name: str, found: Made, cache: Cache) -> dict[str, np.ndarray]:
     gaps = {}
     for variant in found["variants"]:
-        along = stages.along(folder, name, variant)
+        along = stages.along(cache, name, variant)
         if along is not None and along.shape[1] == len(scores.NAMES):
             for other in ("sp_rows", "sp_cols"):
                 words = f"{variant}, assdis and {other}"
                 gaps[words] = plots.gap(along, "assdis", other)
     return gaps
-
-
-def plain(one: Text) -> str:
-    """A table as tab-separated text, for a spreadsheet."""
-    return "\n".join("\t".join(row) for row in (one.heads, *one.lines)) + "\n"

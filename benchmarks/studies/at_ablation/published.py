@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from benchmarks.studies import published as claims_
+from collections.abc import Mapping
+from typing import Any
+
+from benchmarks.studies import published as others
 from benchmarks.studies.at_ablation import beside, measures
-from benchmarks.studies.at_ablation.summary import glued, number, ranged
-from benchmarks.studies.at_ablation.text import Found, Text
+from benchmarks.studies.at_ablation.summary import glued, ranged
 from benchmarks.studies.published import PUBLISHED
+from benchmarks.studies.report import Table, number, titled
 
 SCORED = (
     ("assdis", "mean"),
@@ -20,7 +23,7 @@ SCORED = (
 FOLDS = {"mean": "", "spread": ", a window's mean over its steps"}
 
 
-def procedure(name: str, found: Found) -> Text:
+def procedure(name: str, found: Mapping[str, Any]) -> Table:
     """The reference by the published procedure, noise beside it, published F1 below."""
     paper = found["paper"]
     lines = []
@@ -32,7 +35,7 @@ def procedure(name: str, found: Found) -> Text:
     for claim in published.claims if published else ():
         cells = [number(claim.pa_f1), number(claim.f1)]
         lines.append((f"{claim.source}, whole data set", *cells, "", ""))
-    return Text(
+    return titled(
         "By the published procedure",
         f"Flags {100 * paper['share']:g} % of training and test scores together, then "
         f"adjusts. It leaks: {'; '.join(paper['leaks'])}.",
@@ -41,7 +44,7 @@ def procedure(name: str, found: Found) -> Text:
     )
 
 
-def areas(name: str, found: Found) -> Text:
+def areas(name: str, found: Mapping[str, Any]) -> Table:
     """Areas of the entities end to end, beside what is reported of the whole set."""
     lines = []
     rate = found["data"]["labelled"]
@@ -57,17 +60,17 @@ def areas(name: str, found: Found) -> Text:
         rows = found["beside"][other]["rows"]
         pair = [glued(rows, key, score="own") for key in measures.REDRAWN]
         lines.append((other, *map(ranged, pair)))
-    for claim in claims_.REPAIRS.get(name, ()):
+    for claim in others.REPAIRS.get(name, ()):
         lines.append((claim.source, number(claim.auc_roc), number(claim.auc_pr)))
-    tuned = claims_.TSB_AD.get(name)
+    tuned = others.TSB_AD.get(name)
     note = ""
     if tuned is not None:
         note = (
             f" A tuned Anomaly Transformer has a mean VUS-PR of {number(tuned)} here "
             f"in TSB-AD-M; NPSR reports a best point-wise F1 of "
-            f"{number(claims_.POINTWISE[name])}."
+            f"{number(others.POINTWISE[name])}."
         )
-    return Text(
+    return titled(
         "End to end, beside published areas",
         "All entities' scores as one series, mean over seeds; 95 % intervals are over "
         f"entities, redrawn with replacement. Chance AUC-PR is {number(rate)} here; "

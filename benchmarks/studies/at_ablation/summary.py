@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.studies.at_ablation import measures
+from benchmarks.studies.report import number
 from jaxtsad.evaluation import uncertainty
 from jaxtsad.evaluation.uncertainty import Estimate
 
@@ -67,18 +68,6 @@ def against(
     )
 
 
-def number(value: float | None, signed: bool = False) -> str:
-    """Three digits, or nothing.
-
-    Example:
-        >>> number(0.12345), number(-0.5, signed=True), number(float("nan"))
-        ('0.123', '-0.500', '')
-    """
-    if value is None or np.isnan(value):
-        return ""
-    return f"{value:+.3f}" if signed else f"{value:.3f}"
-
-
 def ranged(one: Estimate, signed: bool = False) -> str:
     """A mean with its interval.
 
@@ -86,7 +75,8 @@ def ranged(one: Estimate, signed: bool = False) -> str:
         >>> ranged(Estimate(0.5, 0.1, 0.4, 0.6, 9))
         '0.500 (0.400 to 0.600)'
     """
-    mean = number(one.mean, signed)
+    mean = number(one.mean, signed=signed)
     if not mean or np.isnan(one.low):
         return mean
-    return f"{mean} ({number(one.low, signed)} to {number(one.high, signed)})"
+    low, high = (number(end, signed=signed) for end in (one.low, one.high))
+    return f"{mean} ({low} to {high})"

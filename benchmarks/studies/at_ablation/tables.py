@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.studies.at_ablation import beside, published, scores
 from benchmarks.studies.at_ablation.summary import (
     against,
     macro,
-    number,
     ranged,
 )
-from benchmarks.studies.at_ablation.text import Found, Text
 from benchmarks.studies.at_ablation.variants import VARIANTS
+from benchmarks.studies.report import Table, number, titled
 from jaxtsad.ops import aggregate
 
 
-def everything(name: str, found: Found) -> list[Text]:
+def everything(name: str, found: Mapping[str, Any]) -> list[Table]:
     """All tables of one data set."""
     made = [
         changes(found),
@@ -31,7 +30,7 @@ def everything(name: str, found: Found) -> list[Text]:
     return [one for one in made if one.lines]
 
 
-def changes(found: Found) -> Text:
+def changes(found: Mapping[str, Any]) -> Table:
     """One change at a time, by the published score and by the error alone."""
     entities = found["data"]["entities"]
     reference = found["variants"].get("reference", {"rows": []})["rows"]
@@ -48,7 +47,7 @@ def changes(found: Found) -> Text:
         lines.append((name, words[name], *cells, number(plain.mean), apart))
     for name, own in _others(found).items():
         lines.append((name, "", *_row(own, entities, "own"), "", ""))
-    return Text(
+    return titled(
         "One change at a time",
         "Means over entities, seeds averaged first, 95 % bootstrap intervals over "
         "entities in brackets. The score is the published one, the error weighted by "
@@ -80,14 +79,14 @@ def _row(rows: Sequence[Any], entities: Sequence[str], score: str) -> tuple[str,
     return (*shown[:2], ranged(found[2]), *shown[3:])
 
 
-def _others(found: Found) -> dict[str, list[Any]]:
+def _others(found: Mapping[str, Any]) -> dict[str, list[Any]]:
     own = {name: found["beside"][name]["rows"] for name in beside.NAMES}
     for name in ("random", "all_positive"):
         own[name] = [row for row in found["noise"] if row["variant"] == name]
     return own
 
 
-def by_score(found: Found) -> Text:
+def by_score(found: Mapping[str, Any]) -> Table:
     """VUS-PR of every score of every variant."""
     entities = found["data"]["entities"]
     lines = []
@@ -100,10 +99,10 @@ def by_score(found: Found) -> Text:
     lead = "Mean VUS-PR over entities. " + "; ".join(
         f"{name}: {words}" for name, words in scores.WORDS.items()
     )
-    return Text("Every score", f"{lead}.", ("variant", *scores.NAMES), lines)
+    return titled("Every score", f"{lead}.", ("variant", *scores.NAMES), lines)
 
 
-def by_threshold(found: Found) -> Text:
+def by_threshold(found: Mapping[str, Any]) -> Table:
     """F1 of each score under each threshold, and what the best one would give."""
     entities = found["data"]["entities"]
     lines = []
@@ -115,7 +114,7 @@ def by_threshold(found: Found) -> Text:
     for name in beside.NAMES:
         rows = found["beside"][name]["rows"]
         lines.append((name, "own", *_thresholds(rows, entities, "own")))
-    return Text(
+    return titled(
         "Every threshold",
         "Mean F1 over entities, point-adjusted F1 behind the stroke. Quantile (.99) "
         "and POT are fitted on held-out scores; the dynamic threshold looks at the "
@@ -138,7 +137,7 @@ def _thresholds(
     return (*cells, number(macro(rows, "oracle_f1", entities, score=score).mean))
 
 
-def by_fold(found: Found) -> Text:
+def by_fold(found: Mapping[str, Any]) -> Table:
     """VUS-PR of the followed variants folded in all ways."""
     entities = found["data"]["entities"]
     lines = []
@@ -152,10 +151,12 @@ def by_fold(found: Found) -> Text:
             if rows:
                 lines.append((name, score, *cells))
     lead = "Mean VUS-PR over entities by how overlapping windows become steps."
-    return Text("Every fold", lead, ("variant", "score", *aggregate.AGGREGATES), lines)
+    return titled(
+        "Every fold", lead, ("variant", "score", *aggregate.AGGREGATES), lines
+    )
 
 
-def convergence(found: Found) -> Text:
+def convergence(found: Mapping[str, Any]) -> Table:
     """Each score after each epoch: its area, and its likeness to the error."""
     lines = []
     for name in ("reference", "modified"):
@@ -178,7 +179,7 @@ def convergence(found: Found) -> Text:
     most = max((len(line) for line in lines), default=2)
     heads = ("variant", "score", *(f"epoch {n}" for n in range(1, most - 1)))
     lines = [(*line, *[""] * (most - len(line))) for line in lines]
-    return Text(
+    return titled(
         "Do the scores converge?",
         "AUC-PR end to end after each epoch, and behind the stroke the rank "
         "correlation of the score with the error alone; means over seeds.",

@@ -166,6 +166,19 @@ PRESETS = {
         epochs=10,
         seeds=3,
     ),
+    "quick": Preset(
+        length=20,
+        score_stride=20,
+        columns=4,
+        every={},
+        also={},
+        windows=100,
+        sizes={"width": 8, "heads": 2, "hidden": 8, "learning_rate": 1e-3},
+        hidden=4,
+        batch_size=32,
+        epochs=1,
+        seeds=1,
+    ),
 }
 
 

@@ -10,23 +10,21 @@ say, with trivial rows, the untrained network and the same recipe without a netw
 from __future__ import annotations
 
 import argparse
-import pathlib
-import shlex
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 
+from benchmarks.studies import study
 from benchmarks.studies.at_improved import judging, networks, page, recipes
 from benchmarks.studies.at_improved.recipes import INPUT, Evidence, Recipe, Trial
+from benchmarks.studies.report import Report
+from benchmarks.studies.study import Session, Study
 from jaxtsad.datasets import catalog, places
 from jaxtsad.evaluation.metrics import vus
-from jaxtsad.experiments import console, facts, records
 from jaxtsad.types import Series
 
-NAME = "at_improved"
 START = Recipe("plain")
 AXES: dict[str, Sequence[object]] = {
     "network": [one.name for one in networks.NETWORKS if one.trained],
@@ -94,65 +92,45 @@ def rows(found: Sequence[Sequence[Evidence]], chosen: Recipe) -> dict[str, Any]:
     return made
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the experiment; bad input is one line and exit code 2."""
-    parser = argparse.ArgumentParser(prog=f"python -m benchmarks.studies.{NAME}")
-    parser.add_argument("--data-root", help="folder of the data sets")
+def options(parser: argparse.ArgumentParser) -> None:
+    """Adds what the study is asked for."""
     parser.add_argument("--datasets", nargs="+", default=["msl", "smap", "smd"])
     parser.add_argument("--epochs", type=int, default=networks.Size().epochs)
     parser.add_argument("--seeds", type=int, default=1, help="networks of each kind")
-    parser.add_argument("--out", help=f"folder; default runs/{NAME}")
-    options = parser.parse_args(arguments)
-    folder = pathlib.Path(options.out or f"runs/{NAME}")
-    terminal = Console()
-    try:
-        if options.seeds < 1:
-            raise ValueError(f"--seeds {options.seeds} must be at least 1")
-        made = run(options, folder, terminal)
-        said = ["--datasets", *options.datasets, "--epochs", str(options.epochs)]
-        said += ["--seeds", str(options.seeds)]
-        command = f"python -m benchmarks.studies.{NAME} --data-root DIR"
-        made["command"] = f"{command} {shlex.join(said)}"
-        records.write_json(folder / f"{NAME}.json", made)
-        records.write_text(folder / f"{NAME}.md", page.markdown(made))
-    except (ValueError, OSError) as error:
-        return console.refused(error)
-    terminal.print(page.verdict(made), highlight=False)
-    terminal.print(f"The tables are in {folder}")
-    return 0
 
 
-def run(
-    options: argparse.Namespace, folder: pathlib.Path, terminal: Console
-) -> dict[str, Any]:
-    """Trains, chooses and judges; networks' errors are kept in `folder`."""
-    size = networks.Size(epochs=options.epochs)
-    everything = {name: series(name, options.data_root) for name in options.datasets}
+def run(session: Session) -> Report:
+    """Trains, chooses and judges; networks' errors are kept."""
+    asked = session.options
+    if asked.seeds < 1:
+        raise ValueError(f"--seeds {asked.seeds} must be at least 1")
+    size = networks.Size(epochs=asked.epochs)
+    everything = {name: series(name, session.root) for name in asked.datasets}
     evidence: dict[str, list[list[Evidence]]] = {}
     setups = {}
     for name, own in everything.items():
         setups[name], parts = networks.prepared(own, size)
         evidence[name] = []
-        for seed in range(options.seeds):
+        for seed in range(asked.seeds):
             errors = {}
             for one in networks.NETWORKS:
-                terminal.print(f"{name}: {one.name}, seed {seed}")
+                session.say(f"{name}: {one.name}, seed {seed}")
                 errors[one.name] = networks.kept(
-                    folder / name / f"{one.name}_{seed}.npz",
+                    session.cache(networks.__name__, name),
                     *(one, own, setups[name], parts, size, seed),
                 )
             found = networks.evidence(name, own, parts, errors)
             evidence[name].append(found)
     sets: dict[str, Any] = {}
     for name, own in everything.items():
-        terminal.print(f"{name}: choosing")
+        session.say(f"{name}: choosing")
         trials = choose(evidence[name][0])
         chosen = max(trials, key=lambda one: one.value).recipe
         judged = own[1::2]
         labels = [np.asarray(one.labels) for one in judged]
         made = rows([found[1::2] for found in evidence[name]], chosen)
         for other in judging.BESIDE:
-            terminal.print(f"{name}: {other}")
+            session.say(f"{name}: {other}")
             scores = judging.trivial(other, judged, setups[name])
             made[other] = judging.measured(labels, scores)
         made["random"] = judging.random(labels)
@@ -166,16 +144,22 @@ def run(
             ],
             "rows": made,
         }
-    return {
-        "schema": 1,
-        "versions": facts.versions(),
-        "device": facts.device(),
-        "git": facts.revision(),
-        "size": size._asdict(),
-        "networks": [one._asdict() for one in networks.NETWORKS],
-        "sets": sets,
-    }
+    return page.report(
+        {
+            "size": size._asdict(),
+            "networks": [one._asdict() for one in networks.NETWORKS],
+            "sets": sets,
+        }
+    )
 
+
+STUDY = Study(
+    "at_improved",
+    __doc__,
+    run,
+    options,
+    quick={"datasets": ["smap"], "epochs": 1},
+)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(study.main(STUDY))

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
-import pathlib
-import zipfile
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -14,13 +11,14 @@ import numpy as np
 
 from benchmarks.studies.at_ablation import scores
 from benchmarks.studies.at_improved.recipes import INPUT, Evidence
-from jaxtsad import __version__, types
+from benchmarks.studies.cache import Cache
+from jaxtsad import types
 from jaxtsad.detectors import configure
 from jaxtsad.detectors.anomaly_transformer import detector as anomaly_transformer
 from jaxtsad.detectors.anomaly_transformer import training as _minimax
 from jaxtsad.detectors.anomaly_transformer.config import Config
 from jaxtsad.detectors.anomaly_transformer.network import forward
-from jaxtsad.experiments import records
+from jaxtsad.experiments import facts
 from jaxtsad.pipeline import parts as cutting
 from jaxtsad.pipeline.members import Member, keys_of
 from jaxtsad.pipeline.parts import Part
@@ -212,7 +210,7 @@ def tested(series: Series, part: Part) -> Split:
 
 
 def kept(
-    path: pathlib.Path,
+    cache: Cache,
     network: Network,
     series: Sequence[Series],
     setup: Setup,
@@ -220,26 +218,24 @@ def kept(
     size: Size,
     seed: int,
 ) -> Errors:
-    """Errors from a file of the same making, or trained and written there."""
-    said = [
-        __version__,
-        network,
-        size,
-        seed,
-        [one.name for one in series],
-        setup.stride,
-    ]
-    wanted = json.dumps([*said, SIZES, PLAN, CLIP])
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            if str(file["made_of"]) == wanted:
-                held = [file[f"held_{index}"] for index in range(len(series))]
-                test = [file[f"test_{index}"] for index in range(len(series))]
-                return Errors(held, test)
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile):
-        pass
-    found = errors(network, series, setup, parts, size, seed)
-    arrays = {f"held_{index}": one for index, one in enumerate(found.held)}
-    arrays |= {f"test_{index}": one for index, one in enumerate(found.test)}
-    records.write_arrays(path, {**arrays, "made_of": np.array(wanted)})
-    return found
+    """Errors from the cache, or trained and kept there."""
+    about = {
+        "network": network._asdict(),
+        "size": size._asdict(),
+        "seed": seed,
+        "data": facts.data_checksums(series),
+        "stride": setup.stride,
+        "training": [SIZES, PLAN, CLIP],
+    }
+
+    def make() -> dict[str, np.ndarray]:
+        made = errors(network, series, setup, parts, size, seed)
+        arrays = {f"held_{index}": one for index, one in enumerate(made.held)}
+        return arrays | {f"test_{index}": one for index, one in enumerate(made.test)}
+
+    found = cache.arrays(f"{network.name}_{seed}", about, make)
+    numbers = range(len(series))
+    return Errors(
+        [found[f"held_{index}"] for index in numbers],
+        [found[f"test_{index}"] for index in numbers],
+    )

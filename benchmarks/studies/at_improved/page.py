@@ -1,16 +1,16 @@
-"""The tables of `at_improved` in Markdown."""
+"""The report of `at_improved`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from benchmarks.studies.at_ablation.summary import number, ranged
+from benchmarks.studies.at_ablation.summary import ranged
 from benchmarks.studies.at_improved import judging
 from benchmarks.studies.at_improved.networks import NETWORKS
 from benchmarks.studies.at_improved.recipes import INPUT, Recipe
+from benchmarks.studies.report import Report, Section, Table, number
 from jaxtsad.evaluation import uncertainty
-from jaxtsad.reporting.tables import formats
 
 Made = Mapping[str, Any]
 WORDS = {
@@ -38,28 +38,29 @@ GOAL = ("zscore_smoothed", "pca", "knn", "improved_untrained")
 LEFT_OUT = "improved"
 
 
-def markdown(made: Made) -> str:
-    """All tables."""
-    pieces = [
-        "# A better Anomaly Transformer, chosen on half of the channels",
-        f"Command: `{made['command']}`. {lead(made)}",
-        verdict(made),
-        "## On channels never used for choosing",
-        "Means over held-out entities, networks' seeds averaged first; 95 % bootstrap "
-        "intervals over entities in brackets. The last column is the paired "
-        "difference of the variant's VUS-PR from the row's.",
-    ]
-    for name in (*made["sets"], "all"):
-        pieces += [f"### {name.upper()}", _table(_rows(made, name))]
-    pieces += [
-        "## What was tried",
-        "Mean VUS-PR over the tuning channels of each data set, best first. From "
-        "`start` on one part of the recipe is changed at a time, and the best so far "
-        f"is gone on from. Networks: {_networks()}; `{INPUT}`: none.",
-    ]
-    for name, own in made["sets"].items():
-        pieces += [f"### {name.upper()}, tuning channels", _table(_tried(own))]
-    return "\n\n".join(pieces) + "\n"
+def report(made: Made) -> Report:
+    """All tables, and whether the goal is met."""
+    judged = Section(
+        "On channels never used for choosing",
+        (
+            verdict(made),
+            "Means over held-out entities, networks' seeds averaged first; 95 % "
+            "bootstrap intervals over entities in brackets. The last column is the "
+            "paired difference of the variant's VUS-PR from the row's.",
+        ),
+        [_rows(made, name) for name in (*made["sets"], "all")],
+    )
+    tried = Section(
+        "What was tried",
+        (
+            "Mean VUS-PR over the tuning channels of each data set, best first. From "
+            "`start` on one part of the recipe is changed at a time, and the best so "
+            f"far is gone on from. Networks: {_networks()}; `{INPUT}`: none.",
+        ),
+        [_tried(name, own) for name, own in made["sets"].items()],
+    )
+    title = "A better Anomaly Transformer, chosen on half of the channels"
+    return Report(title, (lead(made),), (judged, tried), tree=made, shown=0)
 
 
 def lead(made: Made) -> str:
@@ -133,35 +134,31 @@ def _values(made: Made, name: str) -> dict[str, judging.Values]:
     return {row: judging.joined([one[row] for one in sets]) for row in sets[0]}
 
 
-def _rows(made: Made, name: str) -> list[tuple[str, ...]]:
+def _rows(made: Made, name: str) -> Table:
     values = _values(made, name)
-    found: list[tuple[str, ...]] = [
-        ("row", "AUC-ROC", "AUC-PR", "VUS-PR", "variant's VUS-PR less the row's")
-    ]
+    heads = ("row", "AUC-ROC", "AUC-PR", "VUS-PR", "variant's VUS-PR less the row's")
+    lines = []
     for row, own in values.items():
         cells = [judging.mean(own[key]) for key in judging.METRICS]
         apart = ""
         if row != LEFT_OUT:
             other = judging.difference(values["improved"]["vus_pr"], own["vus_pr"])
             apart = ranged(other, signed=True)
-        name = f"{row}: {WORDS[row]}"
-        found.append((name, number(cells[0].mean), *map(ranged, cells[1:]), apart))
-    return found
+        said = f"{row}: {WORDS[row]}"
+        lines.append((said, number(cells[0].mean), *map(ranged, cells[1:]), apart))
+    return Table(heads, lines, title=name.upper())
 
 
-def _tried(own: Made) -> list[tuple[str, ...]]:
+def _tried(name: str, own: Made) -> Table:
     """Every trial, best first."""
-    lines: list[tuple[str, ...]] = [("changed", "network", "recipe", "VUS-PR")]
+    lines = []
     for one in sorted(own["trials"], key=lambda one: -one["value"]):
         recipe = Recipe(**one["recipe"])
         said = (one["changed"], recipe.network, described(recipe))
         lines.append((*said, number(one["value"])))
-    return lines
+    title = f"{name.upper()}, tuning channels"
+    return Table(("changed", "network", "recipe", "VUS-PR"), lines, title=title)
 
 
 def _networks() -> str:
     return "; ".join(f"`{one.name}`: {one.words}" for one in NETWORKS)
-
-
-def _table(lines: list[tuple[str, ...]]) -> str:
-    return formats.piped(lines[0], lines[1:])

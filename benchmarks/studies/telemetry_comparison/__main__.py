@@ -1,27 +1,22 @@
-"""The command line of the comparison."""
+"""The command line of the comparison.
+
+Compares detectors on the 28 channels of SMAP and MSL that have at least 100 anomalous
+windows. What is finished in `--out` is not done again.
+"""
 
 from __future__ import annotations
 
 import argparse
-import pathlib
 import sys
-from collections.abc import Sequence
 
-from rich.console import Console
-
-from benchmarks.studies.telemetry_comparison import presets, study
-from jaxtsad.experiments import console
-from jaxtsad.training.fit import Interrupted
+from benchmarks.studies import study
+from benchmarks.studies.report import Report
+from benchmarks.studies.study import Session, Study
+from benchmarks.studies.telemetry_comparison import comparison, presets
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the comparison; bad input is one line and exit code 2."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.studies.telemetry_comparison",
-        description="Compares detectors on the 28 channels of SMAP and MSL that have "
-        "at least 100 anomalous windows. What is finished in --out is not done again.",
-    )
-    parser.add_argument("--data-root", help="folder of the data sets")
+def options(parser: argparse.ArgumentParser) -> None:
+    """Adds what the comparison is asked for."""
     parser.add_argument("--preset", default="strict", choices=tuple(presets.PRESETS))
     parser.add_argument(
         "--models",
@@ -47,33 +42,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
         default=True,
         help="clip test values as those fitted on are (strict only)",
     )
-    parser.add_argument(
-        "--out", help="run directory (default: runs/telemetry_comparison_PRESET)"
-    )
-    options = parser.parse_args(arguments)
-    name = f"telemetry_comparison_{options.preset}"
-    folder = pathlib.Path(options.out or pathlib.Path("runs") / name)
-    terminal = Console()
-    choices = presets.Choices(
-        options.preset,
-        options.models,
-        options.channels,
-        options.seeds,
-        options.epochs,
-        options.clip_test,
-        options.data_root,
-        options.beside,
-    )
-    try:
-        study.run(choices, folder, terminal)
-    except (ValueError, OSError) as error:
-        return console.refused(error)
-    except (Interrupted, KeyboardInterrupt):
-        terminal.print("stopped; the same command goes on from there")
-        return 130
-    terminal.print(f"The report is {folder / study.REPORT}")
-    return 0
 
+
+def run(session: Session) -> Report:
+    """Runs what the command line asks for."""
+    asked = session.options
+    choices = presets.Choices(
+        asked.preset,
+        asked.models,
+        asked.channels,
+        asked.seeds,
+        asked.epochs,
+        asked.clip_test,
+        session.root,
+        asked.beside,
+    )
+    return comparison.run(choices, session)
+
+
+STUDY = Study(
+    "telemetry_comparison",
+    "Recurrent detectors compared on 28 channels of SMAP and MSL.",
+    run,
+    options,
+    quick={"models": ["lstm_autoencoder"], "channels": ["P-1"], "epochs": 1},
+)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(study.main(STUDY))

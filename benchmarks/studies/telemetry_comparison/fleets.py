@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
+from benchmarks.studies.study import Session
 from benchmarks.studies.telemetry_comparison import history, kept, memory, scoring
 from benchmarks.studies.telemetry_comparison.kept import Made
 from benchmarks.studies.telemetry_comparison.presets import Recipe
@@ -31,8 +32,7 @@ def make(
     labels: Labels,
     *,
     seeds: Sequence[int],
-    folder: pathlib.Path,
-    terminal: Console,
+    session: Session,
 ) -> Made:
     """Makes a row, or reads it where it was finished before.
 
@@ -41,27 +41,26 @@ def make(
         series: All channels.
         labels: `(channel, length, stride) -> [N]` labels of test windows.
         seeds: One model per channel and seed; a trivial row takes the first.
-        folder: Where the row is kept; training goes on from a checkpoint in it.
-        terminal: Where progress is shown.
+        session: The run, which keeps the row; training goes on from a checkpoint.
 
     Raises:
-        ValueError: If the folder holds the row of another recipe or other data.
         Interrupted: On Ctrl-C, after saving a checkpoint.
     """
     if recipe.trivial and not recipe.setup.untrained:
         seeds = seeds[:1]
     identity = kept.identity(recipe, series, seeds)
-    there = kept.read(folder, identity)
+    folder = session.cache(__name__).place(recipe.row, identity)
+    there = kept.read(folder)
     if there is not None:
-        terminal.print(f"{recipe.row}: finished before")
+        session.say(f"{recipe.row}: finished before")
         return there
-    maker = _Maker(recipe, labels, seeds, folder, terminal)
+    maker = _Maker(recipe, labels, seeds, folder, session.terminal)
     watched = memory.begin()
     for group in recordings.groups(series):
         maker.add(group)
     maker.facts["peak_memory_bytes"] = memory.peak(watched)
     made = maker.made()
-    kept.write(folder, identity, made)
+    kept.write(folder, made)
     return made
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from benchmarks.studies.telemetry_comparison.presets import Recipe
+from jaxtsad import files
 from jaxtsad.experiments import facts, records
 from jaxtsad.experiments.records import Scored
 from jaxtsad.types import Series
@@ -52,28 +53,18 @@ def identity(
     return identity
 
 
-def read(folder: pathlib.Path, identity: dict[str, Any]) -> Made | None:
+def read(folder: pathlib.Path) -> Made | None:
     """A row that was finished before, None where there is none."""
-    done = folder / DONE
-    if not done.exists():
-        return None
     try:
-        record = json.loads(done.read_text())
-        before = record["identity"]
-    except (OSError, json.JSONDecodeError, KeyError, TypeError) as error:
-        raise ValueError(f"{str(done)!r} cannot be read: {error}") from None
-    for name, value in identity.items():
-        if before.get(name) != value:
-            raise ValueError(
-                f"{str(folder)!r} holds a row made with other {name}; name another "
-                "--out"
-            )
+        known = json.loads((folder / DONE).read_text())
+    except (OSError, json.JSONDecodeError):
+        return None
     scored = {name: records.read_scores(folder / f"{name}.npz") for name in FILES}
-    return Made(**scored, facts=record["facts"])
+    return Made(**scored, facts=known)
 
 
-def write(folder: pathlib.Path, identity: dict[str, Any], made: Made) -> None:
+def write(folder: pathlib.Path, made: Made) -> None:
     """Writes a finished row; what says that it is finished comes last."""
     for name in FILES:
         records.write_scores(folder / f"{name}.npz", getattr(made, name), {})
-    records.write_json(folder / DONE, {"identity": identity, "facts": made.facts})
+    files.write_json(folder / DONE, made.facts)

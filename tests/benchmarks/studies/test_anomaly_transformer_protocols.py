@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from benchmarks.studies import anomaly_transformer_protocols as protocols
+from benchmarks.studies import report as reports
+from benchmarks.studies import study
 from tests.experiments import layout
 
 
@@ -17,7 +19,7 @@ def test_both_protocols_stand_beside_noise(tmp_path: pathlib.Path) -> None:
     root = layout.write(tmp_path / "data", 3)
     words = ["--data-root", str(root), "--datasets", "smap", "--out", str(tmp_path)]
     words += ["--width", "8", "--stride", "50", "--epochs", "1"]
-    assert protocols.main(words) == 0
+    assert study.main(protocols.STUDY, words) == 0
     made = json.loads((tmp_path / f"{protocols.NAME}.json").read_text())
     rows = made["sets"]["smap"]["rows"]
     names = {protocols.MAIN, *protocols.BESIDE, "random", "all_positive"}
@@ -32,9 +34,9 @@ def test_both_protocols_stand_beside_noise(tmp_path: pathlib.Path) -> None:
 def test_tables_and_bad_input(capsys: pytest.CaptureFixture, tmp_path: Any) -> None:
     values = dict.fromkeys(protocols.KEYS, 0.25) | {"f1": None}
     own = {"rows": {"paper": {protocols.MAIN: values}}}
-    text = protocols.markdown({"command": "x", "sets": {"msl": own}})
+    text = reports.markdown(protocols.report({"msl": own}))
     assert "| paper | anomaly_transformer | 0.250 |  | 0.250 |" in text
     assert "0.936" in text and "quantile of held-out" in text
     words = ["--out", str(tmp_path), "--width", "7", "--datasets", "magic"]
-    assert protocols.main(words) == 2
+    assert study.main(protocols.STUDY, words) == 2
     assert capsys.readouterr().err.startswith("error: ")

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.studies import report as reports
+from benchmarks.studies import study
 from benchmarks.studies.at_ablation import (
     __main__,
     beside,
@@ -16,11 +18,13 @@ from benchmarks.studies.at_ablation import (
     page,
     plots,
     scores,
+    stages,
     summary,
     tables,
     tasks,
     variants,
 )
+from benchmarks.studies.cache import Cache
 from jaxtsad import detectors, types
 from jaxtsad.evaluation.metrics import point
 from jaxtsad.training.plan import Plan
@@ -167,14 +171,15 @@ def test_tables_and_pictures_of_made_up_numbers(tmp_path: pathlib.Path) -> None:
     found = report["sets"]["msl"]
     for one in tables.everything("msl", found):
         assert all(len(line) == len(one.heads) for line in one.lines), one.title
-    text = page.markdown(report)
+    kept = Cache(tmp_path, stages.__name__)
+    text = reports.markdown(page.report(report, kept))
     for word in ("random", "0.936", "0.721", "POT", "spread", "epoch 2", "mean VUS"):
         assert word in text
     assert "msl" in page.verdict("msl", found)
     (tmp_path / "msl").mkdir()
     along = np.random.default_rng(1).random((900, len(scores.NAMES)))
     np.savez(tmp_path / "msl" / "reference.npz", scores=along)
-    drawn = page.html(report, tmp_path)
+    drawn = reports.html(page.report(report, kept))
     assert drawn.count("<svg") == 6 and "everything &lt;b&gt;" in drawn
     rows = found["variants"]["reference"]["rows"]
     table = summary.table(rows, "vus_pr", ["C-1", "M-6"], score="assdis")
@@ -193,7 +198,7 @@ def test_the_command_writes_its_report_and_resumes(
     monkeypatch.setitem(variants.PRESETS, "cpu", SMALL)
     words = ["--data-root", str(root), "--datasets", "smap", "--out", str(tmp_path)]
     words += ["--variants", "reference", "untrained"]
-    assert __main__.main(words) == 0
+    assert study.main(__main__.STUDY, words) == 0
     report = json.loads((tmp_path / "at_ablation.json").read_text())
     rows = report["sets"]["smap"]["variants"]["reference"]["rows"]
     assert {row["fold"] for row in rows} == {"mean", "max", "last", "center", "spread"}
@@ -204,13 +209,14 @@ def test_the_command_writes_its_report_and_resumes(
     )
     np.testing.assert_allclose(sp_rows, error, atol=1e-3)
     before = {
-        path: path.stat().st_mtime_ns for path in (tmp_path / "smap").glob("*.json")
+        path: path.stat().st_mtime_ns
+        for path in (tmp_path / "stages" / "smap").glob("*.json")
     }
-    assert __main__.main(words) == 0
+    assert study.main(__main__.STUDY, words) == 0
     for path, time in before.items():
         assert path.stat().st_mtime_ns == time, path
-    (tmp_path / "smap" / "untrained.json").unlink()
-    assert __main__.main(words) == 0
+    (tmp_path / "stages" / "smap" / "untrained.json").unlink()
+    assert study.main(__main__.STUDY, words) == 0
     again = json.loads((tmp_path / "at_ablation.json").read_text())
     assert (
         again["sets"]["smap"]["variants"]["untrained"]["rows"]
@@ -220,7 +226,7 @@ def test_the_command_writes_its_report_and_resumes(
 
 def test_bad_input_is_one_line(capsys: pytest.CaptureFixture, tmp_path: Any) -> None:
     words = ["--out", str(tmp_path), "--datasets", "msl", "--seeds", "0"]
-    assert __main__.main(words) == 2
+    assert study.main(__main__.STUDY, words) == 2
     assert capsys.readouterr().err == "error: --seeds 0 must be at least 1\n"
 
 

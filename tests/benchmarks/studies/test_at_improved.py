@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.studies import report, study
 from benchmarks.studies.at_improved import __main__, judging, networks, page, recipes
 from benchmarks.studies.at_improved.recipes import INPUT, Evidence, Recipe
 from jaxtsad.evaluation.scoring import smoothing
@@ -88,7 +89,7 @@ def test_tables_of_made_up_entities() -> None:
     about = {"tuning": ["A"], "held_out": ["B"], "trials": tried, "rows": own}
     chosen = Recipe("plain", squash="log")._asdict()
     made = {"command": "x", "sets": {"one": {**about, "recipe": chosen}}}
-    text = page.markdown(made)
+    text = report.markdown(page.report(made))
     for word in ("better than zscore_smoothed, pca, knn", "random scores", "start"):
         assert word in text
     assert "not shown to be better than improved_untrained" in text
@@ -103,18 +104,18 @@ def test_the_command_trains_judges_and_keeps(
     monkeypatch.setattr(networks, "SIZES", sizes)
     words = ["--data-root", str(root), "--datasets", "smap", "--epochs", "1"]
     words += ["--out", str(tmp_path / "out")]
-    assert __main__.main(words) == 0
+    assert study.main(__main__.STUDY, words) == 0
     path = tmp_path / "out" / "at_improved.json"
     made = json.loads(path.read_text())
     assert made["sets"]["smap"]["held_out"] == ["A-2"]
     assert set(made["sets"]["smap"]["rows"]) == set(page.WORDS)
-    kept = tmp_path / "out" / "smap" / "plain_0.npz"
+    kept = tmp_path / "out" / "stages" / "smap" / "plain_0.npz"
     before = kept.stat().st_mtime_ns
-    assert __main__.main(words) == 0 and kept.stat().st_mtime_ns == before
+    assert study.main(__main__.STUDY, words) == 0 and kept.stat().st_mtime_ns == before
     again = json.loads(path.read_text())
     assert again["sets"] == made["sets"]
 
 
 def test_bad_input_is_one_line(capsys: pytest.CaptureFixture, tmp_path: Any) -> None:
-    assert __main__.main(["--out", str(tmp_path), "--seeds", "0"]) == 2
+    assert study.main(__main__.STUDY, ["--out", str(tmp_path), "--seeds", "0"]) == 2
     assert capsys.readouterr().err == "error: --seeds 0 must be at least 1\n"

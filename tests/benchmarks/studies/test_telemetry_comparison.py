@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import json
 import pathlib
@@ -10,16 +11,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 
-from benchmarks.studies import published
+from benchmarks.studies import published, study
+from benchmarks.studies import report as reports
+from benchmarks.studies.study import Session
 from benchmarks.studies.telemetry_comparison import __main__ as command
 from benchmarks.studies.telemetry_comparison import (
     advice,
-    blocks,
     channels,
+    comparison,
     fleets,
+    page,
     presets,
-    study,
     verdict,
 )
 from jaxtsad.datasets import smap_msl
@@ -30,6 +34,7 @@ from jaxtsad.types import Series
 from tests.experiments import layout
 
 COLUMNS = 3
+NAME = "telemetry_comparison"
 TINY = """
 name = "{name}"
 [window]
@@ -74,12 +79,24 @@ def choices(data: pathlib.Path, folder: pathlib.Path, **values: Any) -> presets.
     return presets.Choices(**{**given, **values})
 
 
+def session(folder: pathlib.Path) -> Session:
+    quiet = Console(quiet=True)
+    return Session(NAME, argparse.Namespace(), folder / "out", quiet)
+
+
+def compare(asked: presets.Choices, folder: pathlib.Path) -> dict[str, Any]:
+    """Runs and writes a comparison."""
+    made = comparison.run(asked, session(folder))
+    reports.write(made, folder / "out", NAME, {})
+    return dict(made.tree)
+
+
 @pytest.fixture(scope="module")
 def strict(
     data: pathlib.Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[pathlib.Path, dict[str, Any]]:
     folder = tmp_path_factory.mktemp("strict")
-    return folder, study.run(choices(data, folder), folder / "out")
+    return folder, compare(choices(data, folder), folder)
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +104,7 @@ def as_run(
     data: pathlib.Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[pathlib.Path, dict[str, Any]]:
     folder = tmp_path_factory.mktemp("as_run")
-    return folder, study.run(choices(data, folder, preset="as_run"), folder / "out")
+    return folder, compare(choices(data, folder, preset="as_run"), folder)
 
 
 def test_windows_by_number_miss_what_comes_from_the_left() -> None:
@@ -189,7 +206,7 @@ def test_presets_follow_what_they_are_named_after() -> None:
 def test_everything_is_written(strict: tuple[pathlib.Path, dict[str, Any]]) -> None:
     folder, results = strict
     out = folder / "out"
-    made = json.loads((out / "results.json").read_text())
+    made = json.loads((out / "telemetry_comparison.json").read_text())
     assert made["order"] == [
         "tiny_vae",
         "zscore",
@@ -204,9 +221,9 @@ def test_everything_is_written(strict: tuple[pathlib.Path, dict[str, Any]]) -> N
     assert facts["train_s"] > 0 and facts["train_windows_per_s"] > 0
     assert facts["parameters"] == {"3": 799} and facts["members"] == 2
     assert facts["epochs"] == [3, 3] and facts["peak_memory_bytes"] > 0
-    table = (out / "table.csv").read_text().splitlines()
+    table = (out / "telemetry_comparison.csv").read_text().splitlines()
     assert {line.split(",")[3] for line in table[1:]} == {"window", "step"}
-    text = (out / "report.html").read_text()
+    text = (out / "telemetry_comparison.html").read_text()
     for word in ("When to use which", "By channel", "Cost", "not clipped"):
         assert word in text
     assert "These numbers leak" not in text and "https://" not in text
@@ -223,8 +240,7 @@ def test_thresholds_under_strict_come_from_fit_windows_alone(
         channels.load(data, layout.CHANNELS),
         lambda name, length, stride: np.zeros(0),
         seeds=(0,),
-        folder=folder / "out" / "rows" / "tiny_vae",
-        terminal=study.Console(quiet=True),
+        session=session(folder),
     )
     rows = [r for r in results["window_rows"] if r["detector"] == "tiny_vae"]
     for one in made.windows:
@@ -248,7 +264,7 @@ def test_as_run_flags_three_tenths_of_the_test_windows_and_confesses(
     own = [row for row in results["window_rows"] if row["detector"] == "zscore"]
     own = [row for row in own if row["entity"] in layout.CHANNELS]
     assert [row["threshold"]["fitted_on"] for row in own] == ["test", "test"]
-    text = (folder / "out" / "report.html").read_text()
+    text = (folder / "out" / "telemetry_comparison.html").read_text()
     assert "These numbers leak: preset as_run" in text and len(results["leaks"]) == 3
     # A config brings a threshold of its own kind, on the windows it was fitted on.
     tiny = [row for row in results["window_rows"] if row["detector"] == "tiny_vae"]
@@ -274,14 +290,13 @@ def test_a_finished_model_is_not_trained_again(
         raise AssertionError("something was fitted again")
 
     monkeypatch.setattr(fitting, "fit", refuse)
-    again = study.run(choices(data, folder), folder / "out")
-    assert blocks.macro(again["window_rows"], ["tiny_vae"]) == blocks.macro(
+    again = compare(choices(data, folder), folder)
+    assert page.macro(again["window_rows"], ["tiny_vae"]) == page.macro(
         results["window_rows"], ["tiny_vae"]
     )
-    with pytest.raises(ValueError, match="holds a row made with other setup"):
-        study.run(choices(data, folder, epochs=1), folder / "out")
-    with pytest.raises(ValueError, match="holds a row made with other seeds"):
-        study.run(choices(data, folder, seeds=(1,)), folder / "out")
+    for other in ({"epochs": 1}, {"seeds": (1,)}):
+        with pytest.raises(AssertionError, match="fitted again"):
+            compare(choices(data, folder, **other), folder)
 
 
 @pytest.mark.slow
@@ -314,10 +329,10 @@ def test_an_interrupted_fleet_goes_on_from_its_checkpoint(
     ]
     with monkeypatch.context() as patch:
         patch.setattr(console, "interruptible", impatient)
-        assert command.main(arguments) == 130
-    assert asked == 3 and not (tmp_path / "out" / "results.json").exists()
-    assert command.main(arguments) == 0
-    made = json.loads((tmp_path / "out" / "results.json").read_text())
+        assert study.main(command.STUDY, arguments) == 130
+    assert asked == 3 and not (tmp_path / "out" / "telemetry_comparison.json").exists()
+    assert study.main(command.STUDY, arguments) == 0
+    made = json.loads((tmp_path / "out" / "telemetry_comparison.json").read_text())
     facts = [one["facts"]["tiny_vae"] for one in (made, results)]
     assert facts[0]["state_sha256"] == facts[1]["state_sha256"]
     assert facts[0]["epochs"] == [3, 3]
@@ -342,7 +357,7 @@ def test_bad_input_is_one_line(
     capsys: pytest.CaptureFixture,
 ) -> None:
     rest = ["--data-root", str(data), "--out", str(tmp_path)]
-    assert command.main([*rest, *arguments]) == 2
+    assert study.main(command.STUDY, [*rest, *arguments]) == 2
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith("error: ") and said in line
 

@@ -1,4 +1,4 @@
-"""All rows judged, and everything `results.json` holds."""
+"""The comparison from data to report, row after row."""
 
 from __future__ import annotations
 
@@ -6,20 +6,83 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.studies import published
+from benchmarks.studies.report import Report
+from benchmarks.studies.study import Session
 from benchmarks.studies.telemetry_comparison import (
     advice,
     channels,
+    figures,
+    fleets,
+    page,
     presets,
     verdict,
 )
 from benchmarks.studies.telemetry_comparison.kept import Made
 from benchmarks.studies.telemetry_comparison.presets import Choices, Recipe
-from jaxtsad import __version__
-from jaxtsad.experiments import facts
+from jaxtsad.datasets import places, smap_msl
 from jaxtsad.experiments.judge import Judged, Rows
 from jaxtsad.types import Series
 
-SCHEMA = 1
+
+def run(choices: Choices, session: Session) -> Report:
+    """Makes every row that is not there yet, and judges all.
+
+    Args:
+        choices: What is compared.
+        session: The run; rows that it keeps are not trained again.
+
+    Raises:
+        ValueError: If a choice or the data is bad.
+        Interrupted: On Ctrl-C, after saving a checkpoint.
+    """
+    recipes = _recipes(choices)
+    root = places.data_root(choices.root)
+    selection = channels.select(root, choices.channels)
+    session.say(str(selection))
+    series = channels.load(root, selection.names)
+    first = None
+    if presets.PRESETS[choices.preset].first_rows:
+        first = smap_msl.label_table(root, first_rows=True)
+    labels = channels.WindowLabels(series, first)
+    made = [
+        fleets.make(recipe, series, labels, seeds=choices.seeds, session=session)
+        for recipe in recipes
+    ]
+    session.say("judging windows and steps")
+    results, windows = gather(choices, recipes, made, series, selection)
+    models = results["models"]
+    trivial = [one.row for one in recipes if one.trivial and not one.setup.untrained]
+    area = advice.table(results["window_rows"], "auc_roc")
+    curves = figures.curve_figures(windows, models, trivial)
+    curves += figures.confusions(windows, models)
+    bars = figures.channel_bars(area, models, trivial[0], "AUC-ROC") if trivial else []
+    return page.report(results, curves, bars)
+
+
+def _recipes(choices: Choices) -> list[Recipe]:
+    """The models, then what stands beside them without asking."""
+    if not choices.models:
+        raise ValueError("models must name at least one detector")
+    found = [
+        presets.recipe(
+            choices.preset,
+            model,
+            epochs=choices.epochs,
+            clip_test=choices.clip_test,
+        )
+        for model in choices.models
+    ]
+    names = [one.row for one in found]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"models: {twice[0]!r} is there twice")
+    beside = [
+        presets.recipe(choices.preset, name, trivial=True, clip_test=choices.clip_test)
+        for name in choices.beside
+        if name not in names
+    ]
+    networks = [presets.untrained(one) for one in found]
+    return found + beside + [one for one in networks if one is not None]
 
 
 def gather(
@@ -52,7 +115,6 @@ def gather(
     }
     order = [*models, *(n for n in _names(rows) if n not in models)]
     results = {
-        "schema": SCHEMA,
         "preset": choices.preset,
         "leaks": list(preset.protocol.leaks),
         "channels": selection.names,
@@ -98,8 +160,6 @@ def gather(
                 for note in own["notes"]
             ),
         ],
-        "run": {"device": facts.device(), "git": facts.revision()},
-        "versions": facts.versions() | {"jaxtsad": __version__},
     }
     return results, windows
 
