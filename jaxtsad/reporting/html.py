@@ -62,7 +62,7 @@ def join(pieces: Iterable[object]) -> Safe:
 
 
 def table(heads: Sequence[object], lines: Iterable[Sequence[object]]) -> Safe:
-    """A table in a box of its own that scrolls; numbers go to the right."""
+    """A table in a box of its own that scrolls; numbers are aligned to the right."""
     lines = list(lines)
     first = lines[0] if lines else heads
     head = element(

@@ -23,7 +23,7 @@ class View(NamedTuple):
         values: `[T, K]` channels to draw, or None.
         names: Their names.
         threshold: The fitted threshold, or None where it is not one number.
-        truth: True events with what became of them, or None where nothing is labelled.
+        truth: True events with what became of them, or None where nothing is labeled.
         hits: For each true event, how many of the seeds found it.
         flagged: Flagged events, with a column `true` where labels are known.
         level: What one score is of: a step, a window or a sample.
@@ -46,7 +46,7 @@ class View(NamedTuple):
 
     @property
     def true_spans(self) -> np.ndarray | None:
-        """True events as `[E, 2]`, or None where nothing is labelled."""
+        """True events as `[E, 2]`, or None where nothing is labeled."""
         if self.truth is None:
             return None
         pairs = [(event.start, event.stop) for event in self.truth]

@@ -51,7 +51,7 @@ def build(run: Run, view: View, number: int, *, full: bool) -> Safe:
 
 
 def outcome(view: View) -> str:
-    """One line on what was found, for a heading or a folded entity."""
+    """One line on what was found, for the entity's heading."""
     flagged = len(view.flagged)
     if view.truth is None:
         return f"{flagged:,} events found, no labels"
@@ -130,7 +130,7 @@ def _events_to_draw(view: View) -> list[tuple[str, int, int]]:
 
 
 def _event_lists(view: View) -> Safe:
-    """True events with what became of them, and found ones, most severe first."""
+    """True events with what became of them, and flagged ones, most severe first."""
     flagged = html.element(
         "div", html.element("h4", "Found events"), _flagged_list(view)
     )
@@ -191,8 +191,8 @@ def steps_of(start: int, stop: int) -> str:
     return f"{start:,}" if stop == start + 1 else f"{start:,} to {stop - 1:,}"
 
 
-def _note(words: str) -> Safe:
-    return html.element("p", words, class_="note") if words else Safe("")
+def _note(text: str) -> Safe:
+    return html.element("p", text, class_="note") if text else Safe("")
 
 
 def _diagnostics(run: Run, view: View) -> list[tuple[str, Figure]]:

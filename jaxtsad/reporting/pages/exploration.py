@@ -58,8 +58,12 @@ def page(series: Series, source: str) -> str:
 
 def _subtitle(source: str, kinds: Sequence[str]) -> str:
     counts = {kind: kinds.count(kind) for kind in dict.fromkeys(kinds)}
-    words = {"values": "with values", "command": "0/1 commands", "constant": "constant"}
-    counted = ", ".join(f"{number} {words[kind]}" for kind, number in counts.items())
+    phrases = {
+        "values": "with values",
+        "command": "0/1 commands",
+        "constant": "constant",
+    }
+    counted = ", ".join(f"{number} {phrases[kind]}" for kind, number in counts.items())
     plural = "channel" if len(kinds) == 1 else "channels"
     return f"{source} · {len(kinds)} {plural}: {counted}"
 
@@ -98,7 +102,7 @@ def _tiles(parts: Sequence[Part]) -> list[Safe]:
         tiles.append(html.tile(f"events, {part.name}", f"{len(lengths):,}", below))
         share = f"{100 * float(part.labels.mean()):.2f} %"
         steps = f"{int(part.labels.sum()):,} of {len(part.labels):,} steps"
-        tiles.append(html.tile("labelled anomalous", share, steps))
+        tiles.append(html.tile("labeled anomalous", share, steps))
     if all(part.labels is None for part in parts):
         tiles.append(html.tile("labels", "none", ""))
     return tiles
@@ -166,8 +170,8 @@ def _events(parts: Sequence[Part]) -> Safe:
             pieces.append(html.element("div", figure, class_="grid"))
     if not pieces:
         known = any(part.labels is not None for part in parts)
-        words = "No step is labelled anomalous." if known else "There are no labels."
-        return html.section("Events", note=words)
+        note = "No step is labeled anomalous." if known else "There are no labels."
+        return html.section("Events", note=note)
     return html.section("Events", *pieces)
 
 

@@ -38,11 +38,10 @@ def _banner(run: Run) -> Safe:
     if not leaks:
         return Safe("")
     title = f"These numbers leak: protocol {_protocol(run)}"
-    words = "Where they depart from a fair test:"
     return html.element(
         "div",
         html.element("strong", title),
-        html.element("p", words),
+        html.element("p", "Where they depart from a fair test:"),
         html.element("ul", *(html.element("li", leak) for leak in leaks)),
         class_="banner",
         role="alert",
@@ -60,15 +59,15 @@ def _protocol(run: Run) -> str:
 def _subtitle(run: Run) -> str:
     config: Mapping[str, Any] = run.report.get("config") or {}
     data = config.get("data") or {}
-    words = [run.detector]
+    parts = [run.detector]
     if data.get("dataset"):
-        words[0] += f" on {data['dataset']}"
-    words.append(_count(len(run.entities), "entity", "entities"))
+        parts[0] += f" on {data['dataset']}"
+    parts.append(_count(len(run.entities), "entity", "entities"))
     seeds = run.report.get("seeds")
     if isinstance(seeds, Sequence) and not isinstance(seeds, str):
-        words.append(_count(len(seeds), "seed", "seeds"))
-    words.append(f"protocol {_protocol(run)}")
-    return " · ".join(words)
+        parts.append(_count(len(seeds), "seed", "seeds"))
+    parts.append(f"protocol {_protocol(run)}")
+    return " · ".join(parts)
 
 
 def _count(number: int, singular: str, plural: str) -> str:

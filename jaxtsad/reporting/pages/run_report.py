@@ -79,8 +79,8 @@ def _entities(run: Run, views: Sequence[View]) -> Safe:
     for number, view in enumerate(views):
         full = number < OPEN
         content = entity.build(run, view, number, full=full)
-        words = entity.outcome(view) if run.level == "step" else ""
-        summary = html.element("span", words, class_="outcome")
+        outcome = entity.outcome(view) if run.level == "step" else ""
+        summary = html.element("span", outcome, class_="outcome")
         if full:
             title = html.element("h3", view.entity, " ", summary)
             pieces.append(html.element("article", title, content))
@@ -135,9 +135,9 @@ def _results(run: Run) -> Safe:
     if any(rows.interval(row, "vus_pr") for row in summary):
         note += "In brackets, the 95 % interval of a mean over entities. "
     note += (
-        "The best value of a column is bold. Baselines are grey; a number that "
+        "The best value of a column is bold. Baselines are gray; a number that "
         "they reach too means little. Point-adjusted F1 "
-        "is grey because noise does well on it."
+        "is gray because noise does well on it."
     )
     return html.section("Metrics", *pieces, note=note)
 

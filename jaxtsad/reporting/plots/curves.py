@@ -154,7 +154,7 @@ def pa_k(lines: Sequence[Curve], percents: np.ndarray, random_f1: np.ndarray) ->
 def _chart(
     lines: Sequence[Curve], chance: Curve, steps: bool = False
 ) -> tuple[Figure, Axes]:
-    """Lines of the main detectors in color, those of baselines in grey."""
+    """Lines of the main detectors in color, those of baselines in gray."""
     figure, axes = axes_.panel(len(lines) + 1)
     style: dict[str, Any] = {"color": svg.PALETTE["threshold"], "ls": ":", "lw": 0.9}
     axes.plot(chance.x, chance.y, label=_label(chance), **style)

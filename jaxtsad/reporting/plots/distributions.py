@@ -22,7 +22,7 @@ def confusion(counts: point.Confusion) -> Figure:
     table = np.array([[counts.tp, counts.fn], [counts.fp, counts.tn]])
     share = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
     colors = (("found", "truth"), ("truth", "line"))
-    words = (("hit", "missed"), ("false alarm", "passed"))
+    names = (("hit", "missed"), ("false alarm", "passed"))
     for row in range(2):
         for column in range(2):
             cell = (column + 0.03, row + 0.03), 0.94, 0.94
@@ -30,7 +30,7 @@ def confusion(counts: point.Confusion) -> Figure:
             text: dict[str, Any] = {"ha": "center", "va": "center"}
             x, y = column + 0.5, row + 0.5
             axes.text(x, y - 0.08, f"{table[row, column]:,}", fontsize=14, **text)
-            note = f"{words[row][column]}  {share[row, column]:.1%}"
+            note = f"{names[row][column]}  {share[row, column]:.1%}"
             axes.text(
                 x, y + 0.16, note, color=svg.PALETTE["muted"], fontsize=7.5, **text
             )
@@ -122,7 +122,7 @@ def _edges(values: np.ndarray, bins: int = 48) -> np.ndarray:
 def by_threshold(
     label: np.ndarray, score: np.ndarray, threshold: float | None
 ) -> Figure:
-    """Precision, recall and F1 at every threshold, and where the fitted one stands.
+    """Precision, recall and F1 at every threshold, and the fitted threshold.
 
     The best F1 of this curve is the oracle's: it takes labels to find.
 

@@ -158,7 +158,7 @@ def _attribute(name: str, value: str, prefix: str) -> str:
         value = re.sub(r"font-family: [^;]*;?", "", value)
         return re.sub(
             r"#[0-9a-f]{6}\b",
-            lambda found: _VARIABLES.get(found.group(), found.group()),
+            lambda match: _VARIABLES.get(match.group(), match.group()),
             value,
         )
     if name in ("d", "points", "x", "y", "width", "height", "transform"):
@@ -166,8 +166,8 @@ def _attribute(name: str, value: str, prefix: str) -> str:
     return " ".join(value.split())
 
 
-def _short(found: re.Match[str]) -> str:
-    return f"{float(found.group()):.2f}".rstrip("0").rstrip(".")
+def _short(match: re.Match[str]) -> str:
+    return f"{float(match.group()):.2f}".rstrip("0").rstrip(".")
 
 
 def _tidy(element: ElementTree.Element) -> None:

@@ -77,7 +77,7 @@ def _numbers(report_rows: Sequence[rows.Row], main: str) -> list[str]:
         parts.append(f"a random score {others.pop(rows.RANDOM):.3f}")
     if others:
         best = max(others, key=lambda name: others[name])
-        parts.append(f"the best trivial detector ({best}) {others[best]:.3f}")
+        parts.append(f"the best baseline ({best}) {others[best]:.3f}")
     return [_listed(parts) + "."]
 
 

@@ -45,9 +45,9 @@ def piped(
     """A Markdown table of texts as they are.
 
     Args:
-        heads: What stands above the columns.
+        heads: Names of the columns.
         lines: A text per column each.
-        numbers: How many columns, the last ones, stand to the right.
+        numbers: How many columns, the last ones, are aligned to the right.
 
     Example:
         >>> print(piped(["detector", "F1"], [["pca", "0.250"]], 1))
@@ -61,7 +61,7 @@ def piped(
 
 def _markdown_cell(cell: layout.Cell) -> str:
     text = f"**{cell.text}**" if cell.best else cell.text
-    text = f"<sub>{text}</sub>" if cell.grey else text
+    text = f"<sub>{text}</sub>" if cell.gray else text
     return f"{text} {cell.uncertainty}".strip()
 
 
@@ -142,7 +142,7 @@ def _tag_class(tag: str) -> str:
 def _html_cell(cell: layout.Cell) -> Safe:
     shown = element("b", cell.text) if cell.best else cell.text
     small = [element("small", cell.uncertainty)] * bool(cell.uncertainty)
-    return element("td", shown, *small, class_="grey" if cell.grey else None)
+    return element("td", shown, *small, class_="gray" if cell.gray else None)
 
 
 def records(rows: Iterable[Row]) -> list[dict[str, Any]]:

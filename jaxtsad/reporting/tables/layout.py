@@ -21,7 +21,7 @@ class Column(NamedTuple):
         digits: Digits after the point.
         better: 1 if higher is better, -1 if lower is, 0 if it is not to be compared.
         help: What the number says, in a few words.
-        grey: Shown, but not to be judged by.
+        gray: Shown, but not to be judged by.
     """
 
     key: str
@@ -29,7 +29,7 @@ class Column(NamedTuple):
     digits: int
     better: int
     help: str
-    grey: bool = False
+    gray: bool = False
 
 
 COLUMNS = (
@@ -45,13 +45,13 @@ COLUMNS = (
     Column("pa_k_auc", "PA%K", 3, 1, "mean F1 under PA%K over K"),
     Column("pa_k20_f1", "PA%20", 3, 1, "F1 under PA%K at K = 20"),
     Column("pa_f1", "PA-F1", 3, 0, "point-adjusted F1; compare it with random", True),
-    Column("accuracy", "accuracy", 3, 1, "share of steps flagged as labelled"),
+    Column("accuracy", "accuracy", 3, 1, "share of steps flagged as labeled"),
     Column("delay", "delay", 1, -1, "mean steps from an event's start to its alarm"),
     Column("alarms_per_1000", "alarms", 2, -1, "false alarms per 1000 normal steps"),
     Column("windows_per_s", "windows/s", 0, 1, "windows scored per second"),
 )
 WITHHELD = "withheld"
-WITHHELD_NOTE = "PA-F1 is withheld where no random row stands on the same labels"
+WITHHELD_NOTE = "PA-F1 is withheld where no random row has the same labels"
 
 
 class Cell(NamedTuple):
@@ -60,7 +60,7 @@ class Cell(NamedTuple):
     text: str
     uncertainty: str = ""
     best: bool = False
-    grey: bool = False
+    gray: bool = False
 
 
 class Line(NamedTuple):
@@ -153,9 +153,9 @@ def build(rows: Iterable[Row]) -> Table:
 def _cell(row: Row, column: Column, adjusted: bool) -> Cell:
     value = rows_.number(row, column.key)
     if column.key == "pa_f1" and not adjusted and not math.isnan(value):
-        return Cell(WITHHELD, grey=True)
+        return Cell(WITHHELD, gray=True)
     text = value_text(value, column.digits)
-    return Cell(text, uncertainty_text(row, column), grey=column.grey)
+    return Cell(text, uncertainty_text(row, column), gray=column.gray)
 
 
 def _marked(lines: list[Line], columns: list[Column]) -> list[Line]:

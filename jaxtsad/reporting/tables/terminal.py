@@ -80,9 +80,9 @@ def _text(cell: layout.Cell, deviation: bool) -> Text:
 
     # An interval is too wide for a terminal; a standard deviation is not.
     shown = deviation and not cell.uncertainty.startswith("[")
-    words = f"{cell.text} {cell.uncertainty}".strip() if shown else cell.text
-    style = "bold" if cell.best else "bright_black" if cell.grey else ""
-    return Text(words, style=style)
+    text = f"{cell.text} {cell.uncertainty}".strip() if shown else cell.text
+    style = "bold" if cell.best else "bright_black" if cell.gray else ""
+    return Text(text, style=style)
 
 
 def _fitting(table: layout.Table, width: int, deviations: bool) -> list[int]:

@@ -73,12 +73,12 @@ def test_events_are_listed_with_their_last_step() -> None:
         (Series("a", np.zeros((3, 1))), "There are no labels."),
         (
             Series("a", np.zeros((3, 1)), np.ones((2, 1)), np.zeros(2, np.int8)),
-            "No step is labelled anomalous.",
+            "No step is labeled anomalous.",
         ),
         (Series("a", np.full((3, 2), np.nan)), "longest gap"),
         (
             Series("a", np.eye(3), metadata={"train_labels": np.array([0, 1, 1])}),
-            "labelled anomalous",
+            "labeled anomalous",
         ),
     ],
 )

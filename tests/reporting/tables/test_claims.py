@@ -55,8 +55,8 @@ def test_without_claims_the_numbers_are_listed():
         ]
     )
     assert made == [
-        "mine reaches VUS-PR 0.550, a random score 0.100 and the best trivial detector "
-        "(pca) 0.450."
+        "mine reaches VUS-PR 0.550, a random score 0.100 and the best baseline (pca) "
+        "0.450."
     ]
 
 
