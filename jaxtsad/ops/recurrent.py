@@ -123,9 +123,9 @@ def lstm(
     if _chosen(implementation, mask) == "cudnn":
         outputs, last = recurrent_cudnn.lstm(weights, inputs, initial)
         return outputs, Carry(*last)
-    kept = None if mask is None else mask.T.astype(inputs.dtype)
+    step_mask = None if mask is None else mask.T.astype(inputs.dtype)
     steps = jnp.swapaxes(inputs, 0, 1)
-    return _scanned(weights, steps, initial, kept, inputs.shape[1], unroll)
+    return _scanned(weights, steps, initial, step_mask, inputs.shape[1], unroll)
 
 
 def repeated(
@@ -205,12 +205,12 @@ def _scanned(
     weights: Weights,
     inputs: Array,
     initial: Carry,
-    kept: Array | None,
+    step_mask: Array | None,
     length: int,
     unroll: int,
 ) -> tuple[Array, Carry]:
     outputs, last = recurrent_scan.lstm(
-        length, min(unroll, length), tuple(weights), inputs, tuple(initial), kept
+        length, min(unroll, length), tuple(weights), inputs, tuple(initial), step_mask
     )
     return jnp.swapaxes(outputs, 0, 1), Carry(*last)
 

@@ -1,7 +1,7 @@
 """The LSTM recurrence as a loop with its own backward pass.
 
 Automatic differentiation of a scan accumulates the weight gradients at every step and
-copies what it keeps in and out of the loop. Here the products with the inputs are taken
+copies its residuals in and out of the loop. Here the products with the inputs are taken
 for all steps at once before the loop, the four gates share one product and one `tanh`
 per step and overwrite what drove them, the backward loop overwrites the gates' slopes
 by their gradients, and the gradients of all weights are one product over all steps
@@ -27,7 +27,7 @@ Weights: TypeAlias = tuple[Array, Array, Array]
 Carry: TypeAlias = tuple[Array, Array]
 
 
-class _Kept(NamedTuple):
+class _Residuals(NamedTuple):
     """What the backward pass needs; `gates` are [L, B, 4H] before their affine map."""
 
     weights: Weights
@@ -71,7 +71,7 @@ def _forward(
     inputs: Array,
     initial: Carry,
     mask: Array | None,
-) -> tuple[tuple[Array, Carry], _Kept]:
+) -> tuple[tuple[Array, Carry], _Residuals]:
     into, across, bias = weights
     rows, units = initial[0].shape
     drive = inputs @ into + jnp.expand_dims(bias, tuple(range(inputs.ndim - 1)))
@@ -79,10 +79,10 @@ def _forward(
     slope = _slope(units, drive.dtype)[None]
 
     def body(step: Array, carry: tuple) -> tuple:
-        hidden, memory, gates, *kept = carry
-        here = drive if constant else _at(gates, step)
-        squashed = jnp.tanh(slope * (here + hidden @ across))
-        i, f, g, o = _opened(squashed)
+        hidden, memory, gates, *states = carry
+        driven = drive if constant else _at(gates, step)
+        squashed = jnp.tanh(slope * (driven + hidden @ across))
+        i, f, g, o = _gates(squashed)
         new_memory = f * memory + i * g
         new_hidden = o * jnp.tanh(new_memory)
         if mask is not None:
@@ -90,7 +90,7 @@ def _forward(
             new_memory = jnp.where(real, new_memory, memory)
             new_hidden = jnp.where(real, new_hidden, hidden)
         new = (new_hidden, new_memory)
-        updates = zip((gates, *kept), (squashed, *new), strict=True)
+        updates = zip((gates, *states), (squashed, *new), strict=True)
         return (*new, *(_put(all_, value, step) for all_, value in updates))
 
     empty = jnp.zeros((length, rows, units), drive.dtype)
@@ -98,18 +98,20 @@ def _forward(
     hidden, memory, gates, outputs, memories = jax.lax.fori_loop(
         0, length, body, (*initial, gates, empty, empty), unroll=unroll
     )
-    kept = _Kept(weights, inputs, initial, mask, outputs, memories, gates)
-    return (outputs, (hidden, memory)), kept
+    residuals = _Residuals(weights, inputs, initial, mask, outputs, memories, gates)
+    return (outputs, (hidden, memory)), residuals
 
 
-def _backward(length: int, unroll: int, kept: _Kept, cotangents: Any) -> tuple:
-    _, across, _ = kept.weights
+def _backward(
+    length: int, unroll: int, residuals: _Residuals, cotangents: Any
+) -> tuple:
+    _, across, _ = residuals.weights
     d_outputs, d_last = cotangents
-    i, f, g, o = _opened(kept.gates)
-    squashed = jnp.tanh(kept.memory)
+    i, f, g, o = _gates(residuals.gates)
+    squashed = jnp.tanh(residuals.memory)
     through = o * (1 - squashed * squashed)
     # what a gate's argument gets of the memory's (the last: the output's) gradient
-    before = _before(kept.initial[1], kept.memory)
+    before = _before(residuals.initial[1], residuals.memory)
     slopes = jnp.concatenate(
         [
             g * i * (1 - i),
@@ -126,38 +128,38 @@ def _backward(length: int, unroll: int, kept: _Kept, cotangents: Any) -> tuple:
         d_hidden, d_memory, d_gates = carry
         d_hidden = d_hidden + _at(d_outputs, step)
         held: tuple = (0.0, 0.0)
-        if kept.mask is not None:
-            real = _at(kept.mask, step)[:, None] > 0
+        if residuals.mask is not None:
+            real = _at(residuals.mask, step)[:, None] > 0
             held = (jnp.where(real, 0, d_hidden), jnp.where(real, 0, d_memory))
             d_hidden = jnp.where(real, d_hidden, 0)
             d_memory = jnp.where(real, d_memory, 0)
         d_memory = d_memory + d_hidden * _at(through, step)
-        spread = jnp.concatenate([d_memory, d_memory, d_memory, d_hidden], axis=-1)
-        here = spread * _at(d_gates, step)
-        d_gates = _put(d_gates, here, step)
-        return here @ back + held[0], d_memory * _at(f, step) + held[1], d_gates
+        d_states = jnp.concatenate([d_memory, d_memory, d_memory, d_hidden], axis=-1)
+        d_step = d_states * _at(d_gates, step)
+        d_gates = _put(d_gates, d_step, step)
+        return d_step @ back + held[0], d_memory * _at(f, step) + held[1], d_gates
 
     *d_initial, d_gates = jax.lax.fori_loop(
         0, length, body, (*d_last, slopes), unroll=unroll
     )
-    d_mask = None if kept.mask is None else jnp.zeros_like(kept.mask)
-    return (*_gathered(kept, d_gates), tuple(d_initial), d_mask)
+    d_mask = None if residuals.mask is None else jnp.zeros_like(residuals.mask)
+    return (*_gradients(residuals, d_gates), tuple(d_initial), d_mask)
 
 
-def _gathered(kept: _Kept, d_gates: Array) -> tuple[Weights, Array]:
+def _gradients(residuals: _Residuals, d_gates: Array) -> tuple[Weights, Array]:
     """Gradients of weights and inputs from those `[L, B, 4H]` of the gates."""
-    into, across, _ = kept.weights
+    into, across, _ = residuals.weights
     units, width = across.shape
     rows = d_gates.reshape(-1, width)
     d_bias = rows.sum(axis=0)
-    before = _before(kept.initial[0], kept.hidden)
-    if kept.inputs.ndim == 3:
-        left = jnp.concatenate([before, kept.inputs], axis=-1)
+    before = _before(residuals.initial[0], residuals.hidden)
+    if residuals.inputs.ndim == 3:
+        left = jnp.concatenate([before, residuals.inputs], axis=-1)
         product = left.reshape(len(rows), -1).T @ rows
         return (product[units:], product[:units], d_bias), d_gates @ into.T
     d_across = before.reshape(-1, units).T @ rows
     d_drive = d_gates.sum(axis=0)
-    return (kept.inputs.T @ d_drive, d_across, d_bias), d_drive @ into.T
+    return (residuals.inputs.T @ d_drive, d_across, d_bias), d_drive @ into.T
 
 
 def _slope(units: int, dtype: Any) -> Array:
@@ -166,7 +168,7 @@ def _slope(units: int, dtype: Any) -> Array:
     return jnp.concatenate([half, half, one, half])
 
 
-def _opened(squashed: Array) -> tuple[Array, Array, Array, Array]:
+def _gates(squashed: Array) -> tuple[Array, Array, Array, Array]:
     """The gates from the `tanh [..., 4H]` of their sloped arguments."""
     i, f, g, o = jnp.split(squashed, 4, axis=-1)
     return 0.5 * i + 0.5, 0.5 * f + 0.5, g, 0.5 * o + 0.5

@@ -39,14 +39,14 @@ def prune(
     maxima = np.array([errors[a:b].max() for a, b in runs])
     normal = errors[~(flags | before)]
     ladder = np.append(np.sort(maxima)[::-1], normal.max() if normal.size else -np.inf)
-    stay = np.ones(len(runs), np.bool_)
+    retained = np.ones(len(runs), np.bool_)
     # A mirrored maximum can be 0; like any drop that is no number it prunes nothing.
     with np.errstate(divide="ignore", invalid="ignore"):
         drops = (ladder[:-1] - ladder[1:]) / ladder[:-1]
     for upper, drop in zip(ladder[:-1], drops, strict=True):
         if drop < separation:
-            stay[maxima == upper] = False
+            retained[maxima == upper] = False
         else:
-            stay[:] = True
-    kept = [np.arange(a, b) for a, b in runs[stay]]
+            retained[:] = True
+    kept = [np.arange(a, b) for a, b in runs[retained]]
     return np.concatenate(kept) if kept else np.empty(0, np.int64)
