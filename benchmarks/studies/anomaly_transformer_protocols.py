@@ -71,7 +71,7 @@ def config(dataset: str, protocol: Protocol, session: Session) -> Config:
             "data": {
                 "dataset": dataset,
                 "entities": list(options.entities),
-                "fit": "glued" if protocol is protocols.PAPER else "pooled",
+                "pooling": "glued" if protocol is protocols.PAPER else "pooled",
                 "root": session.root or "",
             },
             "window": {"length": 100, "stride": options.stride},

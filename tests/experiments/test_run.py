@@ -167,7 +167,7 @@ def test_the_paper_protocol_confesses(tmp_path: pathlib.Path) -> None:
     config = layout.config(
         "pca",
         data,
-        data={"fit": "glued"},
+        data={"pooling": "glued"},
         evaluation={"protocol": "paper", "baselines": ["zscore"]},
     )
     made = run.run(config, tmp_path / "run")

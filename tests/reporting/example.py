@@ -25,8 +25,13 @@ def report_of(steps: int, seeds: list[int], leaks: list[str]) -> dict[str, Any]:
         "name": "demo",
         "config": {
             "name": "demo",
-            "data": {"dataset": "synthetic", "fit": "per_entity"},
-            "window": {"length": 100, "stride": 1, "score_stride": 25, "fold": "mean"},
+            "data": {"dataset": "synthetic", "pooling": "per_entity"},
+            "window": {
+                "length": 100,
+                "stride": 1,
+                "score_stride": 25,
+                "aggregate": "mean",
+            },
             "detector": {"name": DETECTOR, "options": {"width": 64, "layers": 2}},
             "training": {"epochs": 8, "batch_size": 64, "seeds": len(seeds)},
             "threshold": {"kind": "quantile", "options": {"level": 0.99}},

@@ -28,7 +28,7 @@ def run(task: Task, preset: Preset, seed: int, root: str | None) -> dict[str, An
                 "dataset": task.name,
                 "entities": [one.name for one in task.series],
                 "channels": [str(column) for column in task.columns],
-                "fit": "glued",
+                "pooling": "glued",
                 "root": root or "",
             },
             "window": {"length": preset.length, "stride": task.setup.stride},
