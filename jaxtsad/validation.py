@@ -8,10 +8,12 @@ line is read off the annotation, as `schema` is.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import difflib
 import functools
 import inspect
+import itertools
 import re
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -41,6 +43,8 @@ ShareAboveZero = Annotated[float, Field(gt=0, le=1)]
 InnerShare = Annotated[float, Field(gt=0, lt=1)]
 Sign = Annotated[Literal[1, -1], BeforeValidator(_whole)]
 
+# A line of a docstring's attributes, with the lines that go on with it.
+ATTRIBUTE = r"^    (\w+): (.*(?:\n     .*)*)"
 STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 
 T = TypeVar("T")
@@ -209,16 +213,32 @@ def schema(kind: Any) -> dict[str, Any]:
 
     What the docstrings say of an attribute is its description.
     """
-    made = pydantic.TypeAdapter(kind).json_schema()
-    for part in (made, *made.get("$defs", {}).values()):
-        text = inspect.cleandoc(part.get("description", ""))
-        attributes = text.partition("\nAttributes:\n")[2].partition("\n\n")[0]
-        pattern = r"^    (\w+): (.*(?:\n     .*)*)"
-        for name, words in re.findall(pattern, attributes, re.MULTILINE):
-            if name in part["properties"]:
-                part["properties"][name]["description"] = " ".join(words.split())
-        part["description"] = text.partition("\n\n")[0]
+    made = copy.deepcopy(_schema(kind))
+    for nested in _nested(kind):
+        part = made if nested is kind else made["$defs"][nested.__name__]
+        part["description"] = _text(nested).partition("\n\n")[0]
+        for base in reversed(nested.__mro__):
+            attributes = _text(base).partition("\nAttributes:\n")[2].partition("\n\n")
+            for name, words in re.findall(ATTRIBUTE, attributes[0], re.MULTILINE):
+                if name in part["properties"]:
+                    part["properties"][name]["description"] = " ".join(words.split())
     return made
+
+
+@functools.cache
+def _schema(kind: Any) -> dict[str, Any]:
+    return pydantic.TypeAdapter(kind).json_schema()
+
+
+def _nested(kind: Any) -> list[Any]:
+    """A config class and those of its fields."""
+    hints = typing.get_type_hints(kind).values()
+    inner = [_nested(hint) for hint in hints if dataclasses.is_dataclass(hint)]
+    return [kind, *itertools.chain.from_iterable(inner)]
+
+
+def _text(kind: Any) -> str:
+    return inspect.cleandoc(kind.__doc__ or "")
 
 
 def line(error: pydantic.ValidationError, kind: Any) -> str:
@@ -238,7 +258,7 @@ def line(error: pydantic.ValidationError, kind: Any) -> str:
     name = names[head] if isinstance(head, int) else head
     if first["type"] == "missing":
         return f"{name} must be given"
-    whole = schema(kind)
+    whole = _schema(kind)
     part = whole["properties"][name]
     for step in rest:
         inner = _item(_resolved(part, whole), step)

@@ -78,6 +78,12 @@ def test_schema(capsys: pytest.CaptureFixture) -> None:
     whole = json.loads(capsys.readouterr().out)
     assert whole["$defs"]["Training"]["properties"]["epochs"]["minimum"] == 0
     assert whole["$defs"]["Data"]["properties"]["pooling"]["enum"][0] == "per_entity"
+    training = whole["$defs"]["Training"]["properties"]
+    assert training["patience"]["description"].startswith("Epochs without improvement")
+    choice = whole["$defs"]["DetectorChoice"]
+    of = {part["if"]["properties"]["name"]["const"]: part for part in choice["allOf"]}
+    assert [*of] == choice["properties"]["name"]["enum"]
+    assert "variance" in of["pca"]["then"]["properties"]["options"]["properties"]
     assert cli.main(["schema", "anomaly_transformer"]) == 0
     options = json.loads(capsys.readouterr().out)["properties"]
     assert options["heads"]["description"] == "Attention heads H."

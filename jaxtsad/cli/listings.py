@@ -53,12 +53,9 @@ def schema(options: argparse.Namespace) -> None:
     """Prints the JSON schema of an experiment's config, or of a detector's options."""
     import json
 
-    from jaxtsad import detectors, validation
+    from jaxtsad import detectors
+    from jaxtsad.experiments import config
 
-    if options.detector is None:
-        from jaxtsad.experiments import config
-
-        made = validation.schema(config.Config)
-    else:
-        made = detectors.schema(options.detector)
+    name = options.detector
+    made = config.schema() if name is None else detectors.schema(name)
     print(json.dumps(made, indent=2))

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import Field
 
 from jaxtsad import detectors, validation
+from jaxtsad.evaluation import thresholds
 from jaxtsad.ops.aggregate import Aggregate
 from jaxtsad.pipeline.setup import Setup
 from jaxtsad.training.plan import Plan
@@ -186,3 +187,25 @@ class Config:
             threshold=self.threshold.kind,
             threshold_options=dict(self.threshold.options),
         )
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of a config, with the options of every detector.
+
+    Example:
+        >>> "pca" in schema()["$defs"]["DetectorChoice"]["properties"]["name"]["enum"]
+        True
+    """
+    made = validation.schema(Config)
+    chosen, names = made["$defs"]["DetectorChoice"], detectors.available()
+    chosen["properties"]["name"]["enum"] = list(names)
+    chosen["allOf"] = [
+        {
+            "if": {"properties": {"name": {"const": name}}},
+            "then": {"properties": {"options": detectors.schema(name)}},
+        }
+        for name in names
+    ]
+    kinds = made["$defs"]["Threshold"]["properties"]["kind"]
+    kinds["enum"] = list(thresholds.KINDS)
+    return made
