@@ -22,9 +22,10 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from jaxtsad import files
 from jaxtsad.datasets import catalog
 from jaxtsad.evaluation.metrics import clustering
-from jaxtsad.experiments import console, records, toml
+from jaxtsad.experiments import console, toml
 from jaxtsad.pipeline import samples
 from jaxtsad.pipeline.samples import Fitted, Setup
 from jaxtsad.reporting.tables import formats
@@ -206,14 +207,14 @@ def write(
     """
     text = formats.piped(HEADING, lines(rows))
     said = "".join(f"\n- {note}" for note in notes)
-    records.write_text(folder / f"{NAME}.md", f"# {TITLE}\n\n{text}\n{said}\n")
+    files.write_text(folder / f"{NAME}.md", f"# {TITLE}\n\n{text}\n{said}\n")
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerows([Row._fields, *rows])
-    records.write_text(folder / f"{NAME}.csv", stream.getvalue())
+    files.write_text(folder / f"{NAME}.csv", stream.getvalue())
     tree = {"title": TITLE, "notes": list(notes), "facts": facts}
     found = {**tree, "rows": [row._asdict() for row in rows]}
-    records.write_json(folder / f"{NAME}.json", found)
+    files.write_json(folder / f"{NAME}.json", found)
 
 
 def draw(path: pathlib.Path, title: str, codes: np.ndarray, labels: np.ndarray) -> None:
@@ -245,7 +246,7 @@ def draw(path: pathlib.Path, title: str, codes: np.ndarray, labels: np.ndarray) 
     figure.suptitle(title)
     stream = io.BytesIO()
     FigureCanvasAgg(figure).print_png(stream)
-    records.atomically(path, lambda file: file.write(stream.getvalue()))
+    files.write(path, lambda file: file.write(stream.getvalue()))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -12,7 +12,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from jaxtsad.experiments import records
+from jaxtsad import files
 from jaxtsad.reporting.tables import formats
 
 WIDEST = 8
@@ -103,19 +103,19 @@ def write(
     Raises:
         ValueError: If the folder cannot be written.
     """
-    records.write_text(folder / f"{name}.md", markdown(title, rows, notes))
+    files.write_text(folder / f"{name}.md", markdown(title, rows, notes))
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(Row._fields)
     writer.writerows(rows)
-    records.write_text(folder / f"{name}.csv", stream.getvalue())
+    files.write_text(folder / f"{name}.csv", stream.getvalue())
     tree: dict[str, Any] = {
         "title": title,
         "notes": list(notes),
         "facts": dict(facts or {}),
     }
     tree["rows"] = [row._asdict() for row in rows]
-    records.write_json(folder / f"{name}.json", tree)
+    files.write_json(folder / f"{name}.json", tree)
 
 
 def show(title: str, rows: Sequence[Row], terminal: Console) -> None:

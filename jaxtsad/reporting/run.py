@@ -150,7 +150,7 @@ def read(folder: str | os.PathLike[str]) -> Run:
         path,
         run_directory.read_report(path),
         run_directory.read_events(path),
-        training_log.read(path),
+        pd.DataFrame(training_log.records(path)),
         run_directory.read_scores(path / run_directory.SCORES),
         run_directory.read_values(path / run_directory.SCORES),
     )

@@ -7,8 +7,6 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-import pandas as pd
-
 from jaxtsad import files
 
 METRICS = "metrics.jsonl"
@@ -81,32 +79,30 @@ def _board(folder: pathlib.Path) -> Any:
     return tensorboardX.SummaryWriter(str(folder))
 
 
-def read(folder: pathlib.Path) -> pd.DataFrame:
-    """What `metrics.jsonl` holds, a row for each epoch of each member.
+def records(folder: pathlib.Path) -> list[dict[str, Any]]:
+    """What `metrics.jsonl` holds: `epoch`, `entity`, `seed` and further numbers.
 
     Args:
         folder: The run directory.
 
     Returns:
-        Columns `epoch`, `entity`, `seed` and further numbers; empty where nothing was
-        trained.
+        A record for each epoch of each member; none where nothing was trained.
 
     Raises:
         ValueError: If a line is not an object with an epoch.
     """
     path = folder / METRICS
-    if not path.is_file():
-        return pd.DataFrame()
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
     lines = []
-    for place, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        if not text.strip():
+    for place, content in enumerate(text.splitlines(), 1):
+        if not content.strip():
             continue
         try:
-            line = json.loads(text)
+            line = json.loads(content)
         except json.JSONDecodeError as error:
             raise ValueError(f"{path}, line {place} is not JSON: {error}") from None
         if not isinstance(line, dict) or "epoch" not in line:
             raise ValueError(f"{path}, line {place} must be an object with an epoch")
         entity = line.get("entity") or "all entities"
         lines.append({"seed": 0, **line, "entity": entity})
-    return pd.DataFrame(lines)
+    return lines

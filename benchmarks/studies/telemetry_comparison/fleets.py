@@ -14,11 +14,12 @@ from benchmarks.studies.study import Session
 from benchmarks.studies.telemetry_comparison import history, kept, memory, scoring
 from benchmarks.studies.telemetry_comparison.kept import Made
 from benchmarks.studies.telemetry_comparison.presets import Recipe
-from jaxtsad.experiments import console, facts, recordings, records
+from jaxtsad.experiments import console, facts, recordings
 from jaxtsad.experiments.recordings import Group
-from jaxtsad.experiments.records import Scored
 from jaxtsad.pipeline import fitting, members, parts
 from jaxtsad.pipeline.members import Fitted
+from jaxtsad.reporting import training_log
+from jaxtsad.reporting.run_directory import Scored
 from jaxtsad.training.checkpoints import Checkpoints
 from jaxtsad.training.fit import Callbacks
 from jaxtsad.types import Series, Split
@@ -156,7 +157,7 @@ class _Maker:
         if self.recipe.trivial:
             self.terminal.print(f"{self.recipe.row}, {group.name}")
             return fitting.fit(setup, given, seeds=self.seeds)
-        log = records.MetricsLog(self.folder, who, group.name)
+        log = training_log.MetricsLog(self.folder, who, group.name)
         checkpoints = Checkpoints(
             self.folder / "checkpoints" / group.name,
             kept.identity(self.recipe, group.series, self.seeds),

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import pathlib
 from typing import Any
 
 from jaxtsad.detectors.lstm_vae import losses as lstm_vae
-from jaxtsad.experiments import records
+from jaxtsad.reporting import training_log
 
 
 def epochs(folder: pathlib.Path) -> list[int]:
     """Epochs that each member was trained, in the order of the log."""
     count: dict[tuple[str, int], int] = {}
-    for record in _log(folder):
+    for record in training_log.records(folder):
         member = record["entity"], record["seed"]
         count[member] = max(count.get(member, 0), record["epoch"] + 1)
     return list(count.values())
@@ -22,7 +21,7 @@ def epochs(folder: pathlib.Path) -> list[int]:
 def collapse(folder: pathlib.Path) -> list[str]:
     """What the last epochs say of the codes of a variational model."""
     last: dict[tuple[str, int], dict[str, Any]] = {}
-    for record in _log(folder):
+    for record in training_log.records(folder):
         if "validation_active_latents" in record:
             last[record["entity"], record["seed"]] = record
     lost = [
@@ -41,10 +40,3 @@ def collapse(folder: pathlib.Path) -> list[str]:
         f"posterior collapse: in {len(lost)} of {len(last)} members no latent varies "
         "between windows; their score is the distance from one and the same window"
     ]
-
-
-def _log(folder: pathlib.Path) -> list[dict[str, Any]]:
-    path = folder / records.METRICS
-    if not path.exists():
-        return []
-    return [json.loads(line) for line in path.read_text().splitlines()]

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 from benchmarks.studies.telemetry_comparison.presets import Recipe
 from jaxtsad import files
-from jaxtsad.experiments import facts, records
-from jaxtsad.experiments.records import Scored
+from jaxtsad.experiments import facts
+from jaxtsad.reporting import run_directory
+from jaxtsad.reporting.run_directory import Scored
 from jaxtsad.types import Series
 
 FILES = ("windows", "validation", "other_clip", "steps")
@@ -59,12 +60,12 @@ def read(folder: pathlib.Path) -> Made | None:
         known = json.loads((folder / DONE).read_text())
     except (OSError, json.JSONDecodeError):
         return None
-    scored = {name: records.read_scores(folder / f"{name}.npz") for name in FILES}
+    scored = {name: run_directory.read_scores(folder / f"{name}.npz") for name in FILES}
     return Made(**scored, facts=known)
 
 
 def write(folder: pathlib.Path, made: Made) -> None:
     """Writes a finished row; what says that it is finished comes last."""
     for name in FILES:
-        records.write_scores(folder / f"{name}.npz", getattr(made, name), {})
+        run_directory.write_scores(folder / f"{name}.npz", getattr(made, name), {})
     files.write_json(folder / DONE, made.facts)

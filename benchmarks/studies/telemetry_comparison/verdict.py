@@ -15,7 +15,7 @@ from jaxtsad.evaluation.protocol import Protocol
 from jaxtsad.evaluation.thresholds import Threshold
 from jaxtsad.experiments import judge
 from jaxtsad.experiments.judge import Judged, Rows
-from jaxtsad.experiments.records import Scored
+from jaxtsad.reporting.run_directory import Scored
 
 NOTHING = "all_negative"
 MOST = 0.5
