@@ -9,23 +9,25 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxtsad import check
 from jaxtsad.detectors.anomaly_transformer_headwise.config import TINY
 from jaxtsad.detectors.anomaly_transformer_headwise.detector import build, groups
 from jaxtsad.training import fit as training
 from jaxtsad.training import fleet, plan
-from tests.detectors.test_contract import trained, view
+from tests.detectors import views
 
 NAME = "anomaly_transformer_headwise"
 
 
 @pytest.mark.slow
 def test_both_groups_have_trained() -> None:
-    one = trained(NAME)
-    key, stacked = jax.random.key(7)[None], fleet.stack([one.source])
-    fresh = training.fit(key, one.detector, stacked, plan=plan.Plan(epochs=0)).model
+    case = check.prepare(NAME)
+    key, stacked = jax.random.key(7)[None], fleet.stack([case.source])
+    start = training.fit(key, case.detector, stacked, plan=plan.Plan(epochs=0))
+    fresh = fleet.member(start.model, 0)
     labels = jax.tree.leaves(groups(fresh))
     paths = jax.tree_util.tree_leaves_with_path(fresh)
-    after = jax.tree.leaves(one.result.model)
+    after = jax.tree.leaves(case.model)
     for label, (path, before), now in zip(labels, paths, after, strict=True):
         name = jax.tree_util.keystr(path)
         assert (np.asarray(now) != before).any(), name
@@ -33,7 +35,8 @@ def test_both_groups_have_trained() -> None:
 
 
 def test_the_sign_turns_the_score_and_channels_share_it() -> None:
-    source, plain = view(TINY), build(TINY)
+    source = views.fit_view(check.make(TINY, "window"), TINY.window)
+    plain = build(TINY)
     batch = source.take(jnp.arange(4, dtype=jnp.int32))
     keys = jax.random.split(jax.random.key(0), 4)
     published = dataclasses.replace(TINY, score="discrepancy")
