@@ -53,10 +53,14 @@ def test_every_length_is_scored_and_a_plant_is_found(
     assert detector.predict(values).shape == (steps,)
 
 
-@pytest.mark.parametrize("fold", ["mean", "max", "last", "center", "spread"])
+@pytest.mark.parametrize("aggregate", ["mean", "max", "last", "center", "spread"])
 @pytest.mark.parametrize("stride", [1, 3, 8])
-def test_a_plant_is_found_whatever_stride_and_fold(fold: str, stride: int) -> None:
-    detector = TimeSeriesDetector("pca", window=8, fold=fold, score_stride=stride)
+def test_a_plant_is_found_whatever_stride_and_aggregate(
+    aggregate: str, stride: int
+) -> None:
+    detector = TimeSeriesDetector(
+        "pca", window=8, aggregate=aggregate, score_stride=stride
+    )
     detector.fit(sines(160, 2))
     for steps in (5, 8, 9, 61):
         values = sines(steps, 2, seed=4)
@@ -104,7 +108,7 @@ def test_a_list_is_a_fleet_and_each_model_is_as_if_alone() -> None:
     by_name = fleet.decision_function({"series_1": tests[1]})
     np.testing.assert_array_equal(by_name["series_1"], together[1])
     assert set(fleet.threshold_) == {"series_0", "series_1"}
-    pooled = TimeSeriesDetector("pca", window=8, entities="pooled").fit(trains)
+    pooled = TimeSeriesDetector("pca", window=8, pooling="pooled").fit(trains)
     assert len(pooled.decision_function([*tests, tests[0]])) == 3
 
 
@@ -168,7 +172,7 @@ NAN = np.where(np.arange(160)[:, None] == 3, np.nan, GOOD)
         ({"window": 200}, GOOD, "shorter than one window of 200"),
         ({"window": 0}, GOOD, "window=0 must be at least 1"),
         ({"score_stride": 9}, GOOD, "score_stride=9 must be between 1 and window=8"),
-        ({"fold": "sum"}, GOOD, "fold='sum'"),
+        ({"aggregate": "sum"}, GOOD, "aggregate='sum'"),
         ({"scaler": "robust"}, GOOD, "zscore"),
         ({"validation": 1.0}, GOOD, "validation=1.0"),
         ({"threshold": "guess"}, GOOD, "quantile"),

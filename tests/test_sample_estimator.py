@@ -13,7 +13,8 @@ import sklearn.base
 
 import jaxtsad
 from jaxtsad import SampleDetector
-from jaxtsad.pipeline import sample_parts, samples, shapes
+from jaxtsad.pipeline import fitting, layout, members, parts
+from jaxtsad.pipeline.setup import Setup
 
 OPTIONS = {"latent": 4, "width": 4, "batch_size": 16, "learning_rate": 2e-3}
 
@@ -41,7 +42,7 @@ def on_images() -> SampleDetector:
 def test_images_as_they_are() -> None:
     detector = on_images()
     assert detector.n_features_in_ == 64
-    assert detector.fitted_.scalers["samples/0"].kind == "pixels"
+    assert detector.fitted_.scalers[0].kind == "pixels"
     test = images(9, seed=1)
     scores = detector.decision_function(test)
     assert scores.shape == (9,) and np.isfinite(scores).all()
@@ -95,13 +96,15 @@ def test_known_anomalies_are_left_out_where_nobody_learns_from_them() -> None:
 def test_known_anomalies_reach_a_detector_that_learns_from_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(shapes, "uses_labels", lambda name: True)
+    monkeypatch.setattr(layout, "uses_labels", lambda name: True)
     values, y = rows(50), np.zeros(50)
     values[:4], y[:4] = 9.0, 1
-    part = sample_parts.prepare(samples.Setup("zscore"), "rows", values, y, seed=0)
+    setup = Setup("zscore", kind="samples")
+    [part] = parts.prepare(setup, [("rows", values)], [y])
     assert part.validation is not None and len(part.validation) == 10
     assert part.known.sum() == 4 and len(part.fit) == 40
-    view = shapes.view("zscore", part.fit, part.known)
+    shape = layout.layout_of(setup, (5,))
+    view = layout.view(setup, shape, [part.fit], known=part.known)
     marked = np.asarray(view.known) == 1
     raw = part.fit.values * part.scaler.scale + part.scaler.shift
     np.testing.assert_allclose(raw[marked], 9.0, rtol=1e-5)
@@ -109,11 +112,11 @@ def test_known_anomalies_reach_a_detector_that_learns_from_them(
 
 
 def test_seeds_are_a_fleet_as_if_alone() -> None:
-    setup = samples.Setup("pca", validation=0.1)
+    setup = Setup("pca", kind="samples", validation=0.1)
     values, test = rows(100), rows(7, seed=3)
-    together = samples.fit(setup, [("rows", values, None)], seeds=(0, 1))
-    parts = [samples.test_part(together, i, "test", test) for i in range(2)]
-    for seed, scores in enumerate(samples.run(together, parts)):
+    together = fitting.fit(setup, [("rows", values)], seeds=(0, 1))
+    tests = [members.test_part(together, i, "test", test) for i in range(2)]
+    for seed, scores in enumerate(members.aggregated(together, tests)):
         alone = SampleDetector("pca", validation=0.1, seed=seed).fit(values)
         np.testing.assert_allclose(
             alone.decision_function(test), scores, rtol=1e-4, atol=1e-6

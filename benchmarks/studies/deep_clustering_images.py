@@ -26,8 +26,9 @@ from jaxtsad import files
 from jaxtsad.datasets import catalog
 from jaxtsad.evaluation.metrics import clustering
 from jaxtsad.experiments import console, toml
-from jaxtsad.pipeline import samples
-from jaxtsad.pipeline.samples import Fitted, Setup
+from jaxtsad.pipeline import fitting, members
+from jaxtsad.pipeline.members import Fitted
+from jaxtsad.pipeline.setup import Setup
 from jaxtsad.reporting.tables import formats
 from jaxtsad.training.fit import Callbacks
 from jaxtsad.training.plan import Plan
@@ -126,6 +127,7 @@ def setup(size: Size, clusters: int, loss: str) -> Setup:
     return Setup(
         "deep_clustering",
         given,
+        kind="samples",
         validation=0.0,
         plan=Plan(epochs=size.pretrain + size.refine + 1, stop="none"),
     )
@@ -157,11 +159,13 @@ def compare(
             if epoch + 1 in (size.pretrain, size.pretrain + size.refine):
                 kept[epoch + 1] = jax.tree.map(np.array, model)
 
-        each = [(name, values, None, seed) for seed in seeds]
         with console.progress(terminal, f"{name} {loss}") as status:
             callbacks = Callbacks(status=status, model=keep)
-            fitted = samples.fit_each(
-                setup(size, clusters, loss), each, callbacks=callbacks
+            fitted = fitting.fit(
+                setup(size, clusters, loss),
+                [(name, values)],
+                seeds=seeds,
+                callbacks=callbacks,
             )
         if not number:
             early = dataclasses.replace(fitted, model=kept[size.pretrain])
@@ -311,9 +315,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _seen(fitted: Fitted, member: int, values: np.ndarray) -> dict[str, np.ndarray]:
-    alone = samples.subset(fitted, [member])
-    part = samples.test_part(alone, 0, "all", values)
-    found: dict[str, np.ndarray] = samples.outputs(alone, [part], "inspect")[0]
+    alone = members.subset(fitted, [member])
+    part = members.test_part(alone, 0, "all", values)
+    found: dict[str, np.ndarray] = members.outputs(alone, [part], "inspect")[0]
     return found
 
 

@@ -91,7 +91,7 @@ def fit(
         members.test_part(fitted, number, one.name, one.test)
         for number, one in enumerate(each)
     ]
-    scores = members.folded(fitted, parts)
+    scores = members.aggregated(fitted, parts)
     return [
         Row(one.name, name, member.seed, float(measure(one.labels, values)), key)
         for one, member, values in zip(each, fitted.members, scores, strict=True)

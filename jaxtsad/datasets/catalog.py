@@ -14,7 +14,7 @@ import os
 import pathlib
 import pkgutil
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from jaxtsad import datasets
 from jaxtsad.datasets import places
@@ -35,6 +35,17 @@ def available(kind: str = "load") -> list[str]:
     modules = pkgutil.iter_modules(datasets.__path__)
     names = (module.name for module in modules if not module.name.startswith("_"))
     return [name for name in names if _loader(name, kind) is not None]
+
+
+def kind(name: str) -> Literal["series", "samples"]:
+    """What a data set holds; `series` where there is none of that name.
+
+    Example:
+        >>> kind("smap"), kind("mnist")
+        ('series', 'samples')
+    """
+    known = name.isidentifier() and _loader(name, "load_samples") is not None
+    return "samples" if known else "series"
 
 
 def load(

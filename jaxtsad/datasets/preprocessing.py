@@ -7,13 +7,16 @@ Order of the pipeline, per entity: `screening.screen`, cut into fit and validati
 from __future__ import annotations
 
 import dataclasses
+import typing
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 
 from jaxtsad.types import Role, Split
 
-KINDS = ("zscore", "minmax", "none")
+ScalerKind = Literal["auto", "pixels", "symmetric", "zscore", "minmax", "none"]
+KINDS = typing.get_args(ScalerKind)
 CONSTANT = 1e-8
 """A channel whose deviation (or range) is below this is not scaled and not clipped."""
 
@@ -23,7 +26,7 @@ class Scaler:
     """A clip and an affine map per channel, fitted by `fit_scaler`.
 
     Attributes:
-        kind: One of `KINDS`.
+        kind: One of `KINDS`, never `auto`.
         shift: `[C]` float64, subtracted.
         scale: `[C]` float64, divided by.
         low: `[C]` float64, lower clipping bound in units of the data, or -inf.
@@ -103,8 +106,11 @@ def fit_scaler(
     never clipped.
 
     Args:
-        kind: "zscore", "minmax" (to [0, 1]) or "none".
-        fit: One or more parts `[T, C]` of role fit with equal C.
+        kind: "zscore", "minmax" (to [0, 1]) or "none"; "symmetric", the range to
+            [-1, 1]; "pixels", 0 to 255 to [-1, 1], not fitted and not clipped; "auto",
+            pixels for images of bytes, symmetric for other images, else zscore.
+        fit: One or more parts `[T, C]` (or samples `[N, ..., C]`) of role fit with
+            equal C.
         clip_values: Number of standard deviations, or None for no clipping.
         clip_test: Whether `Scaler.apply` clips test parts as well.
 
@@ -132,12 +138,18 @@ def fit_scaler(
             raise ValueError(f"scalers are fitted on role fit only, got {part}")
         if not np.isfinite(part.values).all():
             raise ValueError(f"{part} holds non-finite values; screen it first")
-    counts = sorted({part.values.shape[1] for part in parts})
+    counts = sorted({part.values.shape[-1] for part in parts})
     if len(counts) != 1:
         raise ValueError(f"parts must have equally many channels, got {counts}")
-    values = np.concatenate([part.values for part in parts]).astype(np.float64)
-    infinite = np.full(values.shape[1], np.inf)
+    if kind == "auto":
+        kind = _automatic(parts[0].values)
+    infinite = np.full(counts[0], np.inf)
     low, high = -infinite, infinite
+    if kind == "pixels":
+        half = np.full(counts[0], 127.5)
+        return Scaler(kind, half, half, low, high, clip_test)
+    rows = [part.values.reshape(-1, counts[0]) for part in parts]
+    values = np.concatenate(rows).astype(np.float64)
     if clip_values is not None:
         mean, deviation = values.mean(axis=0), values.std(axis=0)
         varies = deviation >= CONSTANT
@@ -148,6 +160,12 @@ def fit_scaler(
     return Scaler(kind, shift, scale, low, high, clip_test)
 
 
+def _automatic(values: np.ndarray) -> str:
+    if values.ndim < 4:
+        return "zscore"
+    return "pixels" if values.dtype == np.uint8 else "symmetric"
+
+
 def _statistics(kind: str, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if kind == "none":
         return np.zeros(values.shape[1]), np.ones(values.shape[1])
@@ -155,4 +173,7 @@ def _statistics(kind: str, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         shift, scale = values.mean(axis=0), values.std(axis=0)
     else:
         shift, scale = values.min(axis=0), np.ptp(values, axis=0)
+    if kind == "symmetric":
+        half = np.where(scale < CONSTANT, 1.0, scale) / 2
+        return shift + half, half
     return shift, np.where(scale < CONSTANT, 1.0, scale)

@@ -6,7 +6,7 @@ import os
 
 from jaxtsad.estimator.samples import SampleDetector
 from jaxtsad.estimator.series import TimeSeriesDetector
-from jaxtsad.pipeline import members, saving
+from jaxtsad.pipeline import saving
 
 __all__ = ["SampleDetector", "TimeSeriesDetector", "load"]
 
@@ -18,12 +18,8 @@ def load(path: str | os.PathLike[str]) -> TimeSeriesDetector | SampleDetector:
         ValueError: If files are missing, corrupt, truncated or do not fit together.
     """
     fitted, parameters, channels = saving.load(path)
-    if isinstance(fitted, members.Fitted):
-        series = TimeSeriesDetector(**parameters)
-        series.fitted_ = fitted
-        series._learned(channels)
-        return series
-    samples = SampleDetector(**parameters)
-    samples.fitted_ = fitted
-    samples._learned(channels)
-    return samples
+    kind = TimeSeriesDetector if fitted.setup.series else SampleDetector
+    estimator = kind(**parameters)
+    estimator.fitted_ = fitted
+    estimator._learned(channels)
+    return estimator

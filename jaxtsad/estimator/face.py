@@ -8,14 +8,14 @@ from typing import Any
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 
-from jaxtsad.pipeline import members, samples, saving
+from jaxtsad.pipeline import members, saving
 from jaxtsad.training.plan import Plan
 
 
 class Face(BaseEstimator):
     """A detector by name with its parameters, which are stored unmodified."""
 
-    fitted_: members.Fitted | samples.Fitted
+    fitted_: members.Fitted
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Saves to a folder: `model.safetensors` and `estimator.json`, no pickle.
@@ -44,7 +44,7 @@ class Face(BaseEstimator):
             "detector": given.detector,
             "options": options,
             "scaler": given.scaler,
-            "clip": given.clip,
+            "clip_values": given.clip_values,
             "validation": given.validation,
             "plan": Plan(
                 epochs=given.epochs,

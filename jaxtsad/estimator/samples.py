@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from jaxtsad.estimator.face import Face
-from jaxtsad.pipeline import samples, shapes
-from jaxtsad.pipeline.sample_setup import Setup
+from jaxtsad.pipeline import fitting, inputs, members
+from jaxtsad.pipeline.setup import Setup
 from jaxtsad.training.fit import Callbacks
 from jaxtsad.types import Split
 
@@ -26,8 +26,8 @@ class SampleDetector(Face):
         detector: Name of the detector (`jaxtsad.detectors.available()`).
         options: Options of the detector (`jaxtsad.detectors.options(name)`).
         scaler: `auto`, `pixels`, `symmetric`, `zscore`, `minmax` or `none`; see
-            `pipeline.sample_setup.Setup`.
-        clip: Standard deviations at which values are clipped, or None.
+            `datasets.preprocessing.fit_scaler`.
+        clip_values: Standard deviations at which values are clipped, or None.
         validation: Share of the unlabelled samples kept, at random, for early stopping
             and for the threshold.
         threshold: Kind of threshold: `quantile`, `gaussian`, `mad`, `iqr` or `pot`.
@@ -56,7 +56,7 @@ class SampleDetector(Face):
         [0, 0, 1, 0, 0]
     """
 
-    fitted_: samples.Fitted
+    fitted_: members.Fitted
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class SampleDetector(Face):
         *,
         options: Mapping[str, Any] | None = None,
         scaler: str = "auto",
-        clip: float | None = None,
+        clip_values: float | None = None,
         validation: float = 0.2,
         threshold: str = "quantile",
         threshold_options: Mapping[str, Any] | None = None,
@@ -78,7 +78,7 @@ class SampleDetector(Face):
         self.detector = detector
         self.options = options
         self.scaler = scaler
-        self.clip = clip
+        self.clip_values = clip_values
         self.validation = validation
         self.threshold = threshold
         self.threshold_options = threshold_options
@@ -101,11 +101,12 @@ class SampleDetector(Face):
         Raises:
             ValueError: If a parameter or the data is bad, in one line.
         """
-        given = shapes.read(X)
+        given = inputs.samples(X)
         known = None if y is None else _labels(y, len(given.values))
-        self.fitted_ = samples.fit(
-            Setup(**self._chosen()),
-            [("samples", given.values, known)],
+        self.fitted_ = fitting.fit(
+            Setup(kind="samples", **self._chosen()),
+            [("samples", given.values)],
+            known=[known],
             seeds=(self.seed,),
             callbacks=callbacks,
         )
@@ -119,7 +120,7 @@ class SampleDetector(Face):
             ValueError: If the data is bad or the detector is not fitted.
         """
         part = self._part(X)
-        return part.scored(samples.run(self.fitted_, [part])[0]).values
+        return members.score(self.fitted_, [part])[0].values
 
     def predict(self, X: Any) -> np.ndarray:
         """Flags `[N]`: 1 where the score is above the threshold stored at fit."""
@@ -136,7 +137,8 @@ class SampleDetector(Face):
         Raises:
             ValueError: If the detector offers no explanation.
         """
-        return samples.run(self.fitted_, [self._part(X)], "explain")[0]
+        part = self._part(X)
+        return members.aggregated(self.fitted_, [part], "explain")[0]
 
     def inspect(self, X: Any) -> dict[str, np.ndarray]:
         """What else the detector says of each sample: codes, reconstructions, clusters.
@@ -144,13 +146,14 @@ class SampleDetector(Face):
         Raises:
             ValueError: If the detector offers nothing.
         """
-        found: dict[str, np.ndarray]
-        found = samples.outputs(self.fitted_, [self._part(X)], "inspect")[0]
-        return found
+        part = self._part(X)
+        seen: dict[str, np.ndarray]
+        seen = members.outputs(self.fitted_, [part], "inspect")[0]
+        return seen
 
     def _learned(self, names: Sequence[str]) -> None:
         """Sets the attributes that scikit-learn's users look for."""
-        self.n_features_in_ = int(np.prod(self.fitted_.shape))
+        self.n_features_in_ = int(np.prod(self.fitted_.layout.shape))
         if names:
             self.feature_names_in_ = np.array(names, dtype=object)
         elif hasattr(self, "feature_names_in_"):
@@ -159,14 +162,14 @@ class SampleDetector(Face):
 
     def _part(self, X: Any) -> Split:
         self._check_fitted()
-        given = shapes.read(X)
+        given = inputs.samples(X)
         expected = tuple(getattr(self, "feature_names_in_", ()))
         if given.names and expected and given.names != expected:
             raise ValueError(
                 f"columns {', '.join(given.names[:8])} differ from those fitted on, "
                 f"{', '.join(expected[:8])}"
             )
-        return samples.test_part(self.fitted_, 0, "samples", given.values)
+        return members.test_part(self.fitted_, 0, "samples", given.values)
 
 
 def _labels(y: Any, count: int) -> np.ndarray:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from jaxtsad.estimator.face import Face
 from jaxtsad.evaluation import events
-from jaxtsad.pipeline import fitting, inputs, inspection, marks, members
+from jaxtsad.pipeline import fitting, inputs, inspection, labels, members
 from jaxtsad.pipeline.setup import Setup
 from jaxtsad.training.fit import Callbacks
 from jaxtsad.types import Split
@@ -31,13 +31,13 @@ class TimeSeriesDetector(Face):
         options: Options of the detector (`jaxtsad.detectors.options(name)`).
         stride: Gap between windows when fitting, in steps.
         score_stride: Gap between windows when scoring; None for L // 4.
-        fold: How overlapping window scores become one score per step: `mean`, `max`,
-            `last`, `center` or `spread`.
+        aggregate: How overlapping window scores become one score per step: `mean`,
+            `max`, `last`, `center` or `spread`.
         scaler: `zscore`, `minmax` or `none`, fitted on the fit part.
-        clip: Standard deviations at which values are clipped, or None.
+        clip_values: Standard deviations at which values are clipped, or None.
         validation: Share of the training part kept, in time, for early stopping and
             for the threshold.
-        entities: For a list of series: `per_entity`, one model each, trained together
+        pooling: For a list of series: `per_entity`, one model each, trained together
             in one program, or `pooled`, one model for all.
         threshold: Kind of threshold: `quantile`, `gaussian`, `mad`, `iqr` or `pot`.
         threshold_options: Its options.
@@ -76,11 +76,11 @@ class TimeSeriesDetector(Face):
         options: Mapping[str, Any] | None = None,
         stride: int = 1,
         score_stride: int | None = None,
-        fold: str = "mean",
+        aggregate: str = "mean",
         scaler: str = "zscore",
-        clip: float | None = None,
+        clip_values: float | None = None,
         validation: float = 0.2,
-        entities: str = "per_entity",
+        pooling: str = "per_entity",
         threshold: str = "quantile",
         threshold_options: Mapping[str, Any] | None = None,
         epochs: int = 10,
@@ -95,11 +95,11 @@ class TimeSeriesDetector(Face):
         self.options = options
         self.stride = stride
         self.score_stride = score_stride
-        self.fold = fold
+        self.aggregate = aggregate
         self.scaler = scaler
-        self.clip = clip
+        self.clip_values = clip_values
         self.validation = validation
-        self.entities = entities
+        self.pooling = pooling
         self.threshold = threshold
         self.threshold_options = threshold_options
         self.epochs = epochs
@@ -131,7 +131,7 @@ class TimeSeriesDetector(Face):
             self._setup(),
             [(one.name, one.values) for one in given.series],
             seeds=(self.seed,),
-            known=marks.steps(y, given),
+            known=labels.steps(y, given),
             callbacks=callbacks,
         )
         self._learned(given.series[0].channels)
@@ -151,12 +151,12 @@ class TimeSeriesDetector(Face):
             ValueError: If the data is bad or the detector is not fitted.
         """
         given, index, parts = self._parts(X)
-        return given.like(self._folded(index, parts, "score"))
+        return given.like(self._aggregated(index, parts, "score"))
 
     def predict(self, X: Recordings) -> Any:
         """Flags `[T]`: 1 where the score is above the threshold stored at fit."""
         given, index, parts = self._parts(X)
-        scores = self._folded(index, parts, "score")
+        scores = self._aggregated(index, parts, "score")
         flags = [
             self.fitted_.thresholds[member].flags(one).astype(np.int64)
             for member, one in zip(index, scores, strict=True)
@@ -167,10 +167,10 @@ class TimeSeriesDetector(Face):
         """Each channel's part of the score, `[T, C]`; sums to the score over C.
 
         Raises:
-            ValueError: If the detector offers no explanation or folds by `max`.
+            ValueError: If the detector offers no explanation or aggregates by `max`.
         """
         given, index, parts = self._parts(X)
-        return given.like(self._folded(index, parts, "explain"))
+        return given.like(self._aggregated(index, parts, "explain"))
 
     def inspect(self, X: Recordings, step: int) -> Any:
         """What the detector looks at around a step, as arrays by name.
@@ -200,10 +200,10 @@ class TimeSeriesDetector(Face):
             and the channels that contribute most with their contributions.
         """
         given, index, parts = self._parts(X)
-        scores = self._folded(index, parts, "score")
+        scores = self._aggregated(index, parts, "score")
         explained: list[Any] = [None] * len(parts)
         if self.fitted_.detector.explain is not None:
-            explained = self._folded(index, parts, "explain")
+            explained = self._aggregated(index, parts, "explain")
         rows = [
             {"entity": one.name, **row}
             for one, member, score, contributions in zip(
@@ -224,7 +224,7 @@ class TimeSeriesDetector(Face):
 
     def _learned(self, channels: Sequence[str]) -> None:
         """Sets the attributes that scikit-learn's users look for."""
-        self.n_features_in_ = self.fitted_.channels
+        self.n_features_in_ = self.fitted_.layout.channels
         self.feature_names_in_ = np.array(channels, dtype=object)
         self.entities_ = tuple(member.entity for member in self.fitted_.members)
         values = [threshold.value for threshold in self.fitted_.thresholds]
@@ -269,21 +269,21 @@ class TimeSeriesDetector(Face):
             )
         return list(range(count))
 
-    def _folded(
+    def _aggregated(
         self, index: list[int], parts: list[Split], output: str
     ) -> list[np.ndarray]:
         chosen = members.subset(self.fitted_, index)
-        return members.folded(chosen, parts, output)
+        return members.aggregated(chosen, parts, output)
 
     def _setup(self) -> Setup:
-        return Setup(
-            window=self.window,
-            stride=self.stride,
-            score_stride=self.score_stride,
-            fold=self.fold,
-            fit=self.entities,
-            **self._chosen(),
-        )
+        series: dict[str, Any] = {
+            "window": self.window,
+            "stride": self.stride,
+            "score_stride": self.score_stride,
+            "aggregate": self.aggregate,
+            "pooling": self.pooling,
+        }
+        return Setup(**series, **self._chosen())
 
 
 def _named(channels: Sequence[str]) -> bool:

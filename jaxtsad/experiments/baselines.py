@@ -30,6 +30,7 @@ TRIVIAL: dict[str, tuple[str, dict[str, Any]]] = {
     "iforest": ("iforest", {}),
     "ar": ("ar", {}),
 }
+OF_SERIES = ("zscore_smoothed", "ar")
 UNTRAINED = "untrained"
 
 
@@ -41,22 +42,25 @@ def chosen(config: Config) -> list[Baseline]:
     Raises:
         ValueError: If a name is unknown.
     """
-    names = config.evaluation.baselines or (*TRIVIAL, UNTRAINED)
+    choices = [
+        name
+        for name in (*TRIVIAL, UNTRAINED)
+        if config.kind == "series" or name not in OF_SERIES
+    ]
     found = []
-    for name in names:
+    for name in config.evaluation.baselines or choices:
+        if name not in choices:
+            raise ValueError(
+                f"evaluation.baselines={name!r} is unknown; the choices are "
+                + ", ".join(choices)
+            )
         if name == UNTRAINED:
             if _learns(config.detector.name):
                 setup = dataclasses.replace(config.setup(), untrained=True)
                 found.append(Baseline(name, setup))
-        elif name in TRIVIAL:
+        elif name != config.detector.name:
             detector, options = TRIVIAL[name]
-            if name != config.detector.name:
-                found.append(Baseline(name, config.setup(detector, **options)))
-        else:
-            raise ValueError(
-                f"evaluation.baselines={name!r} is unknown; the choices are "
-                + ", ".join((*TRIVIAL, UNTRAINED))
-            )
+            found.append(Baseline(name, config.setup(detector, **options)))
     return found
 
 

@@ -9,15 +9,23 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import Field
 
 from jaxtsad import detectors, validation
+from jaxtsad.datasets import catalog
+from jaxtsad.datasets.preprocessing import ScalerKind
 from jaxtsad.evaluation import thresholds
 from jaxtsad.ops.aggregate import Aggregate
 from jaxtsad.pipeline.setup import Setup
 from jaxtsad.training.plan import Plan
-from jaxtsad.validation import Count, NotNegative, Share, ShareBelowOne, Size
+from jaxtsad.validation import (
+    Count,
+    InnerShare,
+    NotNegative,
+    Share,
+    ShareBelowOne,
+    Size,
+)
 
 Pooling: TypeAlias = Literal["per_entity", "pooled", "glued"]
 Protocol: TypeAlias = Literal["strict", "paper"]
-Scaler: TypeAlias = Literal["zscore", "minmax", "none"]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1, title="Seed")]
 
 
@@ -27,11 +35,11 @@ class Data:
 
     Attributes:
         dataset: A data set's name, or the path of a recording.
-        entities: Names of entities; empty for all.
+        entities: Names of entities, of samples classes; empty for all.
         pooling: `per_entity`, a model each; `pooled`, one model over all; `glued`, one
             recording made of all (only under the paper protocol).
         channels: Channel names or positions to keep; empty for all.
-        scaler: `zscore`, `minmax` or `none`.
+        scaler: See `datasets.preprocessing.fit_scaler`.
         clip_values: Standard deviations at which values are clipped; 0 for none.
         options: Options of the data set's loader.
         root: Folder of the data; empty for `JAXTSAD_DATA` or the project's own.
@@ -41,7 +49,7 @@ class Data:
     entities: tuple[str, ...] = ()
     pooling: Pooling = "per_entity"
     channels: tuple[str, ...] = ()
-    scaler: Scaler = "zscore"
+    scaler: ScalerKind = "auto"
     clip_values: NotNegative = 0.0
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     root: str = ""
@@ -62,6 +70,33 @@ class Window:
     stride: Size = 1
     score_stride: Count = 0
     aggregate: Aggregate = "mean"
+
+
+@validation.config
+class SampleCut:
+    """How a set of images or rows is cut at random for training and test.
+
+    Attributes:
+        classes: What an entity is: `labels`, the whole set, whose labels are 0 where
+            normal; or a class: `anomalous`, left out of training while all others are
+            normal, or `normal`, all others being anomalous.
+        train: Share of the normal samples that is trained on.
+        most_train: Most normal samples to train on; 0 for all.
+        most_test: Most normal, and most anomalous, samples to test; 0 for all.
+        known: Known anomalies that training is told of.
+        hidden: Share of anomalies among the unlabelled training samples.
+        side: Pixels per side that images of bytes are resized to; 0 for as they are.
+        seed: Seed of the cut, which all seeds of training share.
+    """
+
+    classes: Literal["labels", "anomalous", "normal"] = "labels"
+    train: InnerShare = 0.8
+    most_train: Count = 0
+    most_test: Count = 0
+    known: Count = 0
+    hidden: ShareBelowOne = 0.0
+    side: Count = 0
+    seed: Count = 0
 
 
 @validation.config
@@ -139,6 +174,7 @@ class Config:
     name: str = "experiment"
     data: Data = dataclasses.field(default_factory=Data)
     window: Window = dataclasses.field(default_factory=Window)
+    samples: SampleCut = dataclasses.field(default_factory=SampleCut)
     detector: DetectorChoice = dataclasses.field(default_factory=DetectorChoice)
     training: Training = dataclasses.field(default_factory=Training)
     threshold: Threshold = dataclasses.field(default_factory=Threshold)
@@ -150,7 +186,17 @@ class Config:
                 'data.pooling="glued" lets windows cross from one entity to the next; '
                 'it is offered only under evaluation.protocol="paper"'
             )
+        if self.kind == "samples" and self.evaluation.protocol != "strict":
+            raise ValueError(
+                f'evaluation.protocol="{self.evaluation.protocol}" is of series; '
+                f"{self.data.dataset} holds independent samples"
+            )
         self.setup()
+
+    @property
+    def kind(self) -> Literal["series", "samples"]:
+        """Whether the data set holds series or independent samples."""
+        return catalog.kind(self.data.dataset)
 
     def setup(self, detector: str | None = None, **options: Any) -> Setup:
         """What the pipeline needs; for another detector, with its own options."""
@@ -169,19 +215,21 @@ class Config:
                 "detector.options.bn_eval='batch' makes a score depend on what else is "
                 'scored; it is offered only under evaluation.protocol="paper"'
             )
-        sizes = {"window": self.window.length, "channels": 1}
-        detectors.configure(name, {**values, **sizes})
+        if self.kind == "series":  # The sizes of samples are known once they are read.
+            sizes = {"window": self.window.length, "channels": 1}
+            detectors.configure(name, {**values, **sizes})
         return Setup(
             detector=name,
             options=values,
+            kind=self.kind,
             window=self.window.length,
             stride=self.window.stride,
             score_stride=self.window.score_stride or None,
-            fold=self.window.aggregate,
+            aggregate=self.window.aggregate,
             scaler=data.scaler,
-            clip=data.clip_values or None,
+            clip_values=data.clip_values or None,
             validation=training.validation,
-            fit="per_entity" if data.pooling == "glued" else data.pooling,
+            pooling="per_entity" if data.pooling == "glued" else data.pooling,
             batch_size=training.batch_size,
             plan=training.plan(),
             threshold=self.threshold.kind,

@@ -110,7 +110,7 @@ def validation(fitted: Sequence[Fitted]) -> dict[str, str]:
     found: dict[str, str] = {}
     for one in fitted:
         said = ["split" if real else "none" for real in one.validation]
-        if one.setup.fit == "pooled":
+        if one.setup.pooled:
             found |= dict.fromkeys(one.screened, said[0])
         else:
             names = [str(member.entity) for member in one.members]

@@ -48,6 +48,7 @@ def fit(
         _adapted(setup, protocol),
         [(one.name, one.train) for one in group.series],
         seeds=seeds or config.training.seeds,
+        known=group.known,
         transductive_validation=peeked,
         **options,
     )
@@ -62,7 +63,7 @@ def fit_main(
 ) -> Fitted:
     """Fits the experiment's detector with checkpoints, logs and a progress bar."""
     setup = config.setup()
-    names = [one.name for one in group.series] if setup.fit == "per_entity" else ["all"]
+    names = [one.name for one in group.series] if not setup.pooled else ["all"]
     who = [(name, seed) for name in names for seed in config.training.seeds]
     log = training_log.MetricsLog(folder, who, group.name)
     checkpoints = Checkpoints(
@@ -113,12 +114,12 @@ def scored(
     if protocol is protocols.PAPER:
         training = _overlapping_scores(fitted, group)
         apart = dataclasses.replace(
-            fitted.setup, score_stride=fitted.setup.window, fold="mean"
+            fitted.setup, score_stride=fitted.setup.window, aggregate="mean"
         )
         fitted = dataclasses.replace(fitted, setup=apart)
     tested = [one for one in group.series if one.test is not None]
-    pooled = fitted.setup.fit == "pooled"
-    explain = explain and fitted.detector.explain is not None
+    pooled = fitted.setup.pooled
+    explain = explain and fitted.setup.series and fitted.detector.explain is not None
     found = []
     for batch in [[one] for one in tested] if pooled else [tested]:
         names = {one.name for one in batch}
@@ -136,7 +137,7 @@ def scored(
         ]
         explained: list[Any] = [None] * len(scaled)
         if explain:
-            explained = members.folded(chosen, scaled, "explain")
+            explained = members.aggregated(chosen, scaled, "explain")
         for i, scores in enumerate(members.score(chosen, scaled)):
             one, kept = repeated[i], len(scores)
             if not protocol.tail:
@@ -169,14 +170,14 @@ def _overlapping_scores(fitted: Fitted, group: Group) -> list[np.ndarray]:
         part.entity: part.fit
         for part in parts.prepare(setup, [(s.name, s.train) for s in group.series])
     }
-    pooled = setup.fit == "pooled"
+    pooled = setup.pooled
     found = []
     for i, member in enumerate(fitted.members):
         entities = list(prepared) if pooled else [str(member.entity)]
         alone = members.subset(all_windows, [i])
         training = []
         for name in entities:
-            scores, view = members.window_scores(alone, [prepared[name]])
+            scores, view = members.run_detector(alone, [prepared[name]])
             real = np.asarray(view.weight[0]) > 0
             training.append(np.asarray(scores[0])[real].ravel())
         found.append(np.concatenate(training))
@@ -186,10 +187,10 @@ def _overlapping_scores(fitted: Fitted, group: Group) -> list[np.ndarray]:
 def smoothed(scored: Sequence[Scored], config: Config) -> list[Scored]:
     """Twins of rows averaged over a window in time, to compare smoothed with smoothed.
 
-    The squared z-score has its own (`zscore_smoothed`); under the paper protocol the
-    calibration scores have no order in time, and there are none.
+    The squared z-score has its own (`zscore_smoothed`). Samples have no order in time,
+    nor have calibration scores under the paper protocol: there are none.
     """
-    if config.evaluation.protocol == "paper":
+    if config.evaluation.protocol == "paper" or config.kind == "samples":
         return []
     width = config.window.length
 

@@ -61,10 +61,8 @@ def inspect(
                 if len(groups) > 1:
                     name = f"model_{group.name}"
     fitted, _, channels = saving.load(path / name)
-    if not isinstance(fitted, members.Fitted):
-        raise ValueError(f"{path} holds a detector of samples: there is no step in it")
     owners = [member.entity for member in fitted.members]
-    member = 0 if fitted.setup.fit == "pooled" else owners.index(chosen)
+    member = 0 if fitted.setup.pooled else owners.index(chosen)
     part = members.test_part(fitted, member, chosen, np.asarray(series.test))
     arrays = inspection.inspect(fitted, member, part, step)
     arrays |= {

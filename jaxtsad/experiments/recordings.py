@@ -1,4 +1,4 @@
-"""The recordings of a config, in groups that share a program."""
+"""The entities of a config, series or samples, in groups that share a program."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ import dataclasses
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from jaxtsad.datasets import catalog, gluing, places, smap_msl
+from jaxtsad.experiments import sample_tasks
 from jaxtsad.experiments.config import Config
+from jaxtsad.experiments.sample_tasks import SampleTask
 from jaxtsad.types import Series
 
 
 class Group(NamedTuple):
-    """Entities with equally many channels: one compiled program."""
+    """Entities with steps or samples of one shape: one compiled program."""
 
     name: str
     series: tuple[Series, ...]
@@ -22,19 +26,27 @@ class Group(NamedTuple):
         """Names of the channels."""
         return channel_names(self.series[0])
 
+    @property
+    def known(self) -> list[np.ndarray | None]:
+        """Known anomalies of each entity, which only samples have."""
+        return [getattr(one, "known", None) for one in self.series]
+
 
 def channel_names(series: Series) -> tuple[str, ...]:
-    """Names of a recording's channels, by position where it has none."""
-    count = series.train.shape[1]
-    return series.channels or tuple(f"channel_{i}" for i in range(count))
+    """Names of channels or columns, by position where a recording has none."""
+    if series.channels or isinstance(series, SampleTask):
+        return series.channels
+    return tuple(f"channel_{i}" for i in range(series.train.shape[1]))
 
 
 def load(config: Config) -> list[Series]:
-    """Loads the recordings of a config, with the channels it keeps.
+    """Loads the recordings of a config, with the channels it keeps, or its samples.
 
     Raises:
         ValueError: If the data set, an entity or a channel is unknown.
     """
+    if config.kind == "samples":
+        return [*sample_tasks.load(config)]
     data = config.data
     root = data.root or None
     series = catalog.load(
@@ -55,7 +67,9 @@ def load(config: Config) -> list[Series]:
 
 
 def groups(series: Sequence[Series]) -> list[Group]:
-    """Recordings by their number of channels."""
+    """Recordings by their number of channels; samples have one shape."""
+    if any(isinstance(one, SampleTask) for one in series):
+        return [Group("samples", tuple(series))]
     counts = sorted({one.train.shape[1] for one in series})
     return [
         Group(

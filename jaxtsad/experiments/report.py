@@ -64,7 +64,10 @@ def judged(
     main = config.detector.name
     done = judge.judge(scored, how)
     validation, channels = facts.get("validation", {}), facts.get("channels", {})
-    rows = judge.rows(done, main=main, protocol=how.protocol, validation=validation)
+    level = "step" if config.kind == "series" else "sample"
+    rows = judge.rows(
+        done, main=main, protocol=how.protocol, validation=validation, level=level
+    )
     return {
         "main": main,
         "rows": rows,
@@ -73,7 +76,7 @@ def judged(
             {"entity": one.scored.entity, "detector": main, "seed": one.scored.seed}
             | row
             for one in done
-            if one.scored.detector == main
+            if one.scored.detector == main and level == "step"
             for row in events.to_rows(
                 events.events(
                     one.flags,

@@ -70,13 +70,19 @@ def run(
             )
             scored += fits.scored(other, baseline.row, group, protocol)
     scored += fits.smoothed(scored, config)
-    drawn = {one.name: facts.plotted(one) for one in series if one.test is not None}
+    drawn = {
+        one.name: facts.plotted(one)
+        for one in series
+        if one.test is not None and config.kind == "series"
+    }
     values = {name: array for name, (array, _) in drawn.items()}
     run_directory.write_scores(folder / run_directory.SCORES, scored, values)
     _save_models(folder, fitted, config, groups)
     said = {
         "entities": [
-            facts.entity(one, drawn[one.name][1]) for one in series if one.name in drawn
+            facts.entity(one, drawn[one.name][1] if one.name in drawn else ())
+            for one in series
+            if one.test is not None
         ],
         "channels": {one.name: recordings.channel_names(one) for one in series},
         "validation": facts.validation(fitted),
@@ -143,6 +149,8 @@ class _Timings:
         self.score_s += score_s
         stride, length = fitted.setup.scoring_stride, fitted.setup.window
         seeds = len({member.seed for member in fitted.members})
+        if not fitted.setup.series:
+            length = stride = 1
         for one in group.series:
             if one.test is not None:
                 self.scored += seeds * (max(0, len(one.test) - length) // stride + 1)

@@ -19,9 +19,10 @@ MOST_EVENTS = 12
 
 def show(report: Mapping[str, Any], terminal: Console) -> None:
     """Prints events of the first entities, the results table and the verdicts."""
-    for entity in report["entities"][:MOST_ENTITIES]:
-        _events(report, entity, terminal)
     rows = report["rows"]
+    if any(row["level"] == "step" for row in rows):
+        for entity in report["entities"][:MOST_ENTITIES]:
+            _events(report, entity, terminal)
     summaries = [row for row in rows if row["entity"] in ("macro", "pooled")]
     table.show(summaries or rows, terminal)
     for leak in report["leaks"]:

@@ -9,25 +9,38 @@ from typing import Any
 import numpy as np
 
 from jaxtsad import types
-from jaxtsad.datasets import preprocessing
 from jaxtsad.evaluation import events, thresholds
-from jaxtsad.ops.windows import WindowView
-from jaxtsad.pipeline import marks, shapes
+from jaxtsad.pipeline import labels
+from jaxtsad.pipeline.layout import (
+    InputLayout,
+    build,
+    layout_of,
+    uses_labels,
+    view,
+)
 from jaxtsad.pipeline.members import Fitted, Member, keys_of, score
-from jaxtsad.pipeline.parts import Part, drawn, prepare
-from jaxtsad.pipeline.setup import Setup, build, view
+from jaxtsad.pipeline.parts import Part, draw_windows, prepare, shape_of
+from jaxtsad.pipeline.setup import Setup
 from jaxtsad.training import fit as training
 from jaxtsad.training import fleet
 from jaxtsad.training.checkpoints import Checkpoints
 from jaxtsad.types import Scores
 
+Data = Sequence[tuple[str, np.ndarray]]
+"""Name and values of each entity: a series `[T, C]` or samples `[N, ...]`."""
+Known = Sequence[np.ndarray | None] | None
+"""Known anomalies of each, `[T]` or `[N]` with 1 for one; None for no labels."""
+Group = tuple[Member, tuple[Part, ...]]
+"""A member and the parts it is trained on."""
+
 
 def fit(
     setup: Setup,
-    recordings: Sequence[tuple[str, np.ndarray]],
+    data: Data,
     *,
     seeds: Sequence[int] = (0,),
-    known: Sequence[np.ndarray] | None = None,
+    known: Known = None,
+    paired: bool = False,
     transductive_validation: Sequence[np.ndarray] | None = None,
     checkpoints: Checkpoints | None = None,
     callbacks: training.Callbacks | None = None,
@@ -35,37 +48,33 @@ def fit(
     """Trains entities times seeds in one program and calibrates each member.
 
     Args:
-        setup: Detector, windows, plan and threshold.
-        recordings: Name and training values `[T, C]` of each entity.
-        seeds: One model per entity and seed.
-        known: `[T]` bool of each entity, its known anomalies; None for no labels.
-            Windows that meet one are learnt from by a detector that learns from
-            labels, and left out by any other.
-        transductive_validation: Test recordings `[T, C]` per entity to validate on, as
+        setup: What the data are, detector, plan and threshold.
+        data: The training data of each entity.
+        seeds: One model per entity and seed; a seed also cuts samples.
+        known: Known anomalies. They (of series, the windows that meet one) are learnt
+            from by a detector that learns from labels, and left out by any other.
+        paired: One model per entity, with the seed at its place, instead of one per
+            entity and seed.
+        transductive_validation: Test series `[T, C]` per entity to validate on, as
             some papers do; only the paper protocol passes them.
         checkpoints: Where to save and resume.
         callbacks: Whom training reports to.
 
     Raises:
-        ValueError: If an option or the data is bad (see `prepare`).
+        ValueError: If an option or the data is bad (see `parts.prepare`).
     """
-    parts = prepare(setup, recordings, known)
-    channels = parts[0].fit.values.shape[1]
-    detector = build(setup, channels)
-    pooled = setup.fit == "pooled"
-    groups = [parts] if pooled else [(part,) for part in parts]
-    entities: list[str | None] = [None] if pooled else [part.entity for part in parts]
-    members = tuple(Member(entity, seed) for entity in entities for seed in seeds)
-
+    layout = layout_of(setup, shape_of(setup, data))
+    groups = _groups(setup, data, seeds, known, paired)
+    parts = {part.entity: part for _, group in groups for part in group}
+    detector = build(setup, layout)
+    members = tuple(member for member, _ in groups)
     fits, checks, validated = _views(
-        setup, groups, seeds, _tests(parts, transductive_validation)
+        setup, layout, groups, _tests(list(parts.values()), transductive_validation)
     )
-    times = len(seeds)
-    keys = keys_of(members)
     validates = detector.validate is not None
     plan = dataclasses.replace(setup.plan, epochs=0) if setup.untrained else setup.plan
     result = training.fit(
-        keys,
+        keys_of(members),
         detector,
         fleet.stack(fits),
         validations=fleet.stack(checks) if validates and checks else None,
@@ -74,24 +83,16 @@ def fit(
         checkpoints=checkpoints,
         callbacks=callbacks,
     )
-    scalers: dict[str | None, preprocessing.Scaler] = {
-        entity: group[0].scaler for entity, group in zip(entities, groups, strict=True)
-    }
-    fitted = Fitted(setup, channels, members, result.model, scalers, ())
-    if pooled:
-        each = [score(fitted, [p.calibration] * times) for p in parts]
-        scores = [
-            Scores.join(_of_one_role(list(per))) for per in zip(*each, strict=True)
-        ]
-    else:
-        scores = score(fitted, _repeat([part.calibration for part in parts], times))
+    scalers = tuple(group[0].scaler for _, group in groups)
+    fitted = Fitted(setup, layout, members, result.model, scalers)
+    scores = _calibration(fitted, [group for _, group in groups])
     return dataclasses.replace(
         fitted,
-        thresholds=tuple(calibrate(setup, one) for one in scores),
-        spreads=tuple(events.spread(one) for one in scores),
+        thresholds=tuple(calibrate(setup, each) for each in scores),
+        spreads=tuple(events.spread(each) for each in scores),
         calibration=tuple(scores),
         validation=tuple(bool(v) for v in validated),
-        screened={part.entity: part.screened for part in parts},
+        screened={n: p.screened for n, p in parts.items() if p.screened is not None},
         result=result,
     )
 
@@ -101,57 +102,97 @@ def calibrate(setup: Setup, calibration: Scores) -> thresholds.Threshold:
     return thresholds.fit(setup.threshold, calibration, **setup.threshold_options)
 
 
+def _groups(
+    setup: Setup, data: Data, seeds: Sequence[int], known: Known, paired: bool
+) -> list[Group]:
+    """Each member with its parts; the seed cuts samples, series are cut in time."""
+    marks = known or [None] * len(data)
+    if paired:
+        each = zip(data, marks, seeds, strict=True)
+        return [
+            (Member(entity[0], seed), prepare(setup, [entity], [mark], seed=seed))
+            for entity, mark, seed in each
+        ]
+    if setup.series:
+        parts = prepare(setup, data, marks)
+        if setup.pooled:
+            return [(Member(None, seed), parts) for seed in seeds]
+        alone = [(part,) for part in parts]
+        return [(Member(g[0].entity, seed), g) for g in alone for seed in seeds]
+    by_seed = {seed: prepare(setup, data, marks, seed=seed) for seed in seeds}
+    return [
+        (Member(name, seed), (by_seed[seed][place],))
+        for place, (name, _) in enumerate(data)
+        for seed in seeds
+    ]
+
+
 def _views(
     setup: Setup,
-    groups: Sequence[Sequence[Part]],
-    seeds: Sequence[int],
+    layout: InputLayout,
+    groups: Sequence[Group],
     tests: Mapping[str, types.Split],
-) -> tuple[list[WindowView], list[WindowView], np.ndarray]:
+) -> tuple[list[Any], list[Any], np.ndarray]:
     """Per member what it is fitted on and validated on, and whether it really is.
 
     Where some members have nothing to validate on, another's stands in.
     """
-    times = len(seeds)
-    fits = [_fit_view(setup, group) for group in groups]
-    held_out: list[WindowView | None] = []
-    if setup.split == "windows":
-        halves = [drawn(one, setup.validation, seed) for one in fits for seed in seeds]
-        fits, held_out = [half[0] for half in halves], [half[1] for half in halves]
-    else:
-        for group in groups:
-            parts = [tests.get(part.entity, part.validation) for part in group]
-            splits = [part for part in parts if part is not None]
-            some = view(setup, splits, setup.scoring_stride) if splits else None
-            held_out += [some] * times
-        fits = _repeat(fits, times)
-    real = [one for one in held_out if one is not None]
-    checks = [real[0] if one is None else one for one in held_out] if real else []
-    return fits, checks, np.array([one is not None for one in held_out])
+    fits: list[Any] = []
+    held_out: list[Any] = []
+    previous: tuple[Part, ...] = ()
+    for member, group in groups:
+        if group is not previous:
+            whole, held = _fit_view(setup, layout, group), None
+            checked = [tests.get(part.entity, part.validation) for part in group]
+            splits = [part for part in checked if part is not None]
+            if splits:
+                held = view(setup, layout, splits, stride=setup.scoring_stride)
+            previous = group
+        fit_on = whole
+        if setup.series and setup.split == "windows":
+            fit_on, held = draw_windows(whole, setup.validation, member.seed)
+        fits.append(fit_on)
+        held_out.append(held)
+    real = [each for each in held_out if each is not None]
+    checks = [real[0] if each is None else each for each in held_out] if real else []
+    return fits, checks, np.array([each is not None for each in held_out])
 
 
-def _fit_view(setup: Setup, group: Sequence[Part]) -> WindowView:
-    found = view(setup, [part.fit for part in group])
+def _fit_view(setup: Setup, layout: InputLayout, group: Sequence[Part]) -> Any:
+    if not setup.series:
+        [part] = group
+        return view(setup, layout, [part.fit], known=part.known)
+    windows = view(setup, layout, [part.fit for part in group])
     if not any(part.known.any() for part in group):
-        return found
-    learns = shapes.uses_labels(setup.detector)
-    return marks.marked(found, [part.known for part in group], learns)
+        return windows
+    learns = uses_labels(setup.detector)
+    return labels.marked(windows, [part.known for part in group], learns)
+
+
+def _calibration(fitted: Fitted, groups: Sequence[tuple[Part, ...]]) -> list[Scores]:
+    """Each member's scores of its calibration parts, joined where it is pooled."""
+    # Pooled members have the same parts in the same order.
+    each = [
+        score(fitted, [group[place].calibration for group in groups])
+        for place in range(len(groups[0]))
+    ]
+    return [
+        Scores.join(_of_one_role(list(own))) if fitted.setup.pooled else own[0]
+        for own in zip(*each, strict=True)
+    ]
 
 
 def _tests(
-    parts: Sequence[Part], recordings: Sequence[np.ndarray] | None
+    parts: Sequence[Part], series: Sequence[np.ndarray] | None
 ) -> dict[str, types.Split]:
     """Scaled test parts by entity, for a protocol that validates on them."""
     return {
         part.entity: part.scaler.apply(types.cut_test(values, entity=part.entity))
-        for part, values in zip(parts, recordings or (), strict=recordings is not None)
+        for part, values in zip(parts, series or (), strict=series is not None)
     }
-
-
-def _repeat(items: Sequence[Any], times: int) -> list[Any]:
-    return [item for item in items for _ in range(times)]
 
 
 def _of_one_role(scores: list[Scores]) -> list[Scores]:
     """Calibration scores of a pooled model: validation where any entity has it."""
-    held_out = [one for one in scores if one.role is types.Role.VALIDATION]
+    held_out = [each for each in scores if each.role is types.Role.VALIDATION]
     return held_out or scores

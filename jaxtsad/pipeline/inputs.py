@@ -1,4 +1,4 @@
-"""Arrays and data frames from users, one or many, as named `[T, C]` arrays."""
+"""Arrays and data frames from users: series, one or many, and samples."""
 
 from __future__ import annotations
 
@@ -105,3 +105,44 @@ def _same_channels(given: Recordings) -> Recordings:
                 f"{', '.join(first.channels[:8])} ({len(first.channels)})"
             )
     return given
+
+
+class NamedSamples(NamedTuple):
+    """What a user handed over: `[N, ...]` numbers, finite, and their columns' names."""
+
+    values: np.ndarray
+    names: tuple[str, ...] = ()
+
+
+def samples(data: Any) -> NamedSamples:
+    """Reads samples: an array `[N, D]`, `[N, L, C]` or `[N, H, W, C]`, or a frame.
+
+    Raises:
+        ValueError: If something is not numeric, not finite, empty or of a wrong rank.
+
+    Example:
+        >>> samples([[1, 2], [3, 4]]).values.shape
+        (2, 2)
+    """
+    names: tuple[str, ...] = ()
+    if _is_frame(data):
+        names = tuple(str(column) for column in data.columns)
+        data = data.to_numpy()
+    try:
+        values = np.asarray(data)
+        if values.dtype.kind not in "bui":
+            values = values.astype(np.float32)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"samples are not numeric: {error}") from None
+    if values.ndim not in (2, 3, 4) or values.size == 0:
+        raise ValueError(
+            f"samples have {values.shape=}; expected rows [N, D], windows [N, L, C] or "
+            "images [N, H, W, C]"
+        )
+    bad = ~np.isfinite(values.reshape(len(values), -1)).all(axis=1)
+    if bad.any():
+        raise ValueError(
+            f"sample {int(bad.argmax())} holds a number that is not finite "
+            f"({int(bad.sum())} of {len(values)} do); fill it or leave it out"
+        )
+    return NamedSamples(values, names)

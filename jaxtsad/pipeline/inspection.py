@@ -1,4 +1,4 @@
-"""What a detector looks at around one step, as arrays."""
+"""What a detector looks at around one step, or in one sample, as arrays."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxtsad.ops import aggregate, windows
+from jaxtsad.pipeline.layout import view
 from jaxtsad.pipeline.members import Fitted, keys_of
-from jaxtsad.pipeline.setup import view
 from jaxtsad.training import fleet, scoring
 from jaxtsad.types import Array, Batch, PyTree, Split
 
@@ -20,21 +20,21 @@ ALONG = ("sigma", "discrepancy")
 def inspect(
     fitted: Fitted, member: int, part: Split, step: int
 ) -> dict[str, np.ndarray]:
-    """Looks inside a detector in the window around a step.
+    """Looks inside a detector in the window around a step, or in a sample.
 
     Args:
         fitted: The members.
         member: Which of them.
-        part: A scaled part `[T, C]`.
-        step: The step, in [0, T).
+        part: A scaled part `[T, C]`, or of samples `[N, ...]`.
+        step: The step, in [0, T), or the sample, in [0, N).
 
     Returns:
-        What the detector's `inspect` says of that window, without a batch axis, and:
-        `step`; `start`, the window's first step (below 0 where a short series was
-        extended); `values` `[L, C]`, scaled; `score` `[L]` of this window alone; where
-        the detector explains itself `explain` `[L, C]`, which sums to it; and where it
-        has them `sigma_along` `[T, N, H]` and `discrepancy_along` `[T, N]`, means over
-        all windows that cover a step.
+        What the detector's `inspect` says of that window or sample, without a batch
+        axis, and: `step`; `start`, the window's first step (below 0 where a short
+        series was extended); `values` `[L, C]`, scaled, or the sample; `score` `[L]` of
+        this window alone; where the detector explains itself `explain` `[L, C]`, which
+        sums to it; and where it has them `sigma_along` `[T, N, H]` and
+        `discrepancy_along` `[T, N]`, means over all windows that cover a step.
 
     Raises:
         ValueError: If the detector offers no inspection or the step is outside.
@@ -44,44 +44,47 @@ def inspect(
         raise ValueError(f"{fitted.setup.detector} has nothing to look into")
     if not 0 <= step < len(part):
         raise ValueError(f"{step=} must be in [0, {len(part)})")
-    length = fitted.setup.window
+    length = fitted.setup.window if fitted.setup.series else 1
     longer = part.map(lambda values: windows.extend(values, length))
     added = len(longer) - len(part)
     start = min(max(step + added - length // 2, 0), len(longer) - length)
-    one = longer.map(lambda values: values[start : start + length])
-    batch = windows.view(one, length, 1).take(jnp.zeros(1, jnp.int32))
+    window = longer.map(lambda values: values[start : start + length])
+    shown = view(fitted.setup, fitted.layout, [window])
+    batch = shown.take(jnp.zeros(1, jnp.int32))
     key = jax.random.fold_in(keys_of(fitted.members)[member], 1)
     model = fleet.member(fitted.model, member)
 
     @jax.jit
     def everything(keys: Array, model: PyTree, batch: Batch) -> dict[str, Array]:
         assert detector.inspect is not None
-        found = dict(detector.inspect(keys, model, batch))
-        found["score"] = detector.score(keys, model, batch)
+        seen = dict(detector.inspect(keys, model, batch))
+        seen["score"] = detector.score(keys, model, batch)
         if detector.explain is not None:
-            found["explain"] = detector.explain(keys, model, batch)
-        return found
+            seen["explain"] = detector.explain(keys, model, batch)
+        return seen
 
-    found = {
+    seen = {
         name: np.asarray(leaf[0])
         for name, leaf in everything(key[None], model, batch).items()
     }
-    found["values"] = np.asarray(one.values)
-    if all(name in found for name in ALONG):
-        found |= _along(fitted, member, longer, found, added)
-    return found | {"step": np.array(step), "start": np.array(start - added)}
+    seen["values"] = np.asarray(window.values)
+    if not fitted.setup.series:
+        seen["values"] = seen["values"][0]
+    if all(name in seen for name in ALONG):
+        seen |= _along(fitted, member, longer, seen, added)
+    return seen | {"step": np.array(step), "start": np.array(start - added)}
 
 
 def _along(
     fitted: Fitted,
     member: int,
     part: Split,
-    found: dict[str, np.ndarray],
+    seen: dict[str, np.ndarray],
     added: int,
 ) -> dict[str, np.ndarray]:
     """Widths and discrepancies of the whole part, folded like a score."""
     detector, setup = fitted.detector, fitted.setup
-    shapes = {name: found[name].shape[:-1] for name in ALONG}
+    shapes = {name: seen[name].shape[:-1] for name in ALONG}
 
     def flat(keys: Array, model: PyTree, batch: Batch) -> Array:
         assert detector.inspect is not None
@@ -92,13 +95,16 @@ def _along(
         ]
         return jnp.concatenate(pieces, axis=-1)
 
-    stacked = fleet.stack([view(setup, [part], setup.scoring_stride)], bucketed=True)
+    stacked = fleet.stack(
+        [view(setup, fitted.layout, [part], stride=setup.scoring_stride)],
+        bucketed=True,
+    )
     scored = scoring.run(
         keys_of(fitted.members)[member : member + 1],
         detector._replace(score=flat),
         jax.tree.map(lambda leaf: leaf[member : member + 1], fitted.model),
         stacked,
-        batch_size=setup.batch_size,
+        batch_size=setup.scoring_batch_size,
     )
     steps = aggregate.aggregate(
         scored[0],

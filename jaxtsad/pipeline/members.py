@@ -15,14 +15,15 @@ from jaxtsad.datasets import preprocessing
 from jaxtsad.datasets.reading import screening
 from jaxtsad.evaluation import events, thresholds
 from jaxtsad.ops import aggregate, windows
-from jaxtsad.pipeline.setup import Setup, build, view
+from jaxtsad.pipeline.layout import InputLayout, build, per_sample, view
+from jaxtsad.pipeline.setup import Setup
 from jaxtsad.training import fit as training
 from jaxtsad.training import fleet, scoring
-from jaxtsad.types import Array, Key, PyTree, Scores, Split
+from jaxtsad.types import Key, PyTree, Scores, Split
 
 
 class Member(NamedTuple):
-    """One trained model: of which entity (None where pooled) and seed."""
+    """One trained model: of which series or set (None where pooled) and seed."""
 
     entity: str | None
     seed: int
@@ -34,24 +35,24 @@ class Fitted:
 
     Attributes:
         setup: How they were made.
-        channels: Number of channels C.
+        layout: How their detector sees the data.
         members: The models in order.
         model: Their parameters, stacked `[M, ...]`.
-        scalers: One scaler per entity, by name; `None` is the pooled one.
+        scalers: One scaler per member.
         thresholds: One threshold per member.
         spreads: Per member, the unit of severity (see `evaluation.events.spread`).
         calibration: Calibration scores per member; empty after loading.
         validation: Per member, whether it had a validation part.
-        screened: What screening found, by entity.
+        screened: What screening found, by series.
         result: How training went; None after loading.
     """
 
     setup: Setup
-    channels: int
+    layout: InputLayout
     members: tuple[Member, ...]
     model: PyTree
-    scalers: Mapping[str | None, preprocessing.Scaler]
-    thresholds: tuple[thresholds.Threshold, ...]
+    scalers: tuple[preprocessing.Scaler, ...]
+    thresholds: tuple[thresholds.Threshold, ...] = ()
     spreads: tuple[float, ...] = ()
     calibration: tuple[Scores, ...] = ()
     validation: tuple[bool, ...] = ()
@@ -63,7 +64,7 @@ class Fitted:
     @property
     def detector(self) -> types.Detector:
         """The detector the members are of."""
-        return build(self.setup, self.channels)
+        return build(self.setup, self.layout)
 
 
 def parameters(model: PyTree) -> int:
@@ -76,84 +77,112 @@ def keys_of(members: Sequence[Member]) -> Key:
     return jax.vmap(jax.random.key)(jnp.array([member.seed for member in members]))
 
 
+def subset(fitted: Fitted, index: Sequence[int]) -> Fitted:
+    """The members at `index`, with repetition where several parts share a member."""
+    if list(index) == list(range(len(fitted.members))):
+        return fitted
+    where = np.asarray(index)
+    each = ("members", "scalers", "thresholds", "spreads", "calibration", "validation")
+    changes: dict[str, Any] = {
+        name: tuple(getattr(fitted, name)[i] for i in index)
+        for name in each
+        if getattr(fitted, name)
+    }
+    changes["model"] = jax.tree.map(lambda leaf: leaf[where], fitted.model)
+    return dataclasses.replace(fitted, **changes)
+
+
 def test_part(fitted: Fitted, member: int, name: str, values: np.ndarray) -> Split:
-    """Screens and scales new values `[T, C]` for a member; their role is test.
+    """Scales new steps `[T, C]` or samples `[N, ...]` for a member, as a test part.
 
     Raises:
-        ValueError: If the values are empty, of another channel count, or hold a
-            channel without any finite value.
+        ValueError: If the values are none, of another shape than those fitted on, or a
+            series holds a channel without any finite value.
     """
-    values = np.asarray(values)
-    if values.ndim != 2 or len(values) == 0:
+    values, setup = np.asarray(values), fitted.setup
+    if setup.series and (values.ndim != 2 or len(values) == 0):
         raise ValueError(f"{name!r} has {values.shape=}, expected [steps, channels]")
-    if values.shape[1] != fitted.channels:
+    if tuple(values.shape[1:]) != fitted.layout.shape:
+        if setup.series:
+            raise ValueError(
+                f"{name!r} has {values.shape[1]} channels, the model was trained on "
+                f"{fitted.layout.channels}"
+            )
         raise ValueError(
-            f"{name!r} has {values.shape[1]} channels, the model was trained on "
-            f"{fitted.channels}"
+            f"samples have the shape {values.shape[1:]}, the model was trained on "
+            f"{fitted.layout.shape}"
         )
-    scaler = fitted.scalers[fitted.members[member].entity]
-    filled, _ = screening.screen(values, name=name)
-    return scaler.apply(types.cut_test(filled, entity=name))
+    if setup.series:
+        values, _ = screening.screen(values, name=name)
+    return fitted.scalers[member].apply(types.cut_test(values, entity=name))
 
 
-def window_scores(
+def run_detector(
     fitted: Fitted, parts: Sequence[Split], output: str = "score"
-) -> tuple[Array, windows.WindowView]:
-    """Runs a detector over all windows of one scaled part per member.
+) -> tuple[Any, Any]:
+    """Runs a detector over all windows or samples of one scaled part per member.
 
     Args:
         fitted: The members.
-        parts: One scaled part of at least one window per member.
-        output: `score` or `explain`.
-
-    Returns:
-        `[M, N, L]` (or `[M, N]`, or `[M, N, L, C]`) and the stacked view they are of.
-    """
-    setup = fitted.setup
-    views = [view(setup, [part], setup.scoring_stride) for part in parts]
-    return ran(fitted, views, output)
-
-
-def ran(fitted: Any, views: Sequence[Any], output: str) -> tuple[Any, Any]:
-    """Runs a detector over one view per member, of windows or of samples.
-
-    Args:
-        fitted: The members, of series or of samples.
-        views: One view per member.
-        output: See `training.scoring.run`.
+        parts: One scaled part per member, of series at least one window long.
+        output: `score`, `explain` or `inspect`; see `training.scoring.run`.
 
     Returns:
         What the detector gives, `[M, N, ...]`, and the stacked view it is of.
     """
+    setup = fitted.setup
+    views = [
+        view(setup, fitted.layout, [part], stride=setup.scoring_stride)
+        for part in parts
+    ]
     stacked = fleet.stack(views, bucketed=True)
     keys = jax.vmap(lambda key: jax.random.fold_in(key, 1))(keys_of(fitted.members))
-    found = scoring.run(
+    values = scoring.run(
         keys,
         fitted.detector,
         fitted.model,
         stacked,
-        batch_size=fitted.setup.batch_size,
+        batch_size=setup.scoring_batch_size,
         output=output,
-        members=fitted.setup.plan.members,
-        counts=np.array([view.size for view in views]),
+        members=setup.plan.members,
+        counts=np.array([each.size for each in views]),
     )
-    return found, stacked
+    return values, stacked
 
 
-def folded(
-    fitted: Fitted, parts: Sequence[Split], output: str = "score"
-) -> list[np.ndarray]:
-    """Folds a detector's output over one scaled part per member.
-
-    A part shorter than the window is extended on the left by its first step, and only
-    its own steps are returned.
+def outputs(fitted: Fitted, parts: Sequence[Split], output: str) -> list[Any]:
+    """What the detector gives of each sample of one scaled part per member.
 
     Returns:
-        `[T]` scores or `[T, C]` explanations, one per part.
+        One tree of arrays `[N, ...]` per part.
     """
+    values, _ = run_detector(fitted, parts, output)
+    read = jax.tree.map(np.asarray, values)
+
+    def of_part(index: int) -> Any:
+        return jax.tree.map(lambda leaf: leaf[index, : len(parts[index])], read)
+
+    return [of_part(index) for index in range(len(parts))]
+
+
+def aggregated(
+    fitted: Fitted, parts: Sequence[Split], output: str = "score"
+) -> list[np.ndarray]:
+    """A detector's scores or explanations of one scaled part per member.
+
+    A series shorter than the window is extended on the left by its first step, and
+    only its own steps are returned.
+
+    Returns:
+        Of series `[T]` scores or `[T, C]` explanations, of samples `[N]` or `[N, ...]`,
+        one array per part.
+    """
+    if not fitted.setup.series:
+        shape = fitted.layout.shape
+        return [per_sample(o, shape, output) for o in outputs(fitted, parts, output)]
     length = fitted.setup.window
     longer = [part.map(lambda v: windows.extend(v, length)) for part in parts]
-    scores, stacked = window_scores(fitted, longer, output)
+    scores, stacked = run_detector(fitted, longer, output)
     results = []
     for index, part in enumerate(parts):
         per_step = aggregate.aggregate(
@@ -162,7 +191,7 @@ def folded(
             stacked.weight[index],
             steps=stacked.values.shape[1],
             length=length,
-            how=fitted.setup.fold,
+            how=fitted.setup.aggregate,
         )
         stop = len(longer[index])
         results.append(np.asarray(per_step)[stop - len(part) : stop])
@@ -170,25 +199,11 @@ def folded(
 
 
 def score(fitted: Fitted, parts: Sequence[Split]) -> list[Scores]:
-    """Scores one scaled part per member: every step at its own index."""
+    """Scores one scaled part per member: every step or sample at its own index."""
     return [
         part.scored(values)
-        for part, values in zip(parts, folded(fitted, parts), strict=True)
+        for part, values in zip(parts, aggregated(fitted, parts), strict=True)
     ]
-
-
-def subset(fitted: Fitted, index: Sequence[int]) -> Fitted:
-    """The members at `index`, with repetition where several parts share a member."""
-    if list(index) == list(range(len(fitted.members))):
-        return fitted
-    where = np.asarray(index)
-    return dataclasses.replace(
-        fitted,
-        members=tuple(fitted.members[i] for i in index),
-        model=jax.tree.map(lambda leaf: leaf[where], fitted.model),
-        thresholds=tuple(fitted.thresholds[i] for i in index),
-        spreads=tuple(fitted.spreads[i] for i in index) if fitted.spreads else (),
-    )
 
 
 def events_of(

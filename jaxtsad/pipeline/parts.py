@@ -1,4 +1,4 @@
-"""Recordings, screened, cut in time and scaled by their fit part."""
+"""Training data, screened, cut into fit and validation, and scaled by the fit part."""
 
 from __future__ import annotations
 
@@ -12,103 +12,153 @@ from jaxtsad import types
 from jaxtsad.datasets import preprocessing
 from jaxtsad.datasets.reading import screening
 from jaxtsad.ops.windows import WindowView
+from jaxtsad.pipeline import layout
 from jaxtsad.pipeline.setup import Setup
 from jaxtsad.types import Split
 
 
 class Part(NamedTuple):
-    """One entity's training data, cut, screened and scaled.
+    """One entity's training data, cut and scaled.
 
     Attributes:
-        entity: Name.
+        entity: Name of the series or set.
         fit: Scaled fit part.
         validation: Scaled validation part, or None where there is no room for one.
-        scaler: The scaler of the fit part (shared where pooled).
-        screened: What screening found.
-        known: `[T]` bool, steps of the fit part that are known anomalies.
+        calibration: What thresholds are calibrated on: validation, else the fit part
+            (of samples without its known anomalies).
+        scaler: The scaler of the fit part (that of all series where pooled).
+        known: `[T]` or `[N]` bool, known anomalies of the fit part.
+        screened: What screening found in a series; None of samples.
     """
 
     entity: str
     fit: Split
     validation: Split | None
+    calibration: Split
     scaler: preprocessing.Scaler
-    screened: screening.Screening
     known: np.ndarray
-
-    @property
-    def calibration(self) -> Split:
-        """What thresholds are calibrated on: validation, else fit."""
-        return self.validation or self.fit
+    screened: screening.Screening | None = None
 
 
 def prepare(
     setup: Setup,
-    recordings: Sequence[tuple[str, np.ndarray]],
-    known: Sequence[np.ndarray] | None = None,
+    data: Sequence[tuple[str, np.ndarray]],
+    known: Sequence[np.ndarray | None] | None = None,
+    *,
+    seed: int = 0,
 ) -> tuple[Part, ...]:
-    """Screens, cuts and scales training recordings.
+    """Cuts and scales training data.
 
     Args:
-        setup: Window, validation share and scaling.
-        recordings: Name and values `[T, C]` of each entity.
-        known: `[T]` bool of each entity, its known anomalies; None for none.
+        setup: What the data are, validation share and scaling.
+        data: Name and values of each entity, series `[T, C]` or samples `[N, ...]`.
+        known: Known anomalies of each, `[T]` or `[N]` bool; None for none.
+        seed: By which samples are cut.
 
     Raises:
-        ValueError: If there is none, one is too short for a window, channel counts
-            differ, or a channel holds no finite value.
+        ValueError: If there is none, two have one name, a series is too short for a
+            window, shapes of steps or samples differ, a channel holds no finite value,
+            or all samples are known anomalies.
     """
-    if not recordings:
-        raise ValueError("there is no recording to fit on")
-    names = [name for name, _ in recordings]
+    shape_of(setup, data)
+    names = [name for name, _ in data]
     if len(set(names)) != len(names):
         twice = sorted(name for name in set(names) if names.count(name) > 1)[0]
         raise ValueError(f"entity {twice!r} is there twice; names must be unique")
-    cut, found = [], []
+    marks = [
+        np.zeros(len(values), bool) if mark is None else np.asarray(mark).astype(bool)
+        for (_, values), mark in zip(data, known or [None] * len(data), strict=True)
+    ]
+    each = zip(data, marks, strict=True)
+    if setup.series:
+        return _series(setup, [(name, values, mark) for (name, values), mark in each])
+    return tuple(_samples(setup, name, v, mark, seed) for (name, v), mark in each)
+
+
+def shape_of(setup: Setup, data: Sequence[tuple[str, np.ndarray]]) -> tuple[int, ...]:
+    """The shape of one step or sample, which all entities share.
+
+    Raises:
+        ValueError: If there is no entity, or shapes differ.
+    """
+    if not data:
+        raise ValueError("there is nothing to fit on")
+    shapes = sorted({tuple(values.shape[1:]) for _, values in data})
+    if len(shapes) == 1:
+        return shapes[0]
+    if setup.series:
+        raise ValueError(
+            f"entities have {[shape[0] for shape in shapes]} channels; train those "
+            "with equally many together"
+        )
+    raise ValueError(f"samples have the shapes {shapes}, expected one shape")
+
+
+def _series(
+    setup: Setup, data: Sequence[tuple[str, np.ndarray, np.ndarray]]
+) -> tuple[Part, ...]:
+    """Parts of series: cut in time with a gap, one scaler each or one for all."""
     validation = setup.validation if setup.split == "time" else 0.0
-    for name, values in recordings:
-        filled, record = screening.screen(np.asarray(values), name=name)
+    cut = []
+    for name, values, mark in data:
+        filled, screened = screening.screen(np.asarray(values), name=name)
         if len(filled) < setup.window:
             raise ValueError(
                 f"entity {name!r} has {len(filled)} training steps, shorter than one "
                 f"window of {setup.window}; shorten the window or leave it out"
             )
-        cut.append(
-            types.cut_train(
-                filled, window=setup.window, validation=validation, entity=name
-            )
+        fit, held_out = types.cut_train(
+            filled, window=setup.window, validation=validation, entity=name
         )
-        found.append(record)
-    counts = {fit.values.shape[1] for fit, _ in cut}
-    if len(counts) != 1:
-        raise ValueError(
-            f"entities have {sorted(counts)} channels; train those with equally many "
-            "together"
-        )
-    fits = [fit for fit, _ in cut]
-    if setup.fit == "pooled":
-        shared = preprocessing.fit_scaler(setup.scaler, fits, setup.clip)
-        scalers = [shared] * len(cut)
-    else:
-        scalers = [
-            preprocessing.fit_scaler(setup.scaler, fit, setup.clip) for fit in fits
-        ]
-    marks = known or [np.zeros(len(values), bool) for _, values in recordings]
+        cut.append((fit, held_out, mark[: len(fit)], screened))
+    shared = _scaler(setup, [fit for fit, *_ in cut]) if setup.pooled else None
     return tuple(
-        Part(
-            fit.entity,
-            scaler.apply(fit),
-            None if held_out is None else scaler.apply(held_out),
-            scaler,
-            record,
-            mark[: len(fit)],
-        )
-        for (fit, held_out), scaler, record, mark in zip(
-            cut, scalers, found, marks, strict=True
-        )
+        _scaled(fit, held_out, fit, shared or _scaler(setup, [fit]), mark, screened)
+        for fit, held_out, mark, screened in cut
     )
 
 
-def drawn(
+def _samples(
+    setup: Setup, name: str, values: np.ndarray, mark: np.ndarray, seed: int
+) -> Part:
+    """The part of a set of samples: cut at random.
+
+    Known anomalies are never validated or calibrated on. They join the fit part of a
+    detector that learns from labels, and are left out for any other.
+    """
+    if mark.all():
+        raise ValueError(f"{name!r}: all {len(values)} samples are known anomalies")
+    order = np.random.default_rng([seed, 0]).permutation(np.flatnonzero(~mark))
+    normal, held_out = types.cut_train(
+        values[order], window=1, validation=setup.validation, entity=name
+    )
+    scaler, fit = _scaler(setup, [normal]), normal
+    count = int(mark.sum()) if layout.uses_labels(setup.detector) else 0
+    if count:
+        fit = normal.map(lambda kept: np.concatenate([kept, values[mark]]))
+    known = np.repeat([False, True], [len(normal), count])
+    return _scaled(fit, held_out, normal, scaler, known)
+
+
+def _scaler(setup: Setup, fits: Sequence[Split]) -> preprocessing.Scaler:
+    return preprocessing.fit_scaler(setup.scaler, fits, setup.clip_values)
+
+
+def _scaled(
+    fit: Split,
+    held_out: Split | None,
+    normal: Split,
+    scaler: preprocessing.Scaler,
+    known: np.ndarray,
+    screened: screening.Screening | None = None,
+) -> Part:
+    scaled = scaler.apply(fit)
+    validation = None if held_out is None else scaler.apply(held_out)
+    calibration = validation or scaled.map(lambda values: values[: len(normal)])
+    return Part(fit.entity, scaled, validation, calibration, scaler, known, screened)
+
+
+def draw_windows(
     view: WindowView, share: float, seed: int
 ) -> tuple[WindowView, WindowView | None]:
     """Draws a share of a view's windows at random (`Setup.split="windows"`).

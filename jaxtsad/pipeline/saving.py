@@ -6,7 +6,7 @@ import dataclasses
 import json
 import os
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -17,20 +17,19 @@ import safetensors.numpy
 from jaxtsad import files, types
 from jaxtsad.datasets.preprocessing import Scaler
 from jaxtsad.evaluation.thresholds import Threshold
-from jaxtsad.pipeline import samples, shapes
+from jaxtsad.pipeline.layout import InputLayout, build, view
 from jaxtsad.pipeline.members import Fitted, Member
-from jaxtsad.pipeline.sample_setup import Setup as SampleSetup
-from jaxtsad.pipeline.setup import Setup, build, view
+from jaxtsad.pipeline.setup import Setup
 from jaxtsad.training.plan import Plan
 from jaxtsad.types import PyTree
 
-SCHEMA = 1
+SCHEMA = 2
 ARRAYS, RECORD = "model.safetensors", "estimator.json"
 
 
 def save(
     path: str | os.PathLike[str],
-    fitted: Fitted | samples.Fitted,
+    fitted: Fitted,
     parameters: Mapping[str, Any],
     channels: Sequence[str],
 ) -> None:
@@ -40,22 +39,20 @@ def save(
         ValueError: If it cannot be written; what was there stays as it was.
     """
     arrays = {f"model/{name}": leaf for name, leaf in _named(fitted.model).items()}
-    for number, entity in enumerate(fitted.scalers):
-        for name, array in fitted.scalers[entity].arrays().items():
+    for number, scaler in enumerate(fitted.scalers):
+        for name, array in scaler.arrays().items():
             arrays[f"scaler/{number}/{name}"] = array
     record = {
         "schema": SCHEMA,
         "parameters": dict(parameters),
         "channels": list(channels),
         "setup": dataclasses.asdict(fitted.setup),
+        "layout": fitted.layout._asdict(),
         "members": [list(member) for member in fitted.members],
-        "scalers": list(fitted.scalers),
-        "thresholds": [dataclasses.asdict(one) for one in fitted.thresholds],
+        "thresholds": [dataclasses.asdict(each) for each in fitted.thresholds],
         "spreads": list(fitted.spreads),
         "validation": list(fitted.validation),
     }
-    if isinstance(fitted, samples.Fitted):
-        record["shape"] = list(fitted.shape)
     try:
         text = json.dumps(record, indent=1)
     except TypeError as error:
@@ -68,7 +65,7 @@ def save(
 
 def load(
     path: str | os.PathLike[str],
-) -> tuple[Fitted | samples.Fitted, dict[str, Any], list[str]]:
+) -> tuple[Fitted, dict[str, Any], list[str]]:
     """Loads what `save` wrote.
 
     Returns:
@@ -94,26 +91,23 @@ def load(
 
 def _read(
     arrays: Mapping[str, np.ndarray], record: Mapping[str, Any]
-) -> tuple[Fitted | samples.Fitted, dict[str, Any], list[str]]:
+) -> tuple[Fitted, dict[str, Any], list[str]]:
     if record["schema"] != SCHEMA:
-        raise ValueError(f"its schema is {record['schema']}, expected {SCHEMA}")
+        raise ValueError(
+            f"its schema is {record['schema']}, this version reads {SCHEMA}; fit it "
+            "again"
+        )
     plan = Plan(**record["setup"].pop("plan"))
-    channels = list(record["channels"])
-    kind: type[Setup] | type[SampleSetup]
-    kind = SampleSetup if "shape" in record else Setup
-    setup = kind(**record["setup"], plan=plan)
+    setup = Setup(**record["setup"], plan=plan)
+    shape = tuple(record["layout"].pop("shape"))
+    layout = InputLayout(shape=shape, **record["layout"])
     members = tuple(Member(entity, seed) for entity, seed in record["members"])
-    scalers = {}
-    for number, entity in enumerate(record["scalers"]):
-        prefix = f"scaler/{number}/"
-        own = {k[len(prefix) :]: v for k, v in arrays.items() if k.startswith(prefix)}
-        scalers[entity] = Scaler.from_arrays(own)
-    shape = tuple(record.get("shape", ()))
-    if isinstance(setup, SampleSetup):
-        template = _sample_template(setup, shape, len(members))
-    else:
-        template = _template(setup, len(channels), len(members))
-    saved = {k[6:]: v for k, v in arrays.items() if k.startswith("model/")}
+    scalers = tuple(
+        Scaler.from_arrays(_below(arrays, f"scaler/{number}/"))
+        for number in range(len(members))
+    )
+    template = _template(setup, layout, len(members))
+    saved = _below(arrays, "model/")
     expected = _named(template)
     if set(saved) != set(expected):
         odd = sorted(set(saved) ^ set(expected))[0]
@@ -126,41 +120,34 @@ def _read(
             )
     leaves = [jnp.asarray(saved[name]) for name in expected]
     model = jax.tree.unflatten(jax.tree.structure(template), leaves)
-    rest = {
-        "members": members,
-        "model": model,
-        "scalers": scalers,
-        "thresholds": tuple(Threshold(**one) for one in record["thresholds"]),
-        "spreads": tuple(record["spreads"]),
-        "validation": tuple(record["validation"]),
+    fitted = Fitted(
+        setup,
+        layout,
+        members,
+        model,
+        scalers,
+        tuple(Threshold(**each) for each in record["thresholds"]),
+        tuple(record["spreads"]),
+        validation=tuple(record["validation"]),
+    )
+    return fitted, dict(record["parameters"]), list(record["channels"])
+
+
+def _below(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    """Arrays whose name begins with a prefix, by the rest of their name."""
+    return {
+        name.removeprefix(prefix): array
+        for name, array in arrays.items()
+        if name.startswith(prefix)
     }
-    fitted: Fitted | samples.Fitted
-    if isinstance(setup, SampleSetup):
-        fitted = samples.Fitted(setup, shape, **rest)
-    else:
-        fitted = Fitted(setup, len(channels), **rest)
-    return fitted, dict(record["parameters"]), channels
 
 
-def _template(setup: Setup, channels: int, members: int) -> PyTree:
+def _template(setup: Setup, layout: InputLayout, members: int) -> PyTree:
     """Shapes of the stacked models, without computing any."""
-    blank = types.cut_test(np.zeros((setup.window, channels), np.float32))
-    source = view(setup, [blank])
-    return _stacked(build(setup, channels).init, source, members)
-
-
-def _sample_template(
-    setup: SampleSetup, shape: tuple[int, ...], members: int
-) -> PyTree:
-    """The same for models of samples."""
-    blank = types.cut_test(np.zeros((1, *shape), np.float32))
-    source = shapes.view(setup.detector, blank)
-    init = shapes.build(setup.detector, setup.options, shape).init
-    return _stacked(init, source, members)
-
-
-def _stacked(init: Callable[..., Any], source: Any, members: int) -> PyTree:
-    model = jax.eval_shape(init, jax.random.key(0), source).model
+    count = setup.window if setup.series else 1
+    blank = types.cut_test(np.zeros((count, *layout.shape), np.float32))
+    source = view(setup, layout, [blank])
+    model = jax.eval_shape(build(setup, layout).init, jax.random.key(0), source).model
     return jax.tree.map(
         lambda leaf: jax.ShapeDtypeStruct((members, *leaf.shape), leaf.dtype), model
     )

@@ -3,103 +3,103 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Literal
 
-from jaxtsad import detectors, types
+from jaxtsad import detectors
+from jaxtsad.datasets.preprocessing import ScalerKind
 from jaxtsad.evaluation import thresholds
-from jaxtsad.ops import aggregate, windows
+from jaxtsad.ops.aggregate import Aggregate
 from jaxtsad.training.plan import Plan
-from jaxtsad.types import Split
+from jaxtsad.validation import Positive, ShareBelowOne, Size, config
 
-FITS = ("per_entity", "pooled")
-SPLITS = ("time", "windows")
+BATCH_SIZE = 32
+"""Windows or samples per scoring call of a detector without an option for it."""
 
 
-@dataclasses.dataclass(frozen=True)
+@config
 class Setup:
     """Everything that decides a result but the data.
 
     Attributes:
         detector: Name of the detector.
-        options: Its options; `window` and `channels` are filled in.
-        window: Window length L in steps.
-        stride: Gap between windows when fitting.
-        score_stride: Gap when scoring; None for L // 4.
-        fold: How window scores become step scores (`ops.aggregate.AGGREGATES`).
-        tail: Whether the last steps are covered by one more window.
-        scaler: `zscore`, `minmax` or `none`.
-        clip: Standard deviations at which values are clipped, or None.
-        validation: Share of the training part kept for validation.
-        split: `time`, validation comes after the fit part; `windows`, windows drawn at
-            random from the whole training part, as some publications do: they overlap
-            with those fitted on, and calibration scores are of role fit.
-        fit: `per_entity`, a model each, or `pooled`, one model over all entities.
-        batch_size: Windows per scoring call.
+        options: Its options; sizes and layout are filled in.
+        kind: `series`, recordings `[T, C]` seen through sliding windows, or `samples`,
+            independent images `[N, H, W, C]`, rows `[N, D]` or windows `[N, L, C]`.
+        scaler: See `datasets.preprocessing.fit_scaler`.
+        clip_values: Standard deviations at which values are clipped, or None.
+        validation: Share of the training part kept for validation: of a series the end
+            of it, of samples as many unlabelled ones at random.
+        batch_size: Windows or samples per scoring call; None for as many as in a
+            training step.
         plan: How long to train.
         threshold: Kind of threshold.
         threshold_options: Its options.
         untrained: Scores the detector at `init`, without any training.
+        window: Of series: window length L in steps.
+        stride: Of series: gap between windows when fitting.
+        score_stride: Of series: gap when scoring; None for L // 4.
+        aggregate: Of series: how window scores become step scores (`ops.aggregate`).
+        tail: Of series: whether the last steps are covered by one more window.
+        split: Of series: `time`, validation comes after the fit part; `windows`,
+            windows drawn at random from the whole training part, as some publications
+            do: they overlap with those fitted on, and calibration scores are of role
+            fit.
+        pooling: Of series: `per_entity`, a model each, or `pooled`, one model over all
+            entities.
+
+    Raises:
+        ValueError: If a value is out of range or a choice unknown, in one line.
     """
 
     detector: str
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    window: int = 100
-    stride: int = 1
-    score_stride: int | None = None
-    fold: str = "mean"
-    tail: bool = True
-    scaler: str = "zscore"
-    clip: float | None = None
-    validation: float = 0.2
-    split: str = "time"
-    fit: str = "per_entity"
-    batch_size: int = 32
+    kind: Literal["series", "samples"] = "series"
+    scaler: ScalerKind = "auto"
+    clip_values: Positive | None = None
+    validation: ShareBelowOne = 0.2
+    batch_size: Size | None = None
     plan: Plan = dataclasses.field(default_factory=Plan)
     threshold: str = "quantile"
     threshold_options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     untrained: bool = False
+    window: Size = 100
+    stride: Size = 1
+    score_stride: Size | None = None
+    aggregate: Aggregate = "mean"
+    tail: bool = True
+    split: Literal["time", "windows"] = "time"
+    pooling: Literal["per_entity", "pooled"] = "per_entity"
 
     def __post_init__(self) -> None:
-        if self.fit not in FITS:
-            raise ValueError(
-                f"fit={self.fit!r} is unknown; the choices are {', '.join(FITS)}"
-            )
-        if self.split not in SPLITS:
-            choices = ", ".join(SPLITS)
-            raise ValueError(
-                f"split={self.split!r} is unknown; the choices are {choices}"
-            )
-        if self.fold not in aggregate.AGGREGATES:
-            choices = ", ".join(aggregate.AGGREGATES)
-            raise ValueError(
-                f"fold={self.fold!r} is unknown; the choices are {choices}"
-            )
-        for name in ("window", "stride", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)} must be at least 1")
-        if self.score_stride is not None and not 1 <= self.score_stride <= self.window:
+        if self.score_stride is not None and self.score_stride > self.window:
             raise ValueError(
                 f"score_stride={self.score_stride} must be between 1 and "
                 f"window={self.window}, or some steps would have no score"
             )
+        if not self.series and self.pooling == "pooled":
+            raise ValueError('pooling="pooled" is of series, not of samples')
         thresholds.check(self.threshold, self.threshold_options)
+
+    @property
+    def series(self) -> bool:
+        """Whether the data are series, not samples."""
+        return self.kind == "series"
+
+    @property
+    def pooled(self) -> bool:
+        """Whether all series share one model."""
+        return self.series and self.pooling == "pooled"
 
     @property
     def scoring_stride(self) -> int:
         """Gap between windows when scoring, in steps."""
         return self.score_stride or max(1, self.window // 4)
 
-
-def build(setup: Setup, channels: int) -> types.Detector:
-    """Builds the setup's detector for recordings of `channels` channels."""
-    sizes = {"window": setup.window, "channels": channels}
-    return detectors.load(setup.detector, {**setup.options, **sizes})
-
-
-def view(
-    setup: Setup, splits: Sequence[Split], stride: int | None = None
-) -> windows.WindowView:
-    """Windows of one or more parts, at the fitting stride unless another is given."""
-    stride = stride or setup.stride
-    return windows.view(splits, setup.window, stride, tail=setup.tail)
+    @property
+    def scoring_batch_size(self) -> int:
+        """Windows or samples per scoring call."""
+        if self.batch_size is not None:
+            return self.batch_size
+        known = detectors.options(self.detector)
+        return int(self.options.get("batch_size", known.get("batch_size", BATCH_SIZE)))

@@ -25,11 +25,11 @@ def scores(trains: list[np.ndarray], **parameters: Any) -> list[np.ndarray]:
 @pytest.mark.parametrize("scaler", ["zscore", "minmax"])
 @pytest.mark.parametrize("pooling", POOLINGS)
 def test_scores_do_not_depend_on_the_validation_part(pooling: str, scaler: str) -> None:
-    before = scores(TRAINS, entities=pooling, scaler=scaler, clip=3.0)
+    before = scores(TRAINS, pooling=pooling, scaler=scaler, clip_values=3.0)
     spoilt = [train.copy() for train in TRAINS]
     for train in spoilt:
         train[int(0.8 * len(train)) :] *= 100.0
-    after = scores(spoilt, entities=pooling, scaler=scaler, clip=3.0)
+    after = scores(spoilt, pooling=pooling, scaler=scaler, clip_values=3.0)
     for ours, theirs in zip(before, after, strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
@@ -51,7 +51,7 @@ def test_scores_of_samples_depend_on_the_fit_samples_alone() -> None:
 
 @pytest.mark.parametrize("pooling", POOLINGS)
 def test_values_are_clipped_in_every_series(pooling: str) -> None:
-    detector = TimeSeriesDetector("zscore", window=8, entities=pooling, clip=4.0)
+    detector = TimeSeriesDetector("zscore", window=8, pooling=pooling, clip_values=4.0)
     detector.fit(TRAINS)
     far, farther = ([test.copy() for test in TESTS] for _ in range(2))
     for one, other in zip(far, farther, strict=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jaxtsad.experiments import baselines, toml
-from jaxtsad.pipeline.setup import build
+from jaxtsad.pipeline.layout import build, layout_of
 
 
 def names(detector: str, **tree: dict) -> list[str]:
@@ -35,7 +35,7 @@ def test_each_is_built_for_the_experiments_windows(row: str) -> None:
     )
     (one,) = baselines.chosen(config)
     assert one.setup.window == 12 and one.setup.plan.epochs == 40
-    assert build(one.setup, channels=3).steps(None) == 0
+    assert build(one.setup, layout_of(one.setup, (3,))).steps(None) == 0
 
 
 def test_an_unknown_one_is_refused() -> None:

@@ -32,13 +32,12 @@ MUTATIONS = (
     Mutation(
         "the scaler of each entity is fitted on validation data too",
         "jaxtsad/pipeline/parts.py",
-        "preprocessing.fit_scaler(setup.scaler, fit, setup.clip) for fit in fits",
-        "preprocessing.fit_scaler(\n"
-        "                setup.scaler,\n"
-        "                types.cut_train(values, window=1, validation=0)[0],\n"
-        "                setup.clip,\n"
-        "            )\n"
-        "            for _, values in recordings",
+        "shared or _scaler(setup, [fit]), mark, screened)\n"
+        "        for fit, held_out, mark, screened in cut",
+        "shared or _scaler(\n"
+        "            setup, [types.cut_train(whole, window=1, validation=0)[0]]\n"
+        "        ), mark, screened)\n"
+        "        for (_, whole, _), (fit, held_out, mark, screened) in zip(data, cut)",
         (
             f"{SCALING}::test_scores_do_not_depend_on_the_validation_part"
             "[per_entity-zscore]",
@@ -49,12 +48,12 @@ MUTATIONS = (
     Mutation(
         "the pooled scaler is fitted on validation data too",
         "jaxtsad/pipeline/parts.py",
-        "shared = preprocessing.fit_scaler(setup.scaler, fits, setup.clip)",
+        "shared = _scaler(setup, [fit for fit, *_ in cut]) if setup.pooled else None",
         "whole = [\n"
-        "            types.cut_train(values, window=1, validation=0)[0]\n"
-        "            for _, values in recordings\n"
-        "        ]\n"
-        "        shared = preprocessing.fit_scaler(setup.scaler, whole, setup.clip)",
+        "        types.cut_train(values, window=1, validation=0)[0]\n"
+        "        for _, values, _ in data\n"
+        "    ]\n"
+        "    shared = _scaler(setup, whole) if setup.pooled else None",
         (
             f"{SCALING}::test_scores_do_not_depend_on_the_validation_part"
             "[pooled-zscore]",
@@ -62,9 +61,10 @@ MUTATIONS = (
     ),
     Mutation(
         "the scaler of samples is fitted on validation data too",
-        "jaxtsad/pipeline/sample_parts.py",
-        "scaler = _scaler(setup, fit)",
-        "scaler = _scaler(setup, types.cut_train(values, window=1, validation=0)[0])",
+        "jaxtsad/pipeline/parts.py",
+        "scaler, fit = _scaler(setup, [normal]), normal",
+        "whole = types.cut_train(values, window=1, validation=0)[0]\n"
+        "    scaler, fit = _scaler(setup, [whole]), normal",
         (f"{SCALING}::test_scores_of_samples_depend_on_the_fit_samples_alone",),
     ),
     Mutation(
@@ -91,8 +91,8 @@ MUTATIONS = (
     Mutation(
         "values are not clipped where each entity has a scaler",
         "jaxtsad/pipeline/parts.py",
-        "preprocessing.fit_scaler(setup.scaler, fit, setup.clip) for fit in fits",
-        "preprocessing.fit_scaler(setup.scaler, fit) for fit in fits",
+        "shared or _scaler(setup, [fit])",
+        "shared or preprocessing.fit_scaler(setup.scaler, [fit])",
         (f"{SCALING}::test_values_are_clipped_in_every_series[per_entity]",),
     ),
     Mutation(

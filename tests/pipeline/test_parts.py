@@ -23,20 +23,20 @@ def whole(steps: int = 200) -> windows.WindowView:
 
 def test_drawn_windows_are_a_share_and_none_is_in_both() -> None:
     view = whole()
-    fit, held_out = parts.drawn(view, 0.2, seed=3)
+    fit, held_out = parts.draw_windows(view, 0.2, seed=3)
     assert held_out is not None and (fit.size, held_out.size) == (32, 7)
     assert fit.role is held_out.role is Role.FIT
     starts = np.concatenate([np.asarray(fit.starts), np.asarray(held_out.starts)])
     assert sorted(starts.tolist()) == list(range(0, 191, 5))
     assert np.all(np.diff(np.asarray(fit.starts)) > 0)
-    same, _ = parts.drawn(view, 0.2, seed=3)
-    other, _ = parts.drawn(view, 0.2, seed=4)
+    same, _ = parts.draw_windows(view, 0.2, seed=3)
+    other, _ = parts.draw_windows(view, 0.2, seed=4)
     np.testing.assert_array_equal(same.starts, fit.starts)
     assert not np.array_equal(np.asarray(other.starts), np.asarray(fit.starts))
 
 
 def test_too_few_windows_leave_nothing_to_validate_on() -> None:
-    fit, held_out = parts.drawn(whole(20), 0.2, seed=0)
+    fit, held_out = parts.draw_windows(whole(20), 0.2, seed=0)
     assert fit.size == 3 and held_out is None
 
 

@@ -47,7 +47,7 @@ def run(name: str, task: Task, preset: Preset, seeds: Sequence[int]) -> Beside:
     fitted = fitting.fit(setup, recordings, seeds=seeds)
     found: list[list[np.ndarray]] = [[] for _ in seeds]
     for part in task.tests:
-        folded = members.folded(fitted, [part] * len(seeds))
+        folded = members.aggregated(fitted, [part] * len(seeds))
         for own, values in zip(found, folded, strict=True):
             own.append(values)
     rows = []

@@ -72,7 +72,7 @@ def load(name: str, preset: Preset, root: str | None) -> Task:
         window=preset.length,
         stride=min(stride, preset.length),
         score_stride=preset.score_stride,
-        fit="pooled",
+        pooling="pooled",
         batch_size=preset.batch_size,
     )
     prepared = parts.prepare(setup, [(one.name, one.train) for one in series])

@@ -16,9 +16,8 @@ from benchmarks.studies.at_ablation.variants import Preset, Variant
 from jaxtsad.detectors import configure
 from jaxtsad.detectors.anomaly_transformer import detector as anomaly_transformer
 from jaxtsad.evaluation.metrics import point
-from jaxtsad.ops import aggregate
+from jaxtsad.ops import aggregate, windows
 from jaxtsad.pipeline.members import Member, keys_of
-from jaxtsad.pipeline.setup import view
 from jaxtsad.training import fit as training
 from jaxtsad.training import fleet
 from jaxtsad.training.plan import Plan
@@ -121,7 +120,7 @@ def run(
     checks = None
     if held_out:
         checks = fleet.stack(
-            [view(task.setup, held_out, stride)] * number, bucketed=True
+            [windows.view(held_out, length, stride)] * number, bucketed=True
         )
     epochs = 0 if variant.untrained else preset.epochs
     result = training.fit(
@@ -156,7 +155,8 @@ def run(
 
 
 def _fit_view(task: Task) -> Any:
-    return view(task.setup, [part.fit for part in task.parts])
+    setup = task.setup
+    return windows.view([part.fit for part in task.parts], setup.window, setup.stride)
 
 
 def _jobs(

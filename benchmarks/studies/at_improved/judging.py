@@ -53,14 +53,14 @@ def trivial(name: str, series: Sequence[Series], setup: Setup) -> list[np.ndarra
         window=WINDOW,
         score_stride=WINDOW // 4,
         stride=max(1, longest // FIT_WINDOWS),
-        clip=None,
+        clip_values=None,
     )
     fitted = fitting.fit(own, [(one.name, one.train) for one in series])
     tests = [
         members.test_part(fitted, index, one.name, np.asarray(one.test))
         for index, one in enumerate(series)
     ]
-    return members.folded(fitted, tests)
+    return members.aggregated(fitted, tests)
 
 
 def random(labels: Sequence[np.ndarray], seeds: int = 5) -> Values:

@@ -19,10 +19,11 @@ from jaxtsad.detectors.anomaly_transformer import training as _minimax
 from jaxtsad.detectors.anomaly_transformer.config import Config
 from jaxtsad.detectors.anomaly_transformer.network import forward
 from jaxtsad.experiments import facts
+from jaxtsad.ops import windows
 from jaxtsad.pipeline import parts as cutting
 from jaxtsad.pipeline.members import Member, keys_of
 from jaxtsad.pipeline.parts import Part
-from jaxtsad.pipeline.setup import Setup, view
+from jaxtsad.pipeline.setup import Setup
 from jaxtsad.training import fit as training
 from jaxtsad.training import fleet
 from jaxtsad.training.plan import Plan
@@ -96,7 +97,7 @@ def prepared(series: Sequence[Series], size: Size) -> tuple[Setup, tuple[Part, .
         window=size.window,
         stride=int(np.clip(fit // size.windows, 1, size.window)),
         score_stride=size.score_stride,
-        clip=CLIP,
+        clip_values=CLIP,
     )
     return setup, cutting.prepare(setup, [(one.name, one.train) for one in series])
 
@@ -129,12 +130,13 @@ def errors(
     alone = [part.fit for part in parts if not part.validation]
     checks = None
     if held_out:
-        watched = view(setup, held_out, size.score_stride)
+        watched = windows.view(held_out, setup.window, size.score_stride)
         checks = fleet.stack([watched], bucketed=True)
+    fit_view = windows.view([p.fit for p in parts], setup.window, setup.stride)
     result = training.fit(
         keys,
         anomaly_transformer.build(config),
-        fleet.stack([view(setup, [part.fit for part in parts])], bucketed=True),
+        fleet.stack([fit_view], bucketed=True),
         validations=checks,
         plan=Plan(epochs=size.epochs if network.trained else 0, **PLAN),
     )
@@ -144,7 +146,7 @@ def errors(
         if not splits:
             return []
         seen = scores.view(splits, size.window, size.score_stride, 1)
-        folded = scores.run(scorer(config), model, keys, seen, setup.batch_size)
+        folded = scores.run(scorer(config), model, keys, seen, setup.scoring_batch_size)
         return [one[0] for one in folded["mean"]]
 
     known = iter(run(held_out)), iter(run(alone))

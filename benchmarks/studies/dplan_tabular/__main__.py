@@ -27,8 +27,8 @@ from benchmarks.studies.image_tables import Row
 from jaxtsad.datasets import catalog
 from jaxtsad.evaluation.metrics import point
 from jaxtsad.experiments import console
-from jaxtsad.pipeline import samples
-from jaxtsad.pipeline.samples import Setup
+from jaxtsad.pipeline import fitting, members
+from jaxtsad.pipeline.setup import Setup
 from jaxtsad.training.fit import Callbacks
 from jaxtsad.training.plan import Plan
 
@@ -111,7 +111,9 @@ def setup(size: Size, detector: str = "dplan", **options: Any) -> Setup:
     """How a detector is fitted; all blocks are run, seeds in one program."""
     given = {**size.options, **options} if detector == "dplan" else options
     plan = Plan(epochs=size.epochs, stop="none", members="vmap")
-    return Setup(detector, given, scaler="minmax", validation=0.0, plan=plan)
+    return Setup(
+        detector, given, kind="samples", scaler="minmax", validation=0.0, plan=plan
+    )
 
 
 def compare(
@@ -244,14 +246,20 @@ def _cuts(name: str, root: str | None, seeds: Sequence[int], size: Size) -> list
 def _fitted(
     setup_: Setup, cuts: Sequence[Cut], callbacks: Callbacks | None
 ) -> tuple[list[np.ndarray], float]:
-    sets = [(one.name, one.train, one.known, one.seed) for one in cuts]
-    fitted = samples.fit_each(setup_, sets, callbacks=callbacks)
+    fitted = fitting.fit(
+        setup_,
+        [(one.name, one.train) for one in cuts],
+        known=[one.known for one in cuts],
+        seeds=[one.seed for one in cuts],
+        paired=True,
+        callbacks=callbacks,
+    )
     parts = [
-        samples.test_part(fitted, number, one.name, one.test)
+        members.test_part(fitted, number, one.name, one.test)
         for number, one in enumerate(cuts)
     ]
     seconds = fitted.result.train_s if fitted.result is not None else 0.0
-    return samples.run(fitted, parts), seconds
+    return members.aggregated(fitted, parts), seconds
 
 
 def _unit(one: Cut) -> tuple[np.ndarray, np.ndarray]:

@@ -23,8 +23,9 @@ from jaxtsad.datasets.reading import pictures as pictures_
 from jaxtsad.detectors.ganomaly import losses as objectives
 from jaxtsad.evaluation.metrics import point
 from jaxtsad.experiments import console
-from jaxtsad.pipeline import samples
-from jaxtsad.pipeline.samples import Fitted, Setup
+from jaxtsad.pipeline import fitting, members
+from jaxtsad.pipeline.members import Fitted
+from jaxtsad.pipeline.setup import Setup
 from jaxtsad.training.fit import Callbacks
 from jaxtsad.training.plan import Plan
 from jaxtsad.types import Samples, Split
@@ -145,6 +146,7 @@ def setup(size: Size, protocol: str = "strict", **options: Any) -> Setup:
     return Setup(
         "ganomaly",
         given,
+        kind="samples",
         validation=0.05,
         batch_size=64,
         plan=Plan(epochs=size.epochs, stop="none"),
@@ -153,7 +155,7 @@ def setup(size: Size, protocol: str = "strict", **options: Any) -> Setup:
 
 def scored(fitted: Fitted, cuts: Sequence[Cut]) -> list[np.ndarray]:
     """Scores of each cut's test pictures by its member."""
-    return samples.run(fitted, _parts(fitted, cuts))
+    return members.aggregated(fitted, _parts(fitted, cuts))
 
 
 def compare(
@@ -174,7 +176,7 @@ def compare(
         fleet = _fit(setup_, cuts, Callbacks(status=status))
     others = {
         "untrained": dataclasses.replace(setup_, untrained=True),
-        "pca": Setup("pca", {"variance": 0.9}, validation=0.05),
+        "pca": Setup("pca", {"variance": 0.9}, kind="samples", validation=0.05),
     }
     fitted = {"ganomaly": fleet}
     fitted |= {name: _fit(one, cuts, Callbacks()) for name, one in others.items()}
@@ -191,11 +193,11 @@ def compare(
 
 def pictures(fleet: Fitted, one: Cut, member: int, count: int = 12) -> list[np.ndarray]:
     """Rows of pictures: normal, made of them, anomalous, made of them."""
-    alone, found = samples.subset(fleet, [member]), []
+    alone, found = members.subset(fleet, [member]), []
     for label in (0, 1):
         chosen = one.test[one.labels == label][:count]
-        part = samples.test_part(alone, 0, one.name, chosen)
-        made = samples.outputs(alone, [part], "inspect")[0]["reconstruction"]
+        part = members.test_part(alone, 0, one.name, chosen)
+        made = members.outputs(alone, [part], "inspect")[0]["reconstruction"]
         found += [part.values, made]
     return found
 
@@ -301,13 +303,14 @@ def main(
 
 
 def _fit(setup_: Setup, cuts: Sequence[Cut], callbacks: Callbacks) -> Fitted:
-    sets = [(f"{one.name}/{one.seed}", one.train, None, one.seed) for one in cuts]
-    return samples.fit_each(setup_, sets, callbacks=callbacks)
+    sets = [(f"{one.name}/{one.seed}", one.train) for one in cuts]
+    seeds = [one.seed for one in cuts]
+    return fitting.fit(setup_, sets, seeds=seeds, paired=True, callbacks=callbacks)
 
 
 def _parts(fitted: Fitted, cuts: Sequence[Cut]) -> list[Split]:
     return [
-        samples.test_part(fitted, index, one.name, one.test)
+        members.test_part(fitted, index, one.name, one.test)
         for index, one in enumerate(cuts)
     ]
 

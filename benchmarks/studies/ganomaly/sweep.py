@@ -37,8 +37,8 @@ from jaxtsad.evaluation.metrics import point
 from jaxtsad.experiments import console
 from jaxtsad.models import network
 from jaxtsad.models.network import Network
-from jaxtsad.pipeline import samples
-from jaxtsad.pipeline.samples import Setup
+from jaxtsad.pipeline import fitting, members
+from jaxtsad.pipeline.setup import Setup
 from jaxtsad.types import Array, Key, PyTree
 
 NAME = "ganomaly_sweep"
@@ -194,12 +194,12 @@ def sweep(
 
 def beside(cuts: Sequence[Cut]) -> list[Row]:
     """Pixel-space PCA and random scores on the same cuts."""
-    pca = Setup("pca", {"variance": 0.9}, validation=0.05)
-    sets = [(f"{one.name}/{one.seed}", one.train, None, one.seed) for one in cuts]
-    fitted = samples.fit_each(pca, sets)
-    parts = [samples.test_part(fitted, i, c.name, c.test) for i, c in enumerate(cuts)]
+    pca = Setup("pca", {"variance": 0.9}, kind="samples", validation=0.05)
+    sets = [(f"{one.name}/{one.seed}", one.train) for one in cuts]
+    fitted = fitting.fit(pca, sets, seeds=[one.seed for one in cuts], paired=True)
+    parts = [members.test_part(fitted, i, c.name, c.test) for i, c in enumerate(cuts)]
     rows = []
-    for one, scores in zip(cuts, samples.run(fitted, parts), strict=True):
+    for one, scores in zip(cuts, members.aggregated(fitted, parts), strict=True):
         noise = np.random.default_rng([one.seed, 1]).random(len(one.test))
         for name, found in (("pca", scores), ("random", noise)):
             rows.append(Row(one.name, name, one.seed, point.auc_roc(one.labels, found)))

@@ -36,9 +36,9 @@ from jaxtsad.detectors.latent_search.training import LOSSES
 from jaxtsad.evaluation.metrics import point
 from jaxtsad.experiments import console
 from jaxtsad.models import network
-from jaxtsad.pipeline import samples
-from jaxtsad.pipeline.members import Member
-from jaxtsad.pipeline.samples import Fitted, Setup
+from jaxtsad.pipeline import fitting, members
+from jaxtsad.pipeline.members import Fitted, Member
+from jaxtsad.pipeline.setup import Setup
 from jaxtsad.training import fleet
 from jaxtsad.training.fit import Callbacks
 from jaxtsad.types import PyTree
@@ -84,7 +84,7 @@ def run(
 
     with console.progress(terminal or Console(quiet=True), str(loss)) as status:
         callbacks = Callbacks(status=status, model=grids)
-        return samples.fit(
+        return fitting.fit(
             setup_, rgbd_data.sets(shapes), seeds=seeds, callbacks=callbacks
         )
 
@@ -106,10 +106,10 @@ def searched(
     reader = dataclasses.replace(fitted, setup=setup_)
     held = [_held(shapes, member) for member in reader.members]
     parts = [
-        samples.test_part(reader, index, "test", np.concatenate([shapes.test, own]))
+        members.test_part(reader, index, "test", np.concatenate([shapes.test, own]))
         for index, own in enumerate(held)
     ]
-    outputs = samples.outputs(reader, parts, "inspect")
+    outputs = members.outputs(reader, parts, "inspect")
     count = len(shapes.test)
     errors = [one["errors"][:count].mean(axis=1) for one in outputs]
     made = [np.split(one["reconstruction"], [count]) for one in outputs]

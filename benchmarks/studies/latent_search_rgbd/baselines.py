@@ -11,23 +11,25 @@ from benchmarks.studies.latent_search_rgbd import data as rgbd_data
 from benchmarks.studies.latent_search_rgbd import errors as rgbd_errors
 from benchmarks.studies.latent_search_rgbd.data import Shapes
 from jaxtsad.evaluation.metrics import point
-from jaxtsad.pipeline import samples
-from jaxtsad.pipeline.samples import Setup
+from jaxtsad.pipeline import fitting, members
+from jaxtsad.pipeline.setup import Setup
 from jaxtsad.training import fleet
 from jaxtsad.types import PyTree
 
 
 def beside(shapes: Shapes, seeds: Sequence[int]) -> list[Row]:
     """What needs no GAN: pixel-space PCA, the pictures' edges, what sees no shape."""
-    pca = Setup("pca", {"variance": 0.9}, scaler="none", validation=0.05)
-    fitted = samples.fit(pca, rgbd_data.sets(shapes))
+    pca = Setup(
+        "pca", {"variance": 0.9}, kind="samples", scaler="none", validation=0.05
+    )
+    fitted = fitting.fit(pca, rgbd_data.sets(shapes))
     parts = [
-        samples.test_part(fitted, k, "test", shapes.test)
+        members.test_part(fitted, k, "test", shapes.test)
         for k in range(len(shapes.classes))
     ]
     light = rgbd_data.brightness(shapes.test).mean(axis=-1)
     rows = []
-    for own, scores in enumerate(samples.run(fitted, parts)):
+    for own, scores in enumerate(members.aggregated(fitted, parts)):
         labels = (shapes.labels != own).astype(np.int64)
         pair = (shapes.held[own], shapes.test)
         model = fleet.member(fitted.model, own)

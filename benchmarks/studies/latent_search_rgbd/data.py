@@ -99,10 +99,9 @@ def real(
     )
 
 
-def sets(shapes: Shapes) -> list[tuple[str, np.ndarray, None]]:
-    """Training pictures of each class, as `pipeline.samples.fit` takes them."""
-    pairs = zip(shapes.classes, shapes.train, strict=True)
-    return [(name, own, None) for name, own in pairs]
+def sets(shapes: Shapes) -> list[tuple[str, np.ndarray]]:
+    """Training pictures of each class, as `pipeline.fitting.fit` takes them."""
+    return list(zip(shapes.classes, shapes.train, strict=True))
 
 
 def masked(values: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from jaxtsad.pipeline.samples import Setup
+from jaxtsad.pipeline.setup import Setup
 from jaxtsad.training.plan import Plan
 
 SEARCHES: Mapping[str, Mapping[str, Any]] = {
@@ -98,6 +98,7 @@ def setup(size: Size, loss: str, **options: Any) -> Setup:
     return Setup(
         "latent_search",
         {**given, **options},
+        kind="samples",
         scaler="none",
         validation=0.05,
         batch_size=75,

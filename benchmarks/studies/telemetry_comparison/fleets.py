@@ -128,7 +128,7 @@ class _Maker:
                 self.scored["validation"].append(
                     windows._replace(calibration=calibration, role="validation")
                 )
-            if fitted.setup.clip is not None:
+            if fitted.setup.clip_values is not None:
                 self.scored["other_clip"].append(windows._replace(score=other[i]))
             self.scored["steps"].append(
                 windows._replace(
@@ -198,7 +198,8 @@ class _Maker:
             "window": self.recipe.setup.window,
             "stride": self.recipe.setup.stride,
             "parameters": {
-                str(one.channels): members.parameters(one.model) for one in self.fitted
+                str(one.layout.channels): members.parameters(one.model)
+                for one in self.fitted
             },
             "members": sum(len(one.members) for one in self.fitted),
             "compile_s": sum(one.compile_s for one in results),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from jaxtsad import detectors
 from jaxtsad.evaluation.protocol import Protocol
@@ -31,7 +31,7 @@ class Preset(NamedTuple):
     Attributes:
         protocol: Its name, and what it sees that it should not.
         split: How validation windows are held out (`pipeline.setup.Setup.split`).
-        clip: Standard deviations at which values are clipped, or None.
+        clip_values: Standard deviations at which values are clipped, or None.
         first_rows: Whether a window's label comes from its number and the first row of
             the channel in the label table, rather than from its steps.
         calibrated: Whose scores the threshold is a quantile of: `fit` or `test`.
@@ -39,8 +39,8 @@ class Preset(NamedTuple):
     """
 
     protocol: Protocol
-    split: str
-    clip: float | None
+    split: Literal["time", "windows"]
+    clip_values: float | None
     first_rows: bool
     calibrated: str
     restore: bool
@@ -92,7 +92,7 @@ PRESETS: Mapping[str, Preset] = {
     "strict": Preset(
         Protocol("strict", False, False, True, False, ()),
         split="time",
-        clip=5.0,
+        clip_values=5.0,
         first_rows=False,
         calibrated="fit",
         restore=True,
@@ -114,7 +114,7 @@ PRESETS: Mapping[str, Preset] = {
             ),
         ),
         split="windows",
-        clip=None,
+        clip_values=None,
         first_rows=True,
         calibrated="test",
         restore=False,
@@ -173,10 +173,10 @@ def recipe(
         score_stride=min(setup.stride, setup.window),
         tail=False,
         scaler="zscore",
-        clip=PRESETS[preset].clip,
+        clip_values=PRESETS[preset].clip_values,
         validation=0.2,
         split=PRESETS[preset].split,
-        fit="per_entity",
+        pooling="per_entity",
         batch_size=SCORED_AT_ONCE,
         plan=plan,
         threshold="quantile",

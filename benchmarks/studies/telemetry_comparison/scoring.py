@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import jax
 import numpy as np
 
-from jaxtsad.datasets import preprocessing
 from jaxtsad.ops import aggregate
 from jaxtsad.pipeline import members
 from jaxtsad.pipeline.members import Fitted
@@ -17,10 +16,9 @@ from jaxtsad.types import Split
 
 def clipping(fitted: Fitted, clip_test: bool) -> Fitted:
     """The same members, whose test parts are clipped or not."""
-    scalers: dict[str | None, preprocessing.Scaler] = {
-        name: dataclasses.replace(scaler, clip_test=clip_test)
-        for name, scaler in fitted.scalers.items()
-    }
+    scalers = tuple(
+        dataclasses.replace(scaler, clip_test=clip_test) for scaler in fitted.scalers
+    )
     return dataclasses.replace(fitted, scalers=scalers)
 
 
@@ -33,7 +31,7 @@ def score(
     which counts for steps only.
     """
     setup = dataclasses.replace(fitted.setup, tail=True)
-    scores, view = members.window_scores(
+    scores, view = members.run_detector(
         dataclasses.replace(fitted, setup=setup), splits
     )
     per_window = np.asarray(scores.mean(axis=-1) if scores.ndim == 3 else scores)
@@ -47,7 +45,7 @@ def score(
             view.weight[i],
             steps=view.values.shape[1],
             length=setup.window,
-            how=setup.fold,
+            how=setup.aggregate,
         )
         steps.append(np.asarray(jax.device_get(folded))[: len(split)])
     return windows, steps

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.throughput import compare, torch_side
@@ -21,7 +22,7 @@ from benchmarks.throughput.timing import Contender, Work, alternate, until
 from jaxtsad import types
 from jaxtsad.detectors.dplan import detector as dplan
 from jaxtsad.detectors.dplan.config import Config
-from jaxtsad.pipeline import shapes
+from jaxtsad.ops import samples
 from jaxtsad.training import fit, fleet, plan
 
 PUBLISHED = Config(window=1, channels=20)
@@ -120,7 +121,7 @@ class Case:
     def trained(self, blocks: int) -> fit.Result:
         """Trains all seeds in one program."""
         part, _ = types.cut_train(self.rows, window=1, validation=0)
-        view = shapes.view("dplan", part, self.known.astype(np.float32))
+        view = samples.view(part, jnp.asarray(self.known, jnp.float32))
         seeds = self.sizes.seeds
         return fit.fit(
             jax.random.split(jax.random.key(0), seeds),

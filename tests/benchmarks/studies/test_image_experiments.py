@@ -22,7 +22,7 @@ from benchmarks.studies.latent_search_rgbd import baselines as rgbd_beside
 from benchmarks.studies.latent_search_rgbd import data as rgbd_data
 from benchmarks.studies.latent_search_rgbd import errors as rgbd_errors
 from benchmarks.studies.latent_search_rgbd import presets as rgbd_presets
-from jaxtsad.pipeline import samples
+from jaxtsad.pipeline import members
 
 TOY = Size(width=4, train=0, test=20, epochs=1)
 
@@ -122,15 +122,15 @@ def test_generators_of_drawn_shapes(tmp_path: pathlib.Path) -> None:
                 own = means[f"{row.group}, seed 0"][row.group]
                 np.testing.assert_allclose(own, one[~strange].mean())
     own = latent_search_rgbd.searched(fitted, shapes, {})
-    part = samples.test_part(fitted, 0, "test", shapes.test)
+    part = members.test_part(fitted, 0, "test", shapes.test)
     for name, options in (
         ("mse", {}),
         ("relative", {"error": "relative"}),
         ("relative, depth", {"error": "relative", "scored": (3,)}),
     ):
         given = dataclasses.replace(setup, options={**setup.options, **options})
-        alone = samples.subset(dataclasses.replace(fitted, setup=given), [0])
-        scores = samples.run(alone, [part])[0]
+        alone = members.subset(dataclasses.replace(fitted, setup=given), [0])
+        scores = members.aggregated(alone, [part])[0]
         np.testing.assert_allclose(own[name][0], scores, rtol=1e-4)
     assert (tmp_path / "grids" / "gan_000.png").is_file()
     latent_search_rgbd.turning(fitted, shapes, tmp_path)

@@ -11,7 +11,7 @@ from benchmarks.studies.latent_search_rgbd import __main__ as latent_search_rgbd
 from benchmarks.studies.latent_search_rgbd import data as rgbd_data
 from benchmarks.studies.latent_search_rgbd import presets as rgbd_presets
 from benchmarks.studies.latent_search_rgbd.data import Shapes
-from jaxtsad.pipeline.samples import Fitted
+from jaxtsad.pipeline.members import Fitted
 
 pytestmark = pytest.mark.slow
 BOX, BALL = 0, 1

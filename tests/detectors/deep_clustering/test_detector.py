@@ -16,7 +16,8 @@ from jaxtsad.detectors.deep_clustering import training as _clustering
 from jaxtsad.detectors.deep_clustering.config import TINY, Config
 from jaxtsad.evaluation.metrics import clustering as measures
 from jaxtsad.evaluation.metrics import point
-from jaxtsad.pipeline import samples
+from jaxtsad.pipeline import fitting, members
+from jaxtsad.pipeline.setup import Setup
 from jaxtsad.training.plan import Plan
 from jaxtsad.types import Clock, State
 from tests.detectors import views
@@ -165,18 +166,19 @@ def test_kinds_of_windows_are_clusters_and_others_are_strange() -> None:
     test, _ = waves(60, 1)
     strange = np.random.default_rng(2).normal(size=(30, 16, 1))
     options = {"clusters": 3, "latent": 4, "width": 8, "batch_size": 32}
-    setup = samples.Setup(
+    setup = Setup(
         "deep_clustering",
         {**options, "pretrain": 10, "refine": 6, "restarts": 3},
+        kind="samples",
         validation=0.1,
         plan=Plan(epochs=17, stop="none"),
     )
-    fitted = samples.fit(setup, [("waves", train, None)])
-    part = samples.test_part(fitted, 0, "train", train)
-    found = samples.outputs(fitted, [part], "inspect")[0]
+    fitted = fitting.fit(setup, [("waves", train)])
+    part = members.test_part(fitted, 0, "train", train)
+    found = members.outputs(fitted, [part], "inspect")[0]
     assert measures.accuracy(kinds, found["cluster"]) > 0.9
     both = np.concatenate([test, strange])
-    scores = samples.run(fitted, [samples.test_part(fitted, 0, "test", both)])[0]
+    scores = members.aggregated(fitted, [members.test_part(fitted, 0, "test", both)])[0]
     assert point.auc_roc(np.repeat([0, 1], [60, 30]), scores) > 0.8
 
 

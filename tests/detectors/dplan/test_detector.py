@@ -23,7 +23,9 @@ from jaxtsad.detectors.dplan.network import QNetwork
 from jaxtsad.evaluation.metrics import point
 from jaxtsad.models import network
 from jaxtsad.models.network import Network
-from jaxtsad.pipeline import samples
+from jaxtsad.ops import samples
+from jaxtsad.pipeline import fitting, members
+from jaxtsad.pipeline.setup import Setup
 from jaxtsad.training.plan import Plan
 from jaxtsad.types import Clock, State
 from tests.detectors import views
@@ -80,9 +82,7 @@ def source(count: int = 60, labelled: int = 6) -> Any:
     values[:labelled] += 1
     part, _ = types.cut_train(values, window=1, validation=0)
     known = np.arange(count) < labelled
-    from jaxtsad.pipeline import shapes
-
-    return shapes.view("dplan", part, known.astype(np.float32))
+    return samples.view(part, jnp.asarray(known, jnp.float32))
 
 
 SMALL = Config(
@@ -212,12 +212,14 @@ def table(seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray
 
 def test_known_anomalies_are_found_alone_and_together() -> None:
     train, known, test, labels = table()
-    setup = samples.Setup("dplan", PRESET, scaler="none", validation=0.1, plan=PLAN)
+    setup = Setup(
+        "dplan", PRESET, kind="samples", scaler="none", validation=0.1, plan=PLAN
+    )
 
     def aucs(seeds: tuple[int, ...]) -> list[float]:
-        fitted = samples.fit(setup, [("table", train, known)], seeds=seeds)
-        parts = [samples.test_part(fitted, i, "test", test) for i in range(len(seeds))]
-        found = samples.run(fitted, parts)
+        fitted = fitting.fit(setup, [("table", train)], known=[known], seeds=seeds)
+        parts = [members.test_part(fitted, i, "test", test) for i in range(len(seeds))]
+        found = members.aggregated(fitted, parts)
         return [float(point.auc_roc(labels, one)) for one in found]
 
     together = aucs((0, 1))

@@ -9,7 +9,7 @@ import pytest
 
 from jaxtsad import TimeSeriesDetector, types
 from jaxtsad.ops import windows
-from jaxtsad.pipeline import inputs, marks
+from jaxtsad.pipeline import inputs, labels
 
 TWO = {"a": np.zeros((6, 1)), "b": np.zeros((5, 1))}
 
@@ -18,15 +18,15 @@ def test_labels_and_events_say_the_same() -> None:
     one = inputs.recordings(np.zeros((6, 2)))
     expected = [[False, True, True, False, False, True]]
     for y in ([0, 1, 1, 0, 0, 1], [(1, 3), (5, 6)]):
-        np.testing.assert_array_equal(marks.steps(y, one), expected)
-    assert marks.steps(None, one) is None
+        np.testing.assert_array_equal(labels.steps(y, one), expected)
+    assert labels.steps(None, one) is None
 
 
 def test_several_series_as_they_are_given() -> None:
     named = inputs.recordings(TWO)
     listed = inputs.recordings(list(TWO.values()))
     for given, y in ((named, {"b": [(0, 2)]}), (listed, [[], [(0, 2)]])):
-        found = marks.steps(y, given)
+        found = labels.steps(y, given)
         assert found is not None
         assert not found[0].any() and found[1].tolist() == [1, 1, 0, 0, 0]
 
@@ -43,20 +43,20 @@ def test_several_series_as_they_are_given() -> None:
 )
 def test_bad_labels_are_one_clear_line(X: Any, y: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        marks.steps(y, inputs.recordings(X))
+        labels.steps(y, inputs.recordings(X))
 
 
 def test_windows_that_meet_a_known_anomaly() -> None:
     fit, _ = types.cut_train(np.zeros((10, 1)), window=3, validation=0)
     view = windows.view(fit, 3, 2)
     known = [np.arange(10) == 4]
-    learnt = marks.marked(view, known, learns=True)
+    learnt = labels.marked(view, known, learns=True)
     np.testing.assert_array_equal(learnt.known, [0, 1, 1, 0, 0])
     np.testing.assert_array_equal(learnt.weight, 1)
-    left_out = marks.marked(view, known, learns=False)
+    left_out = labels.marked(view, known, learns=False)
     np.testing.assert_array_equal(left_out.weight, [1, 0, 0, 1, 1])
     with pytest.raises(ValueError, match="all 5 windows"):
-        marks.marked(view, [np.ones(10, bool)], learns=True)
+        labels.marked(view, [np.ones(10, bool)], learns=True)
 
 
 def test_a_detector_that_does_not_learn_from_labels_leaves_them_out() -> None:

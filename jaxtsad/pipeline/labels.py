@@ -33,11 +33,11 @@ def steps(y: Any, given: Recordings) -> list[np.ndarray] | None:
     if given.single:
         each = [y]
     elif isinstance(y, Mapping):
-        unknown = set(map(str, y)) - {one.name for one in given.series}
+        unknown = set(map(str, y)) - {series.name for series in given.series}
         if unknown:
             raise ValueError(f"y labels {sorted(unknown)[0]!r}, which is no series")
         named = {str(key): value for key, value in y.items()}
-        each = [named.get(one.name, []) for one in given.series]
+        each = [named.get(series.name, []) for series in given.series]
     else:
         each = list(y)
         if len(each) != len(given.series):
@@ -45,8 +45,8 @@ def steps(y: Any, given: Recordings) -> list[np.ndarray] | None:
                 f"y labels {len(each)} series, {len(given.series)} were given"
             )
     return [
-        _of_one(one.name, len(one.values), labels)
-        for one, labels in zip(given.series, each, strict=True)
+        _of_series(series.name, len(series.values), labels)
+        for series, labels in zip(given.series, each, strict=True)
     ]
 
 
@@ -71,7 +71,7 @@ def marked(view: WindowView, known: Sequence[np.ndarray], learns: bool) -> Windo
     return view.with_arrays(weight=view.weight * jnp.asarray(~meets, jnp.float32))
 
 
-def _of_one(name: str, length: int, labels: Any) -> np.ndarray:
+def _of_series(name: str, length: int, labels: Any) -> np.ndarray:
     values = np.asarray(labels)
     if values.shape == (length,):
         if not np.isin(values, (0, 1)).all():
@@ -81,9 +81,9 @@ def _of_one(name: str, length: int, labels: Any) -> np.ndarray:
                 "unlabelled"
             )
         return values.astype(bool)
-    found = np.zeros(length, bool)
+    flags = np.zeros(length, bool)
     if values.size == 0:
-        return found
+        return flags
     if values.ndim != 2 or values.shape[1] != 2:
         raise ValueError(
             f"y of {name!r} has the shape {values.shape}; expected ({length},) labels "
@@ -94,5 +94,5 @@ def _of_one(name: str, length: int, labels: Any) -> np.ndarray:
             raise ValueError(
                 f"event ({start}, {stop}) of {name!r} is not within its {length} steps"
             )
-        found[int(start) : int(stop)] = True
-    return found
+        flags[int(start) : int(stop)] = True
+    return flags
