@@ -9,7 +9,6 @@ full` all 70,000, as published. Labels are used to count only, never to train.
 from __future__ import annotations
 
 import argparse
-import csv
 import dataclasses
 import io
 import pathlib
@@ -20,21 +19,22 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 from rich.console import Console
-from rich.table import Table
 
+from benchmarks.studies import digits, study
+from benchmarks.studies.report import Report, Section, Table
+from benchmarks.studies.study import Session, Study
 from jaxtsad import files
 from jaxtsad.datasets import catalog
+from jaxtsad.datasets.reading import pictures as pictures_
 from jaxtsad.evaluation.metrics import clustering
 from jaxtsad.experiments import console, toml
 from jaxtsad.pipeline import fitting, members
 from jaxtsad.pipeline.members import Fitted
 from jaxtsad.pipeline.setup import Setup
-from jaxtsad.reporting.tables import formats
 from jaxtsad.training.fit import Callbacks
 from jaxtsad.training.plan import Plan
 from jaxtsad.types import PyTree
 
-NAME = "deep_clustering_images"
 TITLE = "Deep clustering: accuracy and NMI"
 LOSSES = ("hardening", "kmeans")
 PUBLISHED: Mapping[str, Mapping[str, tuple[float, float]]] = {
@@ -201,24 +201,13 @@ def lines(rows: Sequence[Row]) -> list[list[str]]:
 HEADING = ["data", "space", "ACC", "NMI", "published ACC", "published NMI"]
 
 
-def write(
-    folder: pathlib.Path, rows: Sequence[Row], notes: Sequence[str], facts: Any
-) -> None:
-    """Writes the table in Markdown, CSV and JSON.
-
-    Raises:
-        ValueError: If the folder cannot be written.
-    """
-    text = formats.piped(HEADING, lines(rows))
-    said = "".join(f"\n- {note}" for note in notes)
-    files.write_text(folder / f"{NAME}.md", f"# {TITLE}\n\n{text}\n{said}\n")
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerows([Row._fields, *rows])
-    files.write_text(folder / f"{NAME}.csv", stream.getvalue())
-    tree = {"title": TITLE, "notes": list(notes), "facts": facts}
-    found = {**tree, "rows": [row._asdict() for row in rows]}
-    files.write_json(folder / f"{NAME}.json", found)
+def report(
+    rows: Sequence[Row], notes: Sequence[str], facts: Mapping[str, Any]
+) -> Report:
+    """The table of agreements beside published ones."""
+    flat = [row._asdict() for row in rows]
+    sections = [Section("", tables=(Table(HEADING, lines(rows), len(HEADING) - 2),))]
+    return Report(TITLE, (), sections, notes, flat, {"rows": flat, "facts": facts})
 
 
 def draw(path: pathlib.Path, title: str, codes: np.ndarray, labels: np.ndarray) -> None:
@@ -250,68 +239,66 @@ def draw(path: pathlib.Path, title: str, codes: np.ndarray, labels: np.ndarray) 
     figure.suptitle(title)
     stream = io.BytesIO()
     FigureCanvasAgg(figure).print_png(stream)
-    files.write(path, lambda file: file.write(stream.getvalue()))
+    files.write_bytes(path, stream.getvalue())
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the experiment; bad input is one line and exit code 2."""
-    parser = argparse.ArgumentParser(description=TITLE)
-    parser.add_argument("--data", nargs="+", choices=tuple(SIZES))
-    parser.add_argument("--losses", nargs="+", choices=LOSSES, default=list(LOSSES))
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--size", default="cpu", choices=("test", "cpu", "full"))
-    parser.add_argument("--pretrain", type=int)
-    parser.add_argument("--refine", type=int)
-    parser.add_argument("--unpool", choices=("repeat", "argmax"))
-    parser.add_argument(
+def options(parser: argparse.ArgumentParser) -> None:
+    """Adds what the study is asked for."""
+    add = parser.add_argument
+    add("--data", nargs="+", choices=tuple(SIZES), default=list(SIZES))
+    add("--losses", nargs="+", choices=LOSSES, default=list(LOSSES))
+    add("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    add("--size", default="cpu", choices=("test", "cpu", "full"))
+    add("--pretrain", type=int)
+    add("--refine", type=int)
+    add("--unpool", choices=("repeat", "argmax"))
+    add(
         "--options",
         nargs="+",
         default=[],
         metavar="NAME=VALUE",
         help="options of the detector instead of the size's",
     )
-    parser.add_argument("--data-root")
-    parser.add_argument("--out", help=f"folder to write to; default runs/{NAME}")
-    given = parser.parse_args(arguments)
-    folder = pathlib.Path(given.out or pathlib.Path("runs") / NAME)
-    terminal = Console()
+
+
+def run(session: Session) -> Report:
+    """Clusters each set of pictures."""
+    given = session.options
     rows: list[Row] = []
     notes, facts = [*NOTES], {}
-    try:
-        options = toml.assignments(given.options)
-        if given.unpool:
-            options["unpool"] = given.unpool
-        for name in given.data or tuple(SIZES):
-            size = SIZES[name][given.size]
-            size = size._replace(
-                pretrain=given.pretrain or size.pretrain,
-                refine=given.refine or size.refine,
-                options={**size.options, **options},
-            )
-            values, labels = load(name, given.data_root, size.pictures)
-            found, fitted, codes = compare(
-                name,
-                values,
-                labels,
-                size,
-                given.losses,
-                given.seeds,
-                terminal,
-            )
-            rows += found
-            notes.append(f"{name}: {len(values)} pictures, {size}")
-            result = fitted.result
-            facts[name] = {"train_s": result.train_s if result is not None else 0.0}
-            draw(folder / f"{NAME}_{name}.png", name, codes, labels)
-        table = Table(*HEADING, title=TITLE)
-        for line in lines(rows):
-            table.add_row(*line)
-        terminal.print(table)
-        write(folder, rows, notes, facts)
-    except (ValueError, OSError) as error:
-        return console.refused(error)
-    terminal.print(f"The table and pictures are in {folder}")
-    return 0
+    wanted = toml.assignments(given.options)
+    if given.unpool:
+        wanted["unpool"] = given.unpool
+    for name in given.data:
+        size = SIZES[name][given.size]
+        size = size._replace(
+            pretrain=given.pretrain or size.pretrain,
+            refine=given.refine or size.refine,
+            options={**size.options, **wanted},
+        )
+        if session.bundled:
+            values, labels = digits.load(size.pictures)
+            values = pictures_.resized(values, 32)
+        else:
+            values, labels = load(name, session.root, size.pictures)
+        found, fitted, codes = compare(
+            name, values, labels, size, given.losses, given.seeds, session.terminal
+        )
+        rows += found
+        notes.append(f"{name}: {len(values)} pictures, {size}")
+        result = fitted.result
+        facts[name] = {"train_s": result.train_s if result is not None else 0.0}
+        draw(session.folder / f"{session.name}_{name}.png", name, codes, labels)
+    return report(rows, notes, facts)
+
+
+STUDY = Study(
+    "deep_clustering_images",
+    __doc__,
+    run,
+    options,
+    quick={"data": ["mnist"], "losses": ["hardening"], "seeds": [0], "size": "test"},
+)
 
 
 def _seen(fitted: Fitted, member: int, values: np.ndarray) -> dict[str, np.ndarray]:
@@ -337,4 +324,4 @@ def _row(
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(study.main(STUDY))

@@ -49,7 +49,7 @@ def save_grid(path: pathlib.Path, rows: Sequence[np.ndarray], zoom: int = 2) -> 
     pixels = grid(rows).repeat(zoom, axis=0).repeat(zoom, axis=1)
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, "PNG")
-    files.write(path, lambda file: file.write(stream.getvalue()))
+    files.write_bytes(path, stream.getvalue())
 
 
 def save_bars(
@@ -79,7 +79,7 @@ def save_bars(
     axes.legend(fontsize="small")
     stream = io.BytesIO()
     FigureCanvasSVG(figure).print_svg(stream)
-    files.write(path, lambda file: file.write(stream.getvalue()))
+    files.write_bytes(path, stream.getvalue())
 
 
 def _as_colours(row: np.ndarray) -> list[np.ndarray]:

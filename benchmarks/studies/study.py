@@ -54,9 +54,12 @@ class Session:
     def root(self) -> str | None:
         """Data root; of `--quick` without one, the recording of the package."""
         given: str | None = self.options.data_root
-        if given is None and self.options.quick:
-            return str(places.bundled("data", "demo"))
-        return given
+        return str(places.bundled("data", "demo")) if self.bundled else given
+
+    @property
+    def bundled(self) -> bool:
+        """Whether it is to run without any data set."""
+        return bool(self.options.quick) and self.options.data_root is None
 
     def cache(self, code: str, *parts: str) -> Cache:
         """Where stages are kept: see `Cache`."""

@@ -12,27 +12,26 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import pathlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from rich.console import Console
 
-from benchmarks.studies import image_tables
+from benchmarks.studies import study
 from benchmarks.studies.dplan_tabular import label_baselines, partial_labels
 from benchmarks.studies.dplan_tabular.partial_labels import Cut
-from benchmarks.studies.image_tables import Row
+from benchmarks.studies.report import Report, Row, Section, by_group
+from benchmarks.studies.study import Session, Study
 from jaxtsad.datasets import catalog
 from jaxtsad.evaluation.metrics import point
-from jaxtsad.experiments import console
+from jaxtsad.experiments import facts
 from jaxtsad.pipeline import fitting, members
 from jaxtsad.pipeline.setup import Setup
 from jaxtsad.training.fit import Callbacks
 from jaxtsad.training.plan import Plan
 
-NAME = "dplan_tabular"
+METRICS = {"auc_pr": point.auc_pr, "auc_roc": point.auc_roc}
 TITLE = "DPLAN with 60 known anomalies"
 ADBENCH = (
     "thyroid",
@@ -178,56 +177,80 @@ def constant(scores: Mapping[str, Sequence[np.ndarray]]) -> dict[str, int]:
     }
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the experiment; bad input is one line and exit code 2."""
-    parser = argparse.ArgumentParser(description=TITLE)
-    parser.add_argument("--tables", nargs="+", choices=(*TABLES, "synthetic"))
-    parser.add_argument("--seeds", type=int, nargs="+", default=list(range(10)))
-    parser.add_argument("--size", default="cpu", choices=tuple(SIZES))
-    parser.add_argument("--epochs", type=int)
-    parser.add_argument("--ablations", nargs="*", choices=tuple(VARIANTS), default=[])
-    parser.add_argument("--data-root")
-    parser.add_argument("--out", help=f"folder to write to; default runs/{NAME}")
-    given = parser.parse_args(arguments)
-    folder = pathlib.Path(given.out or pathlib.Path("runs") / NAME)
-    terminal = Console()
+def options(parser: argparse.ArgumentParser) -> None:
+    """Adds what the study is asked for."""
+    add = parser.add_argument
+    add("--tables", nargs="+", choices=(*TABLES, "synthetic"))
+    add("--seeds", type=int, nargs="+", default=list(range(10)))
+    add("--size", default="cpu", choices=tuple(SIZES))
+    add("--epochs", type=int)
+    add("--ablations", nargs="*", choices=tuple(VARIANTS), default=[])
+
+
+def run(session: Session) -> Report:
+    """Compares all rows on every table; each is kept as soon as it is done."""
+    given = session.options
     size = SIZES[given.size]
     size = size._replace(epochs=given.epochs or size.epochs)
     variants = {name: VARIANTS[name] for name in given.ablations}
     notes = [*NOTES, f"size {given.size}: {size}"]
-    precision: list[Row] = []
-    ranking: list[Row] = []
-    facts: dict[str, Any] = {"setup": dataclasses.asdict(setup(size)), "train_s": {}}
-    try:
-        for name in given.tables or (*TABLES, "synthetic"):
-            try:
-                cuts = _cuts(name, given.data_root, given.seeds, size)
-            except FileNotFoundError as error:
-                notes.append(f"{name}: {error}")
-                continue
-            with console.progress(terminal, name) as status:
-                scores, facts["train_s"][name] = compare(
-                    cuts, size, variants, Callbacks(status=status)
-                )
+    cache = session.cache(__name__)
+    found: list[Row] = []
+    seconds: dict[str, float] = {}
+    for name in given.tables or (*TABLES, "synthetic"):
+        try:
+            cuts = _cuts(name, given.data_root, given.seeds, size)
+        except FileNotFoundError as error:
+            notes.append(f"{name}: {error}")
+            continue
+
+        def make(name: str = name, cuts: Sequence[Cut] = cuts) -> dict[str, Any]:
+            with session.training(name) as callbacks:
+                scores, took = compare(cuts, size, variants, callbacks)
             groups = SYNTHETIC if name == "synthetic" else None
-            precision += rows(cuts, scores, point.auc_pr, groups)
-            ranking += rows(cuts, scores, point.auc_roc, groups)
-            notes.append(_said(cuts[0], constant(scores)))
-            image_tables.show(f"{TITLE}: AUC-PR", precision, terminal)
-            # After every table, so that a long run that is stopped leaves what it has.
-            for short, title, found in (
-                ("auc_pr", "AUC-PR", precision),
-                ("auc_roc", "AUC-ROC", ranking),
-            ):
-                image_tables.write(
-                    folder, f"{NAME}_{short}", f"{TITLE}: {title}", found, notes, facts
-                )
-        if not precision:
-            raise ValueError("none of the tables is below the data root")
-    except (ValueError, OSError) as error:
-        return console.refused(error)
-    terminal.print(f"The tables are in {folder}")
-    return 0
+            made = [
+                row._replace(metric=key)
+                for key, of in METRICS.items()
+                for row in rows(cuts, scores, of, groups)
+            ]
+            said = _said(cuts[0], constant(scores))
+            return {"rows": made, "train_s": took, "note": said}
+
+        about = {
+            "size": size._asdict(),
+            "variants": variants,
+            "seeds": given.seeds,
+            "data": facts.checksum(
+                part
+                for one in cuts
+                for part in (one.train, one.known, one.test, one.classes)
+            ),
+        }
+        kept = cache.tree(name, about, make)
+        found += [Row(*row) for row in kept["rows"]]
+        seconds[name] = kept["train_s"]
+        notes.append(kept["note"])
+    if not found:
+        raise ValueError("none of the tables is below the data root")
+    sections = [
+        Section(
+            key.replace("_", "-").upper(),
+            tables=(by_group([row for row in found if row.metric == key]),),
+        )
+        for key in METRICS
+    ]
+    flat = [row._asdict() for row in found]
+    about = {"setup": dataclasses.asdict(setup(size)), "train_s": seconds}
+    return Report(TITLE, (), sections, notes, flat, {"rows": flat, "facts": about})
+
+
+STUDY = Study(
+    "dplan_tabular",
+    __doc__,
+    run,
+    options,
+    quick={"tables": ["synthetic"], "seeds": [0], "size": "test", "epochs": 1},
+)
 
 
 def _cuts(name: str, root: str | None, seeds: Sequence[int], size: Size) -> list[Cut]:
@@ -285,4 +308,4 @@ def _said(one: Cut, flat: Mapping[str, int]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(study.main(STUDY))

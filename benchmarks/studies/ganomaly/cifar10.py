@@ -8,12 +8,14 @@ The pictures lost detail: no number from them may stand beside a published one.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 
-from benchmarks.studies.ganomaly import images as ganomaly_images
-from jaxtsad.datasets import catalog
+from benchmarks.studies import study
+from benchmarks.studies.ganomaly import images
+from benchmarks.studies.report import Report
+from benchmarks.studies.study import Session, Study
 from jaxtsad.datasets.cifar10 import CLASSES
 
+DEFAULT = ("bird", "automobile", "truck")
 NOTES = (
     "AUC of single images; the class is the anomaly, all others are normal",
     "JPEG re-encoding of a part of the CIFAR-10 test pictures: not comparable with "
@@ -21,18 +23,13 @@ NOTES = (
 )
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the experiment; bad input is one line and exit code 2."""
-    return ganomaly_images.main(
-        "ganomaly_cifar10",
-        "GANomaly on CIFAR-10 (JPEG copy), one class left out",
-        lambda root: catalog.load_samples("cifar10_jpeg", root),
-        CLASSES,
-        ("bird", "automobile", "truck"),
-        NOTES,
-        arguments,
-    )
+def run(session: Session) -> Report:
+    """Leaves out each class that was asked for."""
+    title = "GANomaly on CIFAR-10 (JPEG copy), one class left out"
+    return images.run(session, title, "cifar10_jpeg", CLASSES, DEFAULT, NOTES)
 
+
+STUDY = Study("ganomaly.cifar10", __doc__, run, images.options, images.QUICK)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(study.main(STUDY))

@@ -1,4 +1,4 @@
-"""GANomaly with one class left out: shared by `ganomaly_mnist` and `ganomaly_cifar10`.
+"""GANomaly with one class left out: shared by `mnist` and `cifar10`.
 
 The class left out is anomalous, all others are normal: 80 % of the normal pictures
 train, the rest and all anomalous ones are tested. Beside it on the same splits:
@@ -10,15 +10,17 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 from rich.console import Console
 
-from benchmarks.studies import image_plots, image_tables
-from benchmarks.studies.image_tables import Row
+from benchmarks.studies import digits, image_plots
+from benchmarks.studies.report import Report, Row, Section, by_group, over_seeds
+from benchmarks.studies.study import Session
+from jaxtsad.datasets import catalog
 from jaxtsad.datasets.reading import pictures as pictures_
 from jaxtsad.detectors.ganomaly import losses as objectives
 from jaxtsad.evaluation.metrics import point
@@ -28,10 +30,11 @@ from jaxtsad.pipeline.members import Fitted
 from jaxtsad.pipeline.setup import Setup
 from jaxtsad.training.fit import Callbacks
 from jaxtsad.training.plan import Plan
-from jaxtsad.types import Samples, Split
+from jaxtsad.types import Split
 
 SIDE = 32
 PROTOCOLS = ("strict", "paper")
+QUICK = {"size": "test", "seeds": [0]}
 PAPER_NOTES = (
     "scores by each test batch's own statistics, so that a score depends on its batch",
     "scores rescaled by their smallest and largest over the test set",
@@ -57,6 +60,7 @@ class Size(NamedTuple):
 
 
 SIZES = {
+    "test": Size(4, 200, 20, 1, 1e-3),
     "cpu": Size(16, 3000, 1500, 6, 1e-3),
     "full": Size(64, 0, 0, 15),
 }
@@ -202,104 +206,121 @@ def pictures(fleet: Fitted, one: Cut, member: int, count: int = 12) -> list[np.n
     return found
 
 
-def write(
+def report(
+    title: str, rows: Sequence[Row], fleet: Fitted, notes: Sequence[str] = ()
+) -> Report:
+    """The table of areas, and how the fleet was trained."""
+    seconds = fleet.result.train_s if fleet.result is not None else 0.0
+    flat = [row._asdict() for row in rows]
+    facts = {"setup": dataclasses.asdict(fleet.setup), "train_s": seconds}
+    sections = [Section("AUC-ROC", tables=(by_group(rows),))]
+    return Report(title, (), sections, notes, flat, {"rows": flat, "facts": facts})
+
+
+def draw(
     folder: pathlib.Path,
     name: str,
     title: str,
     rows: Sequence[Row],
     fleet: Fitted,
     cuts: Sequence[Cut],
-    notes: Sequence[str] = (),
 ) -> None:
-    """Writes tables, bars and the reconstructions of every class's first seed."""
-    seconds = fleet.result.train_s if fleet.result is not None else 0.0
-    facts = {"setup": dataclasses.asdict(fleet.setup), "train_s": seconds}
-    image_tables.write(folder, name, title, rows, notes, facts)
+    """Writes bars and the reconstructions of every class's first seed."""
     means = {
         group: {key: cell[0] for key, cell in found.items()}
-        for group, found in image_tables.cells(rows).items()
+        for group, found in over_seeds(rows).items()
     }
     image_plots.save_bars(folder / f"{name}.svg", title, means)
     done = set()
     for member, one in enumerate(cuts):
         if one.name not in done:
             done.add(one.name)
-            image_plots.save_grid(
-                folder / f"{name}_{one.name}.png", pictures(fleet, one, member)
-            )
+            path = folder / f"{name}_{one.name}.png"
+            image_plots.save_grid(path, pictures(fleet, one, member))
 
 
-def main(
-    name: str,
+def options(parser: argparse.ArgumentParser) -> None:
+    """Adds what these studies are asked for."""
+    add = parser.add_argument
+    add("--classes", nargs="+")
+    add("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    add("--size", default="cpu", choices=tuple(SIZES))
+    add("--protocol", default="strict", choices=PROTOCOLS)
+    add("--epochs", type=int)
+    add("--latent", type=int)
+    add("--contextual", type=float, help="weight of L_con")
+
+
+def run(
+    session: Session,
     title: str,
-    load: Callable[[str | None], Samples],
+    dataset: str,
     classes: Sequence[str],
     default: Sequence[str],
     notes: Sequence[str],
-    arguments: Sequence[str] | None,
-) -> int:
-    """The command line of a data set's experiment; bad input is one line, exit code 2.
+) -> Report:
+    """Leaves out each class that was asked for.
 
     Args:
-        name: Name of the experiment and its files.
-        title: What its table is called.
-        load: Data root to pictures and classes.
+        session: The run.
+        title: What the table is called.
+        dataset: Name of the pictures.
         classes: Names of the classes.
         default: Classes left out by the CPU preset.
-        notes: What is said below every table.
-        arguments: Of the command line; None for the process's own.
+        notes: What is said below the table.
+
+    Raises:
+        ValueError: If a class is unknown.
     """
-    parser = argparse.ArgumentParser(description=title)
-    parser.add_argument("--classes", nargs="+", choices=classes)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--size", default="cpu", choices=tuple(SIZES))
-    parser.add_argument("--protocol", default="strict", choices=PROTOCOLS)
-    parser.add_argument("--epochs", type=int)
-    parser.add_argument("--latent", type=int)
-    parser.add_argument("--contextual", type=float, help="weight of L_con")
-    parser.add_argument("--data-root")
-    parser.add_argument("--out", help=f"folder to write to; default runs/{name}")
-    given = parser.parse_args(arguments)
-    folder = pathlib.Path(given.out or pathlib.Path("runs") / name)
-    terminal = Console()
+    given = session.options
     size = SIZES[given.size]
     size = size._replace(epochs=given.epochs or size.epochs)
-    options = {
+    wanted = {
         option: getattr(given, option)
         for option in ("latent", "contextual")
         if getattr(given, option) is not None
     }
-    chosen = given.classes or (default if given.size == "cpu" else classes)
+    chosen = given.classes or (classes if given.size == "full" else default)
+    unknown = [one for one in chosen if one not in classes]
+    if unknown:
+        raise ValueError(
+            f"--classes {unknown[0]}; the choices are {', '.join(classes)}"
+        )
     said = [*notes, f"protocol {given.protocol}, size {given.size}: {size}"]
     if given.protocol == "paper":
         said += [f"leak: {note}" for note in PAPER_NOTES]
-    try:
-        main_setup = setup(size, given.protocol, **options)
-        found = load(given.data_root)
-        assert found.labels is not None
-        values = pictures_.resized(found.values, SIDE)
-        cuts = [
-            cut(
-                values,
-                found.labels,
-                classes.index(one),
-                seed,
-                name=one,
-                train=size.train,
-                test=size.test,
-            )
-            for one in chosen
-            for seed in given.seeds
-        ]
-        rows, fleet = compare(
-            cuts, main_setup, protocol=given.protocol, terminal=terminal
+    main_setup = setup(size, given.protocol, **wanted)
+    values, labels = load(session, dataset)
+    cuts = [
+        cut(
+            values,
+            labels,
+            classes.index(one),
+            seed,
+            name=one,
+            train=size.train,
+            test=size.test,
         )
-        image_tables.show(title, rows, terminal)
-        write(folder, name, title, rows, fleet, cuts, said)
-    except (ValueError, OSError) as error:
-        return console.refused(error)
-    terminal.print(f"The tables and pictures are in {folder}")
-    return 0
+        for one in chosen
+        for seed in given.seeds
+    ]
+    rows, fleet = compare(
+        cuts, main_setup, protocol=given.protocol, terminal=session.terminal
+    )
+    name = session.name.replace(".", "_")
+    draw(session.folder, name, title, rows, fleet, cuts)
+    return report(title, rows, fleet, said)
+
+
+def load(session: Session, dataset: str) -> tuple[np.ndarray, np.ndarray]:
+    """Pictures `[N, 32, 32, C]` and their classes; digits where there is no data."""
+    if session.bundled:
+        values, labels = digits.load()
+    else:
+        found = catalog.load_samples(dataset, session.root)
+        assert found.labels is not None
+        values, labels = found.values, found.labels
+    return pictures_.resized(values, SIDE), labels
 
 
 def _fit(setup_: Setup, cuts: Sequence[Cut], callbacks: Callbacks) -> Fitted:

@@ -9,12 +9,14 @@ with the published sizes, for a GPU.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 
-from benchmarks.studies.ganomaly import images as ganomaly_images
-from jaxtsad.datasets import catalog
+from benchmarks.studies import study
+from benchmarks.studies.ganomaly import images
+from benchmarks.studies.report import Report
+from benchmarks.studies.study import Session, Study
 
 DIGITS = tuple("0123456789")
+DEFAULT = ("0", "2", "6")
 NOTES = (
     "AUC of single images; the digit is the anomaly, all others are normal",
     "values are scaled to [-1, 1]; the published code's normalisation reaches 2.8, "
@@ -22,18 +24,13 @@ NOTES = (
 )
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the experiment; bad input is one line and exit code 2."""
-    return ganomaly_images.main(
-        "ganomaly_mnist",
-        "GANomaly on MNIST, one digit left out",
-        lambda root: catalog.load_samples("mnist", root),
-        DIGITS,
-        ("0", "2", "6"),
-        NOTES,
-        arguments,
-    )
+def run(session: Session) -> Report:
+    """Leaves out each class that was asked for."""
+    title = "GANomaly on MNIST, one digit left out"
+    return images.run(session, title, "mnist", DIGITS, DEFAULT, NOTES)
 
+
+STUDY = Study("ganomaly.mnist", __doc__, run, images.options, images.QUICK)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(study.main(STUDY))

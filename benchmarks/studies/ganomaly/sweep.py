@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import functools
 import itertools
-import pathlib
 import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -20,28 +19,24 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from rich.console import Console
 
-from benchmarks.studies import image_tables
+from benchmarks.studies import study
 from benchmarks.studies.ganomaly import images as ganomaly_images
 from benchmarks.studies.ganomaly.images import SIDE, Cut
 from benchmarks.studies.ganomaly.mnist import DIGITS
-from benchmarks.studies.image_tables import Row
-from jaxtsad.datasets import catalog
-from jaxtsad.datasets.reading import pictures as pictures_
+from benchmarks.studies.report import Report, Row, Section, by_group
+from benchmarks.studies.study import Session, Study
 from jaxtsad.detectors.ganomaly import losses as objectives
 from jaxtsad.detectors.ganomaly.config import Config
 from jaxtsad.detectors.ganomaly.losses import Weights
 from jaxtsad.detectors.ganomaly.training import Game, Players
 from jaxtsad.evaluation.metrics import point
-from jaxtsad.experiments import console
 from jaxtsad.models import network
 from jaxtsad.models.network import Network
 from jaxtsad.pipeline import fitting, members
 from jaxtsad.pipeline.setup import Setup
 from jaxtsad.types import Array, Key, PyTree
 
-NAME = "ganomaly_sweep"
 TITLE = "GANomaly on MNIST, latent sizes and weights of its losses"
 READERS = ("encoder", "encoder_again")
 
@@ -206,52 +201,55 @@ def beside(cuts: Sequence[Cut]) -> list[Row]:
     return rows
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the experiment; bad input is one line and exit code 2."""
-    parser = argparse.ArgumentParser(description=TITLE)
-    parser.add_argument("--classes", nargs="+", default=["2"], choices=DIGITS)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--latents", type=int, nargs="+", default=[8, 32, 100])
-    parser.add_argument("--adversarials", type=float, nargs="+", default=[1.0])
-    parser.add_argument("--contextuals", type=float, nargs="+", default=[1.0, 50.0])
-    parser.add_argument("--encoders", type=float, nargs="+", default=[1.0])
-    parser.add_argument("--width", type=int, default=16)
-    parser.add_argument("--train", type=int, default=2000, help="pictures to train on")
-    parser.add_argument("--test", type=int, default=500, help="of each kind")
-    parser.add_argument("--epochs", type=int, default=8)
-    parser.add_argument("--batch-size", type=int, default=64)
-    parser.add_argument("--learning-rate", type=float, default=1e-3)
-    parser.add_argument("--data-root")
-    parser.add_argument("--out", help=f"folder to write to; default runs/{NAME}")
-    given = parser.parse_args(arguments)
-    folder, terminal = pathlib.Path(given.out or f"runs/{NAME}"), Console()
+def options(parser: argparse.ArgumentParser) -> None:
+    """Adds the axes of the sweep and its sizes."""
+    add = parser.add_argument
+    add("--classes", nargs="+", default=["2"], choices=DIGITS)
+    add("--seeds", type=int, nargs="+", default=[0])
+    add("--latents", type=int, nargs="+", default=[8, 32, 100])
+    add("--adversarials", type=float, nargs="+", default=[1.0])
+    add("--contextuals", type=float, nargs="+", default=[1.0, 50.0])
+    add("--encoders", type=float, nargs="+", default=[1.0])
+    add("--width", type=int, default=16)
+    add("--train", type=int, default=2000, help="pictures to train on")
+    add("--test", type=int, default=500, help="of each kind")
+    add("--epochs", type=int, default=8)
+    add("--batch-size", type=int, default=64)
+    add("--learning-rate", type=float, default=1e-3)
+
+
+def run(session: Session) -> Report:
+    """Trains every variant in one program."""
+    given = session.options
     axes = (given.latents, given.adversarials, given.contextuals, given.encoders)
     variants = [Variant(*values) for values in itertools.product(*axes)]
-    try:
-        game = game_of(given.width, max(given.latents), given.learning_rate)
-        found = catalog.load_samples("mnist", given.data_root)
-        assert found.labels is not None
-        values = pictures_.resized(found.values, SIDE)
-        cut = functools.partial(ganomaly_images.cut, values, found.labels)
-        cuts = [
-            cut(DIGITS.index(one), seed, name=one, train=given.train, test=given.test)
-            for one in given.classes
-            for seed in given.seeds
-        ]
-        run = Run(given.epochs, given.batch_size)
-        rows = [*sweep(game, run, cuts, variants), *beside(cuts)]
-        notes = [
-            "AUC of single images; the digit is the anomaly, all others are normal",
-            "weights of L_adv, L_con and L_enc; published: Z 100, weights 1/50/1",
-            f"{len(variants) * len(cuts)} members in one program, {run}",
-        ]
-        image_tables.show(TITLE, rows, terminal)
-        image_tables.write(folder, NAME, TITLE, rows, notes, {"given": vars(given)})
-    except (ValueError, OSError) as error:
-        return console.refused(error)
-    terminal.print(f"The table is in {folder}")
-    return 0
+    game = game_of(given.width, max(given.latents), given.learning_rate)
+    values, labels = ganomaly_images.load(session, "mnist")
+    cut = functools.partial(ganomaly_images.cut, values, labels)
+    cuts = [
+        cut(DIGITS.index(one), seed, name=one, train=given.train, test=given.test)
+        for one in given.classes
+        for seed in given.seeds
+    ]
+    sizes = Run(given.epochs, given.batch_size)
+    rows = [*sweep(game, sizes, cuts, variants), *beside(cuts)]
+    notes = [
+        "AUC of single images; the digit is the anomaly, all others are normal",
+        "weights of L_adv, L_con and L_enc; published: Z 100, weights 1/50/1",
+        f"{len(variants) * len(cuts)} members in one program, {sizes}",
+    ]
+    flat = [row._asdict() for row in rows]
+    sections = [Section("AUC-ROC", tables=(by_group(rows),))]
+    return Report(TITLE, (), sections, notes, flat, {"rows": flat})
 
+
+STUDY = Study(
+    "ganomaly.sweep",
+    __doc__,
+    run,
+    options,
+    quick={"latents": [4, 8], "width": 4, "train": 128, "test": 20, "epochs": 1},
+)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(study.main(STUDY))

@@ -22,13 +22,14 @@ import jax.numpy as jnp
 import numpy as np
 from rich.console import Console
 
-from benchmarks.studies import image_plots, image_tables
-from benchmarks.studies.image_tables import Row
+from benchmarks.studies import image_plots, study
 from benchmarks.studies.latent_search_rgbd import baselines as rgbd_beside
 from benchmarks.studies.latent_search_rgbd import data as rgbd_data
 from benchmarks.studies.latent_search_rgbd import errors as rgbd_errors
 from benchmarks.studies.latent_search_rgbd.data import Shapes
 from benchmarks.studies.latent_search_rgbd.presets import SEARCHES, SIZES, setup
+from benchmarks.studies.report import Report, Row, Section, by_group
+from benchmarks.studies.study import Session, Study
 from jaxtsad.datasets import places
 from jaxtsad.detectors.latent_search import search as latent_search
 from jaxtsad.detectors.latent_search.config import Config
@@ -191,54 +192,60 @@ def turning(fitted: Fitted, shapes: Shapes, folder: pathlib.Path) -> None:
     image_plots.save_grid(folder / f"{NAME}_{loss}_frames.png", rows)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the experiment; bad input is one line and exit code 2."""
-    parser = argparse.ArgumentParser(description=TITLE)
-    parser.add_argument("--data", default="drawn", choices=("drawn", "real"))
-    parser.add_argument("--losses", nargs="+", default=list(LOSSES), choices=LOSSES)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
-    parser.add_argument("--size", default="cpu", choices=tuple(SIZES))
-    parser.add_argument("--epochs", type=int)
-    parser.add_argument("--unmasked", action="store_true", help="keep the table")
-    parser.add_argument("--data-root")
-    parser.add_argument("--out", help=f"folder to write to; default runs/{NAME}")
-    given = parser.parse_args(arguments)
-    folder = pathlib.Path(given.out or pathlib.Path("runs") / NAME)
-    terminal, size = Console(), SIZES[given.size]
+def options(parser: argparse.ArgumentParser) -> None:
+    """Adds what the study is asked for."""
+    add = parser.add_argument
+    add("--data", default="drawn", choices=("drawn", "real"))
+    add("--losses", nargs="+", default=list(LOSSES), choices=LOSSES)
+    add("--seeds", type=int, nargs="+", default=[0, 1])
+    add("--size", default="cpu", choices=tuple(SIZES))
+    add("--epochs", type=int)
+    add("--unmasked", action="store_true", help="keep the table")
+
+
+def report(session: Session) -> Report:
+    """Trains and searches with every loss, by every search."""
+    given, size = session.options, SIZES[session.options.size]
     if given.epochs:
         size = size._replace(epochs=given.epochs, critic_epochs=given.epochs)
-    try:
-        if given.data == "real":
-            root = places.data_root(given.data_root)
-            shapes = rgbd_data.real(root, size.side, mask=not given.unmasked)
-        else:
-            shapes = rgbd_data.drawn(size.side, size.train, size.test)
-        made: list[Row] = []
-        facts: dict[str, Any] = {"size": size._asdict(), "means": {}}
-        for loss in given.losses:
-            fitted = run(
-                shapes,
-                setup(size, loss),
-                given.seeds,
-                folder=folder,
-                terminal=terminal,
-            )
-            turning(fitted, shapes, folder)
-            for name, options in SEARCHES.items():
-                for row, scores in searched(fitted, shapes, options).items():
-                    row = f"{loss}, {name}, {row}"
-                    found, means = judged(fitted, shapes, row, scores)
-                    made += found
-                    facts["means"][row] = means
-        rows = [*made, *rgbd_beside.beside(shapes, given.seeds)]
-        title = f"{TITLE} ({given.data})"
-        image_tables.show(title, rows, terminal)
-        said = _notes(given.data, facts["means"], not given.unmasked)
-        image_tables.write(folder, NAME, title, rows, said, facts)
-    except (ValueError, OSError) as error:
-        return console.refused(error)
-    terminal.print(f"The tables and pictures are in {folder}")
-    return 0
+    if given.data == "real":
+        root = places.data_root(session.root)
+        shapes = rgbd_data.real(root, size.side, mask=not given.unmasked)
+    else:
+        shapes = rgbd_data.drawn(size.side, size.train, size.test)
+    made: list[Row] = []
+    facts: dict[str, Any] = {"size": size._asdict(), "means": {}}
+    for loss in given.losses:
+        fitted = run(
+            shapes,
+            setup(size, loss),
+            given.seeds,
+            folder=session.folder,
+            terminal=session.terminal,
+        )
+        turning(fitted, shapes, session.folder)
+        for name, how in SEARCHES.items():
+            for row, scores in searched(fitted, shapes, how).items():
+                row = f"{loss}, {name}, {row}"
+                found, means = judged(fitted, shapes, row, scores)
+                made += found
+                facts["means"][row] = means
+    rows = [*made, *rgbd_beside.beside(shapes, given.seeds)]
+    said = _notes(given.data, facts["means"], not given.unmasked)
+    flat = [row._asdict() for row in rows]
+    sections = [Section("AUC-ROC", tables=(by_group(rows),))]
+    title = f"{TITLE} ({given.data})"
+    return Report(title, (), sections, said, flat, {"rows": flat, "facts": facts})
+
+
+STUDY = Study(
+    NAME,
+    __doc__,
+    report,
+    options,
+    quick={"losses": ["gan"], "seeds": [0], "size": "test"},
+    data=False,
+)
 
 
 def _notes(data: str, means: dict[str, dict], mask: bool) -> list[str]:
@@ -272,4 +279,4 @@ def _recipe(setup_: Setup, shapes: Shapes) -> tuple[Config, Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(study.main(STUDY))

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from benchmarks.studies.image_tables import Row
 from benchmarks.studies.latent_search_rgbd import data as rgbd_data
 from benchmarks.studies.latent_search_rgbd import errors as rgbd_errors
 from benchmarks.studies.latent_search_rgbd.data import Shapes
+from benchmarks.studies.report import Row
 from jaxtsad.evaluation.metrics import point
 from jaxtsad.pipeline import fitting, members
 from jaxtsad.pipeline.setup import Setup

@@ -11,17 +11,18 @@ import pytest
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
-from benchmarks.studies import image_plots, image_tables
+from benchmarks.studies import image_plots, study
+from benchmarks.studies import report as reports
 from benchmarks.studies.ganomaly import cifar10 as ganomaly_cifar10
 from benchmarks.studies.ganomaly import images as ganomaly_images
 from benchmarks.studies.ganomaly import mnist as ganomaly_mnist
 from benchmarks.studies.ganomaly.images import Size
-from benchmarks.studies.image_tables import Row
 from benchmarks.studies.latent_search_rgbd import __main__ as latent_search_rgbd
 from benchmarks.studies.latent_search_rgbd import baselines as rgbd_beside
 from benchmarks.studies.latent_search_rgbd import data as rgbd_data
 from benchmarks.studies.latent_search_rgbd import errors as rgbd_errors
 from benchmarks.studies.latent_search_rgbd import presets as rgbd_presets
+from benchmarks.studies.report import Row
 from jaxtsad.pipeline import members
 
 TOY = Size(width=4, train=0, test=20, epochs=1)
@@ -63,14 +64,18 @@ def test_one_class_left_out_end_to_end(tmp_path: pathlib.Path) -> None:
     ]
     setup = ganomaly_images.setup(TOY, latent=3, batch_size=16)
     rows, fleet = ganomaly_images.compare(cuts, setup)
-    by_name = image_tables.cells(rows)["noise"]
+    by_name = reports.over_seeds(rows)["noise"]
     assert set(by_name) == {"ganomaly", "untrained", "pca", "random"}
     assert all(count == 2 for _, _, count in by_name.values())
     scores = ganomaly_images.scored(fleet, cuts)
     for one, score in zip(cuts, scores, strict=True):
-        found = [r.auc for r in rows if (r.detector, r.seed) == ("ganomaly", one.seed)]
+        found = [
+            r.value for r in rows if (r.detector, r.seed) == ("ganomaly", one.seed)
+        ]
         np.testing.assert_allclose(found, [roc_auc_score(one.labels, score)])
-    ganomaly_images.write(tmp_path, "toy", "Toy", rows, fleet, cuts, ["a note"])
+    made = ganomaly_images.report("Toy", rows, fleet, ["a note"])
+    reports.write(made, tmp_path, "toy", {})
+    ganomaly_images.draw(tmp_path, "toy", "Toy", rows, fleet, cuts)
     assert "| noise |" in (tmp_path / "toy.md").read_text()
     assert "a note" in (tmp_path / "toy.md").read_text()
     assert len((tmp_path / "toy.csv").read_text().splitlines()) == 1 + len(rows)
@@ -92,9 +97,9 @@ def test_scores_of_a_batch_need_the_paper_protocol() -> None:
 
 def test_means_and_grids() -> None:
     rows = [Row("a", "x", 0, 0.5), Row("a", "x", 1, 0.7), Row("b", "x", 0, 1.0)]
-    heading, body = image_tables.lines(rows)
-    assert heading == ["", "x"]
-    assert body == [["a", "0.600 ± 0.141"], ["b", "1.000"], ["mean", "0.800"]]
+    table = reports.by_group(rows)
+    assert table.heads == ["", "x"]
+    assert table.lines == [["a", "0.600 ± 0.141"], ["b", "1.000"], ["mean", "0.800"]]
     depth = np.full((2, 8, 8, 4), -1.0)
     depth[..., 3] = 1.0
     grid = image_plots.grid([depth])
@@ -118,7 +123,7 @@ def test_generators_of_drawn_shapes(tmp_path: pathlib.Path) -> None:
             ]
             for row, one in zip(rows, scores, strict=True):
                 strange = shapes.labels != shapes.classes.index(row.group)
-                assert row.auc == roc_auc_score(strange, one)
+                assert row.value == roc_auc_score(strange, one)
                 own = means[f"{row.group}, seed 0"][row.group]
                 np.testing.assert_allclose(own, one[~strange].mean())
     own = latent_search_rgbd.searched(fitted, shapes, {})
@@ -211,12 +216,12 @@ def test_real_captures_are_cut_by_file_number(data_root: pathlib.Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "main", [ganomaly_mnist.main, ganomaly_cifar10.main], ids=["mnist", "cifar10"]
+    "asked", [ganomaly_mnist.STUDY, ganomaly_cifar10.STUDY], ids=["mnist", "cifar10"]
 )
 def test_missing_data_is_one_line(
-    main: object, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+    asked: study.Study, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert callable(main)
-    assert main(["--data-root", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
+    words = ["--data-root", str(tmp_path), "--out", str(tmp_path / "out")]
+    assert study.main(asked, words) == 2
     said = capsys.readouterr().err
     assert said.startswith("error: ") and said.count("\n") == 1

@@ -59,7 +59,7 @@ def test_rows_of_groups_leave_other_classes_out() -> None:
         return float(values[labels == 1].mean())
 
     found = dplan_tabular.rows([cut], scores, share, dplan_tabular.SYNTHETIC)
-    assert [(row.group, row.auc) for row in found] == [
+    assert [(row.group, row.value) for row in found] == [
         ("synthetic known", 1.0),
         ("synthetic unknown", 0.0),
     ]
