@@ -19,19 +19,20 @@ from jaxtsad import detectors, validation
 from jaxtsad.evaluation import thresholds
 from jaxtsad.evaluation.thresholds.dynamic_inputs import Options
 from jaxtsad.experiments import config, toml
+from jaxtsad.pipeline.setup import Setup
 from jaxtsad.training.plan import Plan
 
 SECTIONS = (config.Data, config.Window, config.DetectorChoice, config.Training)
-SECTIONS += (config.Threshold, config.Evaluation)
+SECTIONS += (config.SampleCut, config.Threshold, config.Evaluation)
 KINDS: dict[str, Any] = {
     **{name: detectors.module(name).Config for name in detectors.available()},
     **{
         f"threshold {kind}": validation.options_of(function)
         for kind, function in thresholds.KINDS.items()
     },
-    **{kind.__name__: kind for kind in (Plan, Options, *SECTIONS)},
+    **{kind.__name__: kind for kind in (Plan, Setup, Options, *SECTIONS)},
 }
-SIZES = {"window": 8, "channels": 3}
+SIZES = {"window": 8, "channels": 3, "detector": "pca"}
 FIELDS = [
     (name, field.name)
     for name, kind in KINDS.items()
@@ -78,7 +79,7 @@ def wrong(part: dict[str, Any]) -> list[Any]:
     return bad
 
 
-@pytest.mark.parametrize(("name", "field"), FIELDS, ids="-".join)
+@pytest.mark.parametrize(("name", "field"), FIELDS, ids=str)
 def test_what_is_wrong_is_one_line_naming_the_option(name: str, field: str) -> None:
     kind = KINDS[name]
     for value in wrong(part_of(kind, field)):
@@ -90,7 +91,7 @@ def test_what_is_wrong_is_one_line_naming_the_option(name: str, field: str) -> N
         assert any(word in text for word in (" must be ", "the choices are")), text
 
 
-@pytest.mark.parametrize(("name", "field"), FIELDS, ids="-".join)
+@pytest.mark.parametrize(("name", "field"), FIELDS, ids=str)
 def test_numpy_values_come_in_as_plain_ones(name: str, field: str) -> None:
     kind = KINDS[name]
     default = getattr(kind(**required(kind)), field)

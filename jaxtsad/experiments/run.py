@@ -106,7 +106,7 @@ def _check(folder: pathlib.Path, config: Config, resume: bool) -> None:
                 f"{str(folder)!r} holds a run already; go on with --resume or name "
                 "another --out"
             )
-        if there.read_text() != toml.dump(config):
+        if there.read_text("utf-8") != toml.dump(config):
             raise ValueError(f"{str(there)!r} is of another experiment than this one")
         return
     if resume:
