@@ -16,10 +16,10 @@ POOLINGS = ("per_entity", "pooled")
 
 
 def scores(trains: list[np.ndarray], **parameters: Any) -> list[np.ndarray]:
-    """Scores of `TESTS` by the mean of squares, which leaves all scaling to be seen."""
+    """Scores of `TESTS` after fitting, by a detector that does not scale by itself."""
     detector = TimeSeriesDetector("pca", window=8, **parameters).fit(trains)
-    found: list[np.ndarray] = detector.decision_function(TESTS)
-    return found
+    tested: list[np.ndarray] = detector.decision_function(TESTS)
+    return tested
 
 
 @pytest.mark.parametrize("scaler", ["zscore", "minmax"])
@@ -54,8 +54,8 @@ def test_values_are_clipped_in_every_series(pooling: str) -> None:
     detector = TimeSeriesDetector("zscore", window=8, pooling=pooling, clip_values=4.0)
     detector.fit(TRAINS)
     far, farther = ([test.copy() for test in TESTS] for _ in range(2))
-    for one, other in zip(far, farther, strict=True):
-        one[30], other[30] = 1e3, 1e6
+    for nearer, beyond in zip(far, farther, strict=True):
+        nearer[30], beyond[30] = 1e3, 1e6
     for ours, theirs in zip(
         detector.decision_function(far),
         detector.decision_function(farther),
