@@ -70,6 +70,14 @@ def test_a_plant_is_found_whatever_stride_and_aggregate(
         assert abs(int(scores.argmax()) - steps // 2) <= 8
 
 
+def test_the_default_is_windowed_pca_and_finds_a_plant() -> None:
+    detector = TimeSeriesDetector().fit(sines(400, 3))
+    assert (detector.detector, detector.window) == ("pca", 40)
+    values = sines(200, 3, seed=4)
+    values[120, 1] += 3.0
+    assert abs(int(detector.decision_function(values).argmax()) - 120) <= 40
+
+
 def test_parameters_follow_scikit_learn() -> None:
     options = {"variance": 0.8}
     detector = TimeSeriesDetector("pca", window=8, options=options)
@@ -170,17 +178,17 @@ NAN = np.where(np.arange(160)[:, None] == 3, np.nan, GOOD)
         ({}, np.full((160, 2), np.nan), "no finite value"),
         ({}, [GOOD, sines(160, 3)], "channel"),
         ({"window": 200}, GOOD, "shorter than one window of 200"),
-        ({"window": 0}, GOOD, "window=0 must be at least 1"),
+        ({"window": 0}, GOOD, "window=0 must be a whole number of at least 1"),
         ({"score_stride": 9}, GOOD, "score_stride=9 must be between 1 and window=8"),
         ({"aggregate": "sum"}, GOOD, "aggregate='sum'"),
         ({"scaler": "robust"}, GOOD, "zscore"),
         ({"validation": 1.0}, GOOD, "validation=1.0"),
         ({"threshold": "guess"}, GOOD, "quantile"),
-        ({"threshold_options": {"p": 1}}, GOOD, "no option 'p'"),
+        ({"threshold_options": {"p": 1}}, GOOD, "p=1 is no option of threshold"),
         ({"options": {"depth": 3}}, GOOD, "depth=3 is no option of zscore"),
         ({"detector": "oracle"}, GOOD, "the choices are"),
         ({"stop": "never"}, GOOD, "stop='never'"),
-        ({"entities": "mixed"}, GOOD, "per_entity, pooled"),
+        ({"pooling": "mixed"}, GOOD, "per_entity, pooled"),
     ],
 )
 def test_bad_input_is_one_clear_line(parameters: dict, data: Any, message: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse
 import sklearn.base
 
 import jaxtsad
@@ -78,6 +79,34 @@ def test_windows_and_rows() -> None:
     odd = rows(10, seed=0)
     odd[7] += [0, 3, 0, -3, 0]
     assert SampleDetector("knn").fit(rows(200)).decision_function(odd).argmax() == 7
+
+
+def test_the_default_takes_rows_images_and_windows() -> None:
+    rng = np.random.default_rng(0)
+    table, odd = rows(200), rows(10, seed=0)
+    odd[7] += 6
+    detector = SampleDetector().fit(table)
+    assert detector.detector_ == "iforest"
+    assert detector.decision_function(odd).argmax() == 7
+    pictures = images(20, seed=1)
+    pictures[3] = pictures[3].transpose(1, 0, 2)
+    detector = SampleDetector().fit(images(80))
+    assert detector.detector_ == "pca"
+    assert detector.decision_function(pictures).argmax() == 3
+    waves = np.sin(np.arange(8)[None, :, None] + rng.uniform(0, 6, (60, 1, 3)))
+    test = waves[:6].copy()
+    test[2, 5] += 4.0
+    assert SampleDetector().fit(waves).decision_function(test).argmax() == 2
+
+
+def test_a_detector_that_cannot_take_a_kind_says_which_can() -> None:
+    with pytest.raises(ValueError, match="cannot take samples of shape") as raised:
+        SampleDetector("ganomaly").fit(rows(40))
+    message = str(raised.value)
+    able = message.split("detectors that can: ")[1].split(", ")
+    assert {"iforest", "knn", "pca", "zscore"} <= set(able)
+    assert not {"ganomaly", "deep_clustering"} & set(able)
+    assert "window=1" in message and "\n" not in message
 
 
 def test_known_anomalies_are_left_out_where_nobody_learns_from_them() -> None:
@@ -153,6 +182,10 @@ def test_parameters_follow_scikit_learn() -> None:
         ({}, np.zeros((0, 5)), None, r"expected rows \[N, D\]"),
         ({}, [["a", "b"]], None, "not numeric"),
         ({}, [[1.0, np.nan], [0.0, 0.0]], None, "sample 0 holds a number"),
+        ({}, rows(9)[:1], None, "X holds 1 sample"),
+        ({}, np.zeros((9, 0)), None, "0 feature"),
+        ({}, rows(9) + 1j, None, "Complex data not supported"),
+        ({}, scipy.sparse.csr_array(np.eye(9)), None, "X is sparse"),
         ({}, rows(9), np.zeros(8), r"expected \(9,\)"),
         ({}, rows(9), np.full(9, -1), "y holds -1"),
         ({}, rows(9), np.ones(9), "all 9 samples are known anomalies"),

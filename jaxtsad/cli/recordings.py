@@ -41,9 +41,9 @@ def fit(options: argparse.Namespace) -> None:
     from jaxtsad.training.fit import Callbacks
 
     frame = _frame(options.train, options)
+    chosen = {"detector": options.detector, "window": options.window}
     detector = jaxtsad.TimeSeriesDetector(
-        options.detector,
-        window=options.window,
+        **{name: value for name, value in chosen.items() if value is not None},
         options=toml.assignments(options.option),
         epochs=options.epochs,
         batch_size=options.batch_size,
@@ -52,7 +52,7 @@ def fit(options: argparse.Namespace) -> None:
     )
     with (
         console.interruptible() as stop,
-        console.progress(Console(), options.detector) as status,
+        console.progress(Console(), detector.detector) as status,
     ):
         detector.fit(frame, callbacks=Callbacks(status=status, stop=stop))
     detector.save(options.out)

@@ -56,9 +56,9 @@ def parser() -> argparse.ArgumentParser:
 
     fit = add("fit", recordings.fit, "fit a detector on your own recording")
     fit.add_argument("train", help="CSV, Parquet, npy or npz file")
-    fit.add_argument("--detector", required=True)
+    fit.add_argument("--detector", help="default: pca, seconds on any recording")
     fit.add_argument("--out", required=True, help="folder of the fitted detector")
-    fit.add_argument("--window", type=int, default=100)
+    fit.add_argument("--window", type=int, help="steps of a window; default: 40")
     fit.add_argument("--epochs", type=int, default=10)
     fit.add_argument("--batch-size", type=int)
     fit.add_argument("--threshold", default="quantile")

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
-from jaxtsad.estimator.face import Face
+from jaxtsad.estimator.base import BaseDetector
 from jaxtsad.pipeline import fitting, inputs, members
 from jaxtsad.pipeline.setup import Setup
 from jaxtsad.training.fit import Callbacks
 from jaxtsad.types import Split
 
 
-class SampleDetector(Face):
+class SampleDetector(BaseDetector):
     """Detects anomalies among independent samples with any detector by name.
 
     Samples are images `[N, H, W, C]`, table rows `[N, D]` or windows `[N, L, C]`. A
@@ -23,7 +23,9 @@ class SampleDetector(Face):
     and checked in `fit`; what is learned ends in `_`.
 
     Args:
-        detector: Name of the detector (`jaxtsad.detectors.available()`).
+        detector: Name of the detector (`jaxtsad.detectors.available()`), or `auto`: the
+            best at a cost of seconds, `iforest` for table rows and `pca` for images and
+            windows.
         options: Options of the detector (`jaxtsad.detectors.options(name)`).
         scaler: `auto`, `pixels`, `symmetric`, `zscore`, `minmax` or `none`; see
             `datasets.preprocessing.fit_scaler`.
@@ -33,13 +35,16 @@ class SampleDetector(Face):
         threshold: Kind of threshold: `quantile`, `gaussian`, `mad`, `iqr` or `pot`.
         threshold_options: Its options.
         epochs: At most this many epochs.
-        batch_size: Samples per step; None for the detector's own.
+        batch_size: Samples per step and per scoring call; None for the detector's own.
+        clip_gradients: The detector's option of that name, largest global norm of a
+            gradient; None for its own.
         stop: What early stopping looks at: `loss` or `none`.
         patience: Epochs without improvement before training stops.
         schedule: `constant`, `halving`, `cosine` or `plateau`.
         seed: Seed of everything random.
 
     Attributes:
+        detector_: Name of the detector that was fitted.
         n_features_in_: Numbers per sample.
         feature_names_in_: Column names, where a data frame was given.
         threshold_: The threshold.
@@ -49,7 +54,7 @@ class SampleDetector(Face):
         >>> rng = np.random.default_rng(0)
         >>> train, test = rng.normal(size=(300, 4)), rng.normal(size=(5, 4))
         >>> test[2] += 9
-        >>> detector = SampleDetector("pca").fit(train)
+        >>> detector = SampleDetector().fit(train)
         >>> int(detector.decision_function(test).argmax())
         2
         >>> detector.predict(test).tolist()
@@ -60,7 +65,7 @@ class SampleDetector(Face):
 
     def __init__(
         self,
-        detector: str = "ganomaly",
+        detector: str = "auto",
         *,
         options: Mapping[str, Any] | None = None,
         scaler: str = "auto",
@@ -70,6 +75,7 @@ class SampleDetector(Face):
         threshold_options: Mapping[str, Any] | None = None,
         epochs: int = 15,
         batch_size: int | None = None,
+        clip_gradients: float | None = None,
         stop: str = "loss",
         patience: int = 3,
         schedule: str = "constant",
@@ -84,12 +90,13 @@ class SampleDetector(Face):
         self.threshold_options = threshold_options
         self.epochs = epochs
         self.batch_size = batch_size
+        self.clip_gradients = clip_gradients
         self.stop = stop
         self.patience = patience
         self.schedule = schedule
         self.seed = seed
 
-    def fit(self, X: Any, y: Any = None, *, callbacks: Callbacks | None = None) -> Any:
+    def fit(self, X: Any, y: Any = None, *, callbacks: Callbacks | None = None) -> Self:
         """Fits on training samples, most of which should be normal.
 
         Args:
@@ -101,10 +108,15 @@ class SampleDetector(Face):
         Raises:
             ValueError: If a parameter or the data is bad, in one line.
         """
-        given = inputs.samples(X)
+        given = _read(X)
+        if len(given.values) < 2:
+            raise ValueError("X holds 1 sample; fitting needs at least 2")
         known = None if y is None else _labels(y, len(given.values))
+        detector = self.detector
+        if detector == "auto":
+            detector = "iforest" if given.values.ndim == 2 else "pca"
         self.fitted_ = fitting.fit(
-            Setup(kind="samples", **self._chosen()),
+            Setup(kind="samples", **self._fields(detector)),
             [("samples", given.values)],
             known=[known],
             seeds=(self.seed,),
@@ -122,14 +134,23 @@ class SampleDetector(Face):
         part = self._part(X)
         return members.score(self.fitted_, [part])[0].values
 
+    def score_samples(self, X: Any) -> np.ndarray:
+        """The negative of `decision_function`, `[N]`: scikit-learn's sign.
+
+        Higher is more normal, as in scikit-learn's own outlier detectors.
+        """
+        return -self.decision_function(X)
+
     def predict(self, X: Any) -> np.ndarray:
         """Flags `[N]`: 1 where the score is above the threshold stored at fit."""
         scores = self.decision_function(X)
         return self.fitted_.thresholds[0].flags(scores).astype(np.int64)
 
-    def fit_predict(self, X: Any, y: Any = None) -> np.ndarray:
-        """Flags of the samples fitted on."""
-        return self.fit(X, y).predict(X)
+    def fit_predict(
+        self, X: Any, y: Any = None, *, callbacks: Callbacks | None = None
+    ) -> np.ndarray:
+        """Fits and flags the same samples: `[N]` of 0 and 1."""
+        return self.fit(X, y, callbacks=callbacks).predict(X)
 
     def explain(self, X: Any) -> np.ndarray:
         """Each number's part of the score, shaped like `X`; sums to the score.
@@ -151,8 +172,15 @@ class SampleDetector(Face):
         seen = members.outputs(self.fitted_, [part], "inspect")[0]
         return seen
 
+    def __sklearn_tags__(self) -> Any:
+        """Rows, windows and images, finite; checked by scikit-learn's own checks."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
     def _learned(self, names: Sequence[str]) -> None:
         """Sets the attributes that scikit-learn's users look for."""
+        self.detector_ = self.fitted_.setup.detector
         self.n_features_in_ = int(np.prod(self.fitted_.layout.shape))
         if names:
             self.feature_names_in_ = np.array(names, dtype=object)
@@ -162,14 +190,42 @@ class SampleDetector(Face):
 
     def _part(self, X: Any) -> Split:
         self._check_fitted()
-        given = inputs.samples(X)
+        given = _read(X)
         expected = tuple(getattr(self, "feature_names_in_", ()))
         if given.names and expected and given.names != expected:
             raise ValueError(
                 f"columns {', '.join(given.names[:8])} differ from those fitted on, "
                 f"{', '.join(expected[:8])}"
             )
+        shape, features = given.values.shape[1:], self.n_features_in_
+        if given.values.ndim == 2 and shape != (features,):
+            raise ValueError(
+                f"samples have the shape {shape}, the model was trained on "
+                f"{self.fitted_.layout.shape}: X has {shape[0]} features, but "
+                f"{type(self).__name__} is expecting {features} features as input"
+            )
         return members.test_part(self.fitted_, 0, "samples", given.values)
+
+
+def _read(X: Any) -> inputs.NamedSamples:
+    """Reads samples; what scikit-learn has words for is refused in them."""
+    if hasattr(X, "toarray"):
+        raise ValueError("X is sparse, which is not supported; pass X.toarray()")
+    if not hasattr(X, "columns"):
+        X = np.asarray(X)
+        if X.dtype.kind == "c":
+            raise ValueError("Complex data not supported: X holds complex numbers")
+        if X.ndim == 1:
+            raise ValueError(
+                f"samples have the shape {X.shape}; expected rows [N, D], windows "
+                "[N, L, C] or images [N, H, W, C]. Reshape your data: X[None] is one "
+                "sample"
+            )
+    if len(X.shape) == 2 and X.shape[1] == 0:
+        raise ValueError(
+            f"X has 0 feature(s) (shape={X.shape}) while a minimum of 1 is required."
+        )
+    return inputs.samples(X)
 
 
 def _labels(y: Any, count: int) -> np.ndarray:

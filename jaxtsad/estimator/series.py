@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias, overload
 
 import numpy as np
 import pandas as pd
 
-from jaxtsad.estimator.face import Face
+from jaxtsad.estimator.base import BaseDetector
 from jaxtsad.evaluation import events
 from jaxtsad.pipeline import fitting, inputs, inspection, labels, members
 from jaxtsad.pipeline.setup import Setup
@@ -18,9 +18,10 @@ from jaxtsad.types import Split
 
 Recordings: TypeAlias = Any
 """An array `[T, C]`, a data frame, a list of them, or a mapping from names to them."""
+Several: TypeAlias = list[np.ndarray] | list[pd.DataFrame]
 
 
-class TimeSeriesDetector(Face):
+class TimeSeriesDetector(BaseDetector):
     """Detects anomalies in multivariate time series with any detector by name.
 
     Parameters are stored unmodified and checked in `fit`; what is learned ends in `_`.
@@ -42,7 +43,9 @@ class TimeSeriesDetector(Face):
         threshold: Kind of threshold: `quantile`, `gaussian`, `mad`, `iqr` or `pot`.
         threshold_options: Its options.
         epochs: At most this many epochs.
-        batch_size: Windows per step; None for the detector's own.
+        batch_size: Windows per step and per scoring call; None for the detector's own.
+        clip_gradients: The detector's option of that name, largest global norm of a
+            gradient; None for its own.
         stop: What early stopping looks at: `loss`, `paper` or `none`.
         patience: Epochs without improvement before a model stops.
         schedule: `constant`, `halving`, `cosine` or `plateau`.
@@ -70,9 +73,9 @@ class TimeSeriesDetector(Face):
 
     def __init__(
         self,
-        detector: str = "anomaly_transformer",
+        detector: str = "pca",
         *,
-        window: int = 100,
+        window: int = 40,
         options: Mapping[str, Any] | None = None,
         stride: int = 1,
         score_stride: int | None = None,
@@ -85,6 +88,7 @@ class TimeSeriesDetector(Face):
         threshold_options: Mapping[str, Any] | None = None,
         epochs: int = 10,
         batch_size: int | None = None,
+        clip_gradients: float | None = None,
         stop: str = "loss",
         patience: int = 3,
         schedule: str = "constant",
@@ -104,6 +108,7 @@ class TimeSeriesDetector(Face):
         self.threshold_options = threshold_options
         self.epochs = epochs
         self.batch_size = batch_size
+        self.clip_gradients = clip_gradients
         self.stop = stop
         self.patience = patience
         self.schedule = schedule
@@ -111,7 +116,7 @@ class TimeSeriesDetector(Face):
 
     def fit(
         self, X: Recordings, y: Any = None, *, callbacks: Callbacks | None = None
-    ) -> TimeSeriesDetector:
+    ) -> Self:
         """Fits on training recordings, which should be mostly normal.
 
         Args:
@@ -137,6 +142,12 @@ class TimeSeriesDetector(Face):
         self._learned(given.series[0].channels)
         return self
 
+    @overload
+    def decision_function(self, X: Mapping[str, Any]) -> dict[str, np.ndarray]: ...
+    @overload
+    def decision_function(self, X: Several) -> list[np.ndarray]: ...
+    @overload
+    def decision_function(self, X: Any) -> np.ndarray: ...
     def decision_function(self, X: Recordings) -> Any:
         """One finite score per step, `[T]` (or a list or mapping of them, as given).
 
@@ -153,6 +164,12 @@ class TimeSeriesDetector(Face):
         given, index, parts = self._parts(X)
         return given.like(self._aggregated(index, parts, "score"))
 
+    @overload
+    def predict(self, X: Mapping[str, Any]) -> dict[str, np.ndarray]: ...
+    @overload
+    def predict(self, X: Several) -> list[np.ndarray]: ...
+    @overload
+    def predict(self, X: Any) -> np.ndarray: ...
     def predict(self, X: Recordings) -> Any:
         """Flags `[T]`: 1 where the score is above the threshold stored at fit."""
         given, index, parts = self._parts(X)
@@ -163,6 +180,45 @@ class TimeSeriesDetector(Face):
         ]
         return given.like(flags)
 
+    @overload
+    def score_samples(self, X: Mapping[str, Any]) -> dict[str, np.ndarray]: ...
+    @overload
+    def score_samples(self, X: Several) -> list[np.ndarray]: ...
+    @overload
+    def score_samples(self, X: Any) -> np.ndarray: ...
+    def score_samples(self, X: Recordings) -> Any:
+        """The negative of `decision_function`: scikit-learn's sign.
+
+        Higher is more normal, as in scikit-learn's own outlier detectors.
+        """
+        given, index, parts = self._parts(X)
+        scores = self._aggregated(index, parts, "score")
+        return given.like([-one for one in scores])
+
+    @overload
+    def fit_predict(
+        self, X: Mapping[str, Any], y: Any = ..., *, callbacks: Callbacks | None = ...
+    ) -> dict[str, np.ndarray]: ...
+    @overload
+    def fit_predict(
+        self, X: Several, y: Any = ..., *, callbacks: Callbacks | None = ...
+    ) -> list[np.ndarray]: ...
+    @overload
+    def fit_predict(
+        self, X: Any, y: Any = ..., *, callbacks: Callbacks | None = ...
+    ) -> np.ndarray: ...
+    def fit_predict(
+        self, X: Recordings, y: Any = None, *, callbacks: Callbacks | None = None
+    ) -> Any:
+        """Fits and flags the same series: 0 and 1 per step."""
+        return self.fit(X, y, callbacks=callbacks).predict(X)
+
+    @overload
+    def explain(self, X: Mapping[str, Any]) -> dict[str, np.ndarray]: ...
+    @overload
+    def explain(self, X: Several) -> list[np.ndarray]: ...
+    @overload
+    def explain(self, X: Any) -> np.ndarray: ...
     def explain(self, X: Recordings) -> Any:
         """Each channel's part of the score, `[T, C]`; sums to the score over C.
 
@@ -222,6 +278,12 @@ class TimeSeriesDetector(Face):
         names = ["entity", *(field.name for field in dataclasses.fields(events.Event))]
         return pd.DataFrame(rows, columns=names)
 
+    def __sklearn_tags__(self) -> Any:
+        """Series `[T, C]`, whose missing values are filled."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
     def _learned(self, channels: Sequence[str]) -> None:
         """Sets the attributes that scikit-learn's users look for."""
         self.n_features_in_ = self.fitted_.layout.channels
@@ -276,14 +338,9 @@ class TimeSeriesDetector(Face):
         return members.aggregated(chosen, parts, output)
 
     def _setup(self) -> Setup:
-        series: dict[str, Any] = {
-            "window": self.window,
-            "stride": self.stride,
-            "score_stride": self.score_stride,
-            "aggregate": self.aggregate,
-            "pooling": self.pooling,
-        }
-        return Setup(**series, **self._chosen())
+        names = ("window", "stride", "score_stride", "aggregate", "pooling")
+        series: dict[str, Any] = {name: getattr(self, name) for name in names}
+        return Setup(**series, **self._fields(self.detector))
 
 
 def _named(channels: Sequence[str]) -> bool:

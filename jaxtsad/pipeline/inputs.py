@@ -142,7 +142,7 @@ def samples(data: Any) -> NamedSamples:
     bad = ~np.isfinite(values.reshape(len(values), -1)).all(axis=1)
     if bad.any():
         raise ValueError(
-            f"sample {int(bad.argmax())} holds a number that is not finite "
-            f"({int(bad.sum())} of {len(values)} do); fill it or leave it out"
+            f"sample {int(bad.argmax())} holds a number that is not finite, NaN or "
+            f"inf ({int(bad.sum())} of {len(values)} do); fill it or leave it out"
         )
     return NamedSamples(values, names)

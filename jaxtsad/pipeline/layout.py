@@ -7,6 +7,7 @@ others an image or a row is a window of one step, its numbers the channels.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from types import ModuleType
@@ -87,12 +88,41 @@ def build(setup: Setup, layout: InputLayout) -> Detector:
     """Builds the setup's detector.
 
     Raises:
-        ValueError: If an option is unknown or bad, or the layout does not fit.
+        ValueError: If an option is unknown or bad, or the detector cannot take such
+            samples; it then names those that can.
     """
+    options = {**setup.options, **_sizes(setup.detector, layout)}
+    try:
+        return detectors.load(setup.detector, options)
+    except ValueError as error:
+        able = [] if setup.series else _able(setup, layout.shape)
+        if setup.series or setup.detector in able:
+            raise
+        raise ValueError(
+            f"{setup.detector} cannot take samples of shape {layout.shape}: {error}; "
+            f"detectors that can: {', '.join(able)}"
+        ) from None
+
+
+def _sizes(name: str, layout: InputLayout) -> dict[str, Any]:
+    """The options that the layout fills in."""
     sizes: dict[str, Any] = {"window": layout.window, "channels": layout.channels}
-    if "layout" in detectors.options(setup.detector):
+    if "layout" in detectors.options(name):
         sizes["layout"] = layout.layout
-    return detectors.load(setup.detector, {**setup.options, **sizes})
+    return sizes
+
+
+def _able(setup: Setup, shape: tuple[int, ...]) -> list[str]:
+    """The detectors that can take samples of a shape, with options as they are."""
+    able = []
+    for name in detectors.available():
+        other = dataclasses.replace(setup, detector=name, options={})
+        try:
+            detectors.configure(name, _sizes(name, layout_of(other, shape)))
+        except ValueError:
+            continue
+        able.append(name)
+    return able
 
 
 def view(

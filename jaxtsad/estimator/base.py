@@ -1,0 +1,129 @@
+"""What both estimators share: parameters, being fitted, saving, scikit-learn's tags."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from typing import Any, Self
+
+from sklearn.base import BaseEstimator, OutlierMixin
+from sklearn.exceptions import NotFittedError
+
+from jaxtsad import detectors
+from jaxtsad.evaluation import thresholds
+from jaxtsad.pipeline import members, saving
+from jaxtsad.training.plan import Plan
+
+NESTED = ("options", "threshold_options")
+FILLED_IN = ("window", "channels", "layout")
+
+
+class BaseDetector(OutlierMixin, BaseEstimator):
+    """A detector by name with its parameters, which are stored unmodified.
+
+    Labels are 0 and 1, not scikit-learn's 1 and -1, and `decision_function` is higher
+    where data is more anomalous; `score_samples` has scikit-learn's sign.
+    """
+
+    fitted_: members.Fitted
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The parameters by name.
+
+        Args:
+            deep: Also the options of the detector and of the threshold, those not
+                given with their defaults, as `options__width`, `threshold_options__q`.
+        """
+        given: dict[str, Any] = super().get_params(deep=False)
+        if not deep:
+            return given
+        for outer, known in zip(NESTED, self._known_options(), strict=True):
+            chosen = given[outer] if isinstance(given[outer], Mapping) else {}
+            for inner, value in {**known, **chosen}.items():
+                given[f"{outer}__{inner}"] = value
+        return given
+
+    def set_params(self, **params: Any) -> Self:
+        """Sets parameters; `options__width=8` sets one option and keeps the others.
+
+        Raises:
+            ValueError: If there is no such parameter. Options are checked in `fit`.
+        """
+        nested = {
+            name: value
+            for name, value in params.items()
+            if name.partition("__")[0] in NESTED and "__" in name
+        }
+        plain = {name: params[name] for name in params if name not in nested}
+        super().set_params(**plain)
+        for name, value in nested.items():
+            outer, _, inner = name.partition("__")
+            setattr(self, outer, {**(getattr(self, outer) or {}), inner: value})
+        return self
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Saves to a folder: `model.safetensors` and `estimator.json`, no pickle.
+
+        Raises:
+            ValueError: If the detector is not fitted or the folder cannot be written;
+                what was there stays as it was.
+        """
+        self._check_fitted()
+        names = list(getattr(self, "feature_names_in_", ()))
+        saving.save(path, self.fitted_, self.get_params(deep=False), names)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "fitted_")
+
+    def __getstate__(self) -> dict[str, Any]:
+        """As after loading: how training went and calibration scores stay behind."""
+        state: dict[str, Any] = dict(super().__getstate__())
+        if "fitted_" in state:
+            state["fitted_"] = dataclasses.replace(
+                self.fitted_, result=None, calibration=()
+            )
+        return state
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "fitted_"):
+            raise NotFittedError(
+                f"this {type(self).__name__} is not fitted yet; call fit first"
+            )
+
+    def _known_options(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Options of the detector and of the threshold; none where it is unknown."""
+        given: Any = self
+        options: dict[str, Any] = {}
+        if isinstance(given.detector, str) and given.detector in detectors.available():
+            options = detectors.options(given.detector)
+        threshold: dict[str, Any] = {}
+        if isinstance(given.threshold, str) and given.threshold in thresholds.KINDS:
+            threshold = dict(thresholds.choices(given.threshold))
+        return {k: v for k, v in options.items() if k not in FILLED_IN}, threshold
+
+    def _fields(self, detector: str) -> dict[str, Any]:
+        """Parameters as the fields of a setup that both kinds of data have."""
+        given: Any = self
+        options = dict(given.options or {})
+        known = detectors.options(detector)
+        if given.batch_size is not None and "batch_size" in known:
+            options["batch_size"] = given.batch_size
+        if given.clip_gradients is not None:
+            options["clip_gradients"] = given.clip_gradients
+        return {
+            "detector": detector,
+            "options": options,
+            "scaler": given.scaler,
+            "clip_values": given.clip_values,
+            "validation": given.validation,
+            "batch_size": given.batch_size,
+            "plan": Plan(
+                epochs=given.epochs,
+                stop=given.stop,
+                patience=given.patience,
+                schedule=given.schedule,
+            ),
+            "threshold": given.threshold,
+            "threshold_options": dict(given.threshold_options or {}),
+        }
