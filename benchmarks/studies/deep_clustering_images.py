@@ -75,8 +75,8 @@ class Size(NamedTuple):
     options: Mapping[str, Any]
 
 
-ADAM = {"optimiser": "adam", "alpha": 0.9, "unpool": "argmax"}
-PUBLISHED_RECIPE = {"optimiser": "nesterov", "alpha": 0.9, "unpool": "argmax"}
+ADAM = {"optimizer": "adam", "alpha": 0.9, "unpool": "argmax"}
+PUBLISHED_RECIPE = {"optimizer": "nesterov", "alpha": 0.9, "unpool": "argmax"}
 MOVED = {"unpool": "repeat", "shift": 2.0, "turn": 25.0}
 SIZES: Mapping[str, Mapping[str, Size]] = {
     "mnist": {

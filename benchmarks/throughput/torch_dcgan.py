@@ -1,6 +1,6 @@
 """Latent search in eager PyTorch: as public code does it, and with samples batched.
 
-The same generator, loss, optimiser and number of steps as `jaxtsad`'s latent search
+The same generator, loss, optimizer and number of steps as `jaxtsad`'s latent search
 with frozen weights.
 """
 

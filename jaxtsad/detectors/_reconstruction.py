@@ -10,12 +10,11 @@ import jax.numpy as jnp
 
 from jaxtsad.models import reconstruction as errors
 from jaxtsad.ops.windows import WindowView
-from jaxtsad.training import descent as _descent
-from jaxtsad.training import epochs
+from jaxtsad.training import descent, epochs
 from jaxtsad.types import Array, Batch, Detector, Key, Metrics, PyTree, State
 
 
-class Sizes(_descent.Rates, Protocol):
+class Sizes(descent.Rates, Protocol):
     """Options that such a detector has besides those of its descent."""
 
     @property
@@ -31,7 +30,7 @@ def detector(
     config: Sizes,
     network: Any,
     run: Callable[[PyTree, Array], Any],
-    objective: _descent.Objective,
+    objective: descent.Objective,
 ) -> Detector:
     """Descends an objective and scores, validates and explains by the squared error.
 
@@ -40,9 +39,9 @@ def detector(
         network: The architecture.
         run: `(params, windows [B, L, C])` to the network's output, a NamedTuple with
             `reconstruction` among its fields, without dropout.
-        objective: See `_descent.descent`.
+        objective: See `descent.descent`.
     """
-    way = _descent.descent(objective, config)
+    way = descent.descent(objective, config)
 
     def init(key: Key, source: WindowView) -> State:
         del source

@@ -1,7 +1,7 @@
 """Squared residual of a vector autoregression fitted by least squares.
 
 Every channel of a step is predicted from all channels of the steps before it,
-`x_t = A_1 x_(t-1) + ... + A_p x_(t-p)`; what cannot be predicted is strange.
+`x_t = A_1 x_(t-1) + ... + A_p x_(t-p)`; what cannot be predicted is anomalous.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from jaxtsad import validation
 from jaxtsad.ops.windows import WindowView
-from jaxtsad.training import closed_form as _closed_form
+from jaxtsad.training import closed_form
 from jaxtsad.types import Array, Batch, Detector, Key, PyTree, State
 from jaxtsad.validation import Positive, Size
 
@@ -97,7 +97,7 @@ def build(config: Config) -> Detector:
         first = jnp.broadcast_to(mean, (len(values), order, config.channels))
         return jnp.concatenate([first, squared], axis=1)
 
-    return _closed_form.solved(init, explain)
+    return closed_form.solved(init, explain)
 
 
 def _sum(steps: int, batch_size: int, part: Callable[[Array, Array], PyTree]) -> PyTree:
@@ -144,5 +144,5 @@ def _solve(config: Config, order: int, source: WindowView, values: Array) -> Arr
     spectrum, vectors = jnp.linalg.eigh(squares)
     penalty = config.ridge * jnp.maximum(jnp.diagonal(squares).max(), 1.0)
     inverse = 1 / (jnp.maximum(spectrum, 0.0) + penalty)
-    found = vectors @ (inverse[:, None] * (vectors.T @ crossed))
-    return found.reshape(order, channels, channels)
+    coefficients = vectors @ (inverse[:, None] * (vectors.T @ crossed))
+    return coefficients.reshape(order, channels, channels)

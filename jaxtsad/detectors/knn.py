@@ -14,8 +14,7 @@ import jax.numpy as jnp
 
 from jaxtsad import validation
 from jaxtsad.ops.windows import WindowView
-from jaxtsad.training import closed_form as _closed_form
-from jaxtsad.training import epochs
+from jaxtsad.training import closed_form, epochs
 from jaxtsad.types import Array, Batch, Detector, Key, PyTree, State
 from jaxtsad.validation import Size
 
@@ -72,17 +71,17 @@ def build(config: Config) -> Detector:
 
     def nearest(model: PyTree, values: Array) -> Array:
         """The k-th nearest fit window `[B, L, C]` of each window `[B, L, C]`."""
-        kept = model["windows"]
+        windows = model["windows"]
         product = jnp.matmul(
-            values.reshape(-1, size), kept.T, precision=jax.lax.Precision.HIGHEST
+            values.reshape(-1, size), windows.T, precision=jax.lax.Precision.HIGHEST
         )
         # What is left out, the window's own square, is the same for all fit windows.
-        closeness = product - 0.5 * (kept**2).sum(axis=1)[None]
+        closeness = product - 0.5 * (windows**2).sum(axis=1)[None]
         closeness = jnp.where(model["weight"][None] > 0, closeness, -jnp.inf)
         _, index = jax.lax.top_k(closeness, config.neighbour)
         count = model["weight"].sum().astype(jnp.int32)
         rank = jnp.clip(count, 1, config.neighbour) - 1
-        return kept[index[:, rank]].reshape(values.shape)
+        return windows[index[:, rank]].reshape(values.shape)
 
     def explain(keys: Array, model: PyTree, batch: Batch) -> Array:
         del keys
@@ -92,4 +91,4 @@ def build(config: Config) -> Detector:
         shared = by_channel / jnp.maximum(distance, 1e-30)
         return jnp.broadcast_to(shared, squared.shape)
 
-    return _closed_form.solved(init, explain)
+    return closed_form.solved(init, explain)

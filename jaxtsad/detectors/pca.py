@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from jaxtsad import validation
 from jaxtsad.ops.windows import WindowView
-from jaxtsad.training import closed_form as _closed_form
+from jaxtsad.training import closed_form
 from jaxtsad.types import Array, Batch, Detector, Key, PyTree, State
 from jaxtsad.validation import Count, ShareAboveZero, Size
 
@@ -75,8 +75,8 @@ def build(config: Config) -> Detector:
             values, vectors = _leading(key, power, size, min(config.rank, size))
         explained = jnp.cumsum(jnp.maximum(values, 0.0)) / jnp.maximum(variance, 1e-30)
         before = jnp.concatenate([jnp.zeros(1), explained[:-1]])
-        kept = (before < config.variance) & (values > 1e-7 * variance)
-        return State({"mean": mean, "components": vectors * kept[None]}, ())
+        chosen = (before < config.variance) & (values > 1e-7 * variance)
+        return State({"mean": mean, "components": vectors * chosen[None]}, ())
 
     def explain(keys: Array, model: PyTree, batch: Batch) -> Array:
         del keys
@@ -84,7 +84,7 @@ def build(config: Config) -> Detector:
         residual = rows - (rows @ model["components"]) @ model["components"].T
         return residual.reshape(batch.values.shape) ** 2 / config.channels
 
-    return _closed_form.solved(init, explain)
+    return closed_form.solved(init, explain)
 
 
 def _sum(

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from jaxtsad import validation
 from jaxtsad.ops.windows import WindowView
-from jaxtsad.training import closed_form as _closed_form
+from jaxtsad.training import closed_form
 from jaxtsad.types import Array, Batch, Detector, Key, PyTree, State
 from jaxtsad.validation import Size
 
@@ -59,4 +59,4 @@ def build(config: Config) -> Detector:
             )
         return squared
 
-    return _closed_form.solved(init, explain)
+    return closed_form.solved(init, explain)

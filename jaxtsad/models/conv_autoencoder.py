@@ -174,13 +174,13 @@ def pool(x: Array) -> Array:
 
 
 def _pool_forward(x: Array) -> tuple[Array, tuple[Array, Array]]:
-    found = pool(x)
-    return found, (x, found)
+    pooled = pool(x)
+    return pooled, (x, pooled)
 
 
 def _pool_backward(saved: tuple[Array, Array], to_out: Array) -> tuple[Array]:
-    x, found = saved
-    return (jnp.where(x == repeated(found), repeated(to_out), 0.0),)
+    x, pooled = saved
+    return (jnp.where(x == repeated(pooled), repeated(to_out), 0.0),)
 
 
 pool.defvjp(_pool_forward, _pool_backward)

@@ -182,9 +182,9 @@ def test_dropout_is_for_training_and_keeps_the_mean() -> None:
     free = jax.jit(network.apply)
     one = free(variables, windows()).reconstruction
     np.testing.assert_array_equal(one, free(variables, windows()).reconstruction)
-    kept = network.bind(variables)._kept(jax.random.key(0), (20_000,))
-    assert set(np.unique(kept)) == {0.0, 2.0}
-    np.testing.assert_allclose(kept.mean(), 1.0, atol=0.03)
+    mask = network.bind(variables)._dropout_mask(jax.random.key(0), (20_000,))
+    assert set(np.unique(mask)) == {0.0, 2.0}
+    np.testing.assert_allclose(mask.mean(), 1.0, atol=0.03)
 
 
 def test_bottleneck_may_be_the_last_state(attention: tuple[LstmAttention, Any]) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtsad.detectors.ganomaly import pytorch as interop
 from jaxtsad.detectors.ganomaly.losses import Weights
 from jaxtsad.detectors.ganomaly.network import Discriminator, Generator
-from jaxtsad.detectors.ganomaly.training import Game, Players
+from jaxtsad.detectors.ganomaly.training import GanTrainer, Networks
 from jaxtsad.models.network import Network
 from tests.golden import loading
 
@@ -40,10 +40,10 @@ def setting(case: str, name: str) -> Any:
 
 
 @functools.cache
-def game(case: str) -> Game:
+def trainer(case: str) -> GanTrainer:
     get = functools.partial(setting, case)
     sizes = {"width": get("ngf"), "extra": get("extralayers")}
-    return Game(
+    return GanTrainer(
         Generator(get("isize"), 2, get("nc"), get("nz"), **sizes),
         Discriminator(**sizes),
         Weights(get("w_adv"), get("w_con"), get("w_enc")),
@@ -53,11 +53,11 @@ def game(case: str) -> Game:
 
 
 @functools.cache
-def players(case: str) -> Players:
+def players(case: str) -> Networks:
     generator = Network(**interop.generator(below(case, "netg/param/")))
     judge = Network(**interop.discriminator(below(case, "netd/param/")))
-    adam_of = game(case).adam_of
-    return Players(
+    adam_of = trainer(case).adam_of
+    return Networks(
         generator,
         judge,
         adam_of(generator.params),

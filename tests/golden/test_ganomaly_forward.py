@@ -25,28 +25,28 @@ each_case = pytest.mark.parametrize("case", CASES)
 
 @functools.cache
 def stepped(case: str) -> tuple:
-    game, players = golden.game(case), golden.players(case)
+    trainer, players = golden.trainer(case), golden.players(case)
     x = jnp.asarray(golden.images(golden.fixture(case)["x"]))
     weight = jnp.ones(len(x))
 
-    def step(players: _ganomaly.Players) -> tuple:
-        lesson = game.learn(players, x, weight)
-        after = game.move(jax.random.key(0), players, lesson)
-        return lesson, after, game.metrics(lesson, weight)
+    def step(players: _ganomaly.Networks) -> tuple:
+        lesson = trainer.learn(players, x, weight)
+        after = trainer.move(jax.random.key(0), players, lesson)
+        return lesson, after, trainer.metrics(lesson, weight)
 
     return jax.jit(step)(players)
 
 
 @functools.cache
 def evaluated(case: str) -> tuple[Output, Judgement, Judgement, Output]:
-    game, players = golden.game(case), golden.players(case)
+    trainer, players = golden.trainer(case), golden.players(case)
     arrays = golden.fixture(case)
 
     def everything(x: jax.Array, test: jax.Array) -> tuple:
         both = jnp.concatenate([x, test])
-        output = network.run(game.generator, players.generator, both)
+        output = network.run(trainer.generator, players.generator, both)
         judged = jnp.concatenate([x, output.reconstruction[: len(x)]])
-        judge = network.run(game.discriminator, players.discriminator, judged)
+        judge = network.run(trainer.discriminator, players.discriminator, judged)
         return output, judge
 
     inputs = (jnp.asarray(golden.images(arrays[name])) for name in ("x", "test/x"))
@@ -133,7 +133,7 @@ def test_gradients(case: str, player: str) -> None:
 @pytest.mark.parametrize("player", ["netg", "netd"])
 def test_one_step_of_both_players(case: str, player: str) -> None:
     """Parameters after both Adam steps; statistics: netg saw one pass, netd four."""
-    after: _ganomaly.Players = stepped(case)[1]
+    after: _ganomaly.Networks = stepped(case)[1]
     moved = after.generator if player == "netg" else after.discriminator
     entries = golden.entries(case, player)
     expected = golden.below(case, f"{player}/param_after/")
@@ -149,11 +149,11 @@ def test_one_step_of_both_players(case: str, player: str) -> None:
 
 @each_case
 def test_scores_of_the_reference_depend_on_their_batch(case: str) -> None:
-    game, players = golden.game(case), golden.players(case)
+    trainer, players = golden.trainer(case), golden.players(case)
     arrays = golden.fixture(case)
     x, size = golden.images(arrays["test/x"]), golden.setting(case, "batch")
     generator, found = players.generator, []
-    train = jax.jit(functools.partial(network.train, game.generator))
+    train = jax.jit(functools.partial(network.train, trainer.generator))
     for first in range(0, len(x), size):
         # The last batch is filled up with rows of weight 0, which must not matter.
         part = np.full((size, *x.shape[1:]), 7.0, np.float32)

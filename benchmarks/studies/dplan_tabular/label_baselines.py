@@ -16,8 +16,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxtsad.ops.draws import places
 from jaxtsad.training import optimizers
-from jaxtsad.training.replay import scaled
 from jaxtsad.types import Array, Key, PyTree
 
 MARGIN = 5.0
@@ -140,10 +140,10 @@ def _trained(
     def step(number: Array, carry: tuple) -> tuple:
         params, state = carry
         uniform = jax.random.uniform(jax.random.fold_in(key, number), (batch_size,))
-        index = scaled(uniform, jnp.int32(len(rows)))
+        index = places(uniform, jnp.int32(len(rows)))
         if halves:
-            first = scaled(uniform, count)
-            second = count + scaled(uniform, len(rows) - count)
+            first = places(uniform, count)
+            second = count + places(uniform, len(rows) - count)
             own = jnp.arange(batch_size) % 2 == 0
             index = order[jnp.where(own, first, second)]
         grads = jax.grad(loss)(params, rows[index], known[index])

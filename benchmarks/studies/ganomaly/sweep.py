@@ -29,7 +29,7 @@ from benchmarks.studies.study import Session, Study
 from jaxtsad.detectors.ganomaly import losses as objectives
 from jaxtsad.detectors.ganomaly.config import Config
 from jaxtsad.detectors.ganomaly.losses import Weights
-from jaxtsad.detectors.ganomaly.training import Game, Players
+from jaxtsad.detectors.ganomaly.training import GanTrainer, Networks
 from jaxtsad.evaluation.metrics import point
 from jaxtsad.models import network
 from jaxtsad.models.network import Network
@@ -75,7 +75,7 @@ class Run(NamedTuple):
     batch_size: int
 
 
-def game_of(width: int, latent: int, rate: float, side: int = SIDE) -> Game:
+def game_of(width: int, latent: int, rate: float, side: int = SIDE) -> GanTrainer:
     """The networks that all variants share, of the largest latent size."""
     config = Config(
         side, 1, layout="image", latent=latent, width=width, learning_rate=rate
@@ -93,14 +93,20 @@ def narrowed(generator: Network, keep: Array) -> Network:
     return generator._replace(params=params)
 
 
-def variant_of(game: Game, weights: Weights, keep: Array) -> Game:
+def variant_of(game: GanTrainer, weights: Weights, keep: Array) -> GanTrainer:
     """The game with a variant's weights; means over Z are over what is kept of it."""
     share: Any = keep.size / keep.sum()
     return game._replace(weights=weights._replace(encoder=weights.encoder * share))
 
 
 def trained(
-    game: Game, run: Run, key: Key, x: Array, cut: Array, weights: Weights, keep: Array
+    game: GanTrainer,
+    run: Run,
+    key: Key,
+    x: Array,
+    cut: Array,
+    weights: Weights,
+    keep: Array,
 ) -> PyTree:
     """Trains one variant; `vmap` over the last three and the key trains all.
 
@@ -125,7 +131,7 @@ def trained(
         found = jax.random.permutation(jax.random.fold_in(order_key, epoch), x.shape[1])
         return found[: steps * run.batch_size].reshape(steps, run.batch_size)
 
-    def step(players: Players, now: tuple[Array, Array]) -> tuple[Players, None]:
+    def step(players: Networks, now: tuple[Array, Array]) -> tuple[Networks, None]:
         number, index = now
         lesson = own.learn(players, x[cut, index], ones)
         players = own.move(jax.random.fold_in(reset_key, number), players, lesson)
@@ -139,7 +145,7 @@ def trained(
 
 
 def sweep(
-    game: Game, run: Run, cuts: Sequence[Cut], variants: Sequence[Variant]
+    game: GanTrainer, run: Run, cuts: Sequence[Cut], variants: Sequence[Variant]
 ) -> list[Row]:
     """Trains all variants on all cuts in one program, and scores each cut's test set.
 

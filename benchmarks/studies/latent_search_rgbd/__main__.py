@@ -33,7 +33,7 @@ from benchmarks.studies.study import Session, Study
 from jaxtsad.datasets import places
 from jaxtsad.detectors.latent_search import search as latent_search
 from jaxtsad.detectors.latent_search.config import Config
-from jaxtsad.detectors.latent_search.training import LOSSES
+from jaxtsad.detectors.latent_search.gan import LOSSES
 from jaxtsad.evaluation.metrics import point
 from jaxtsad.experiments import console
 from jaxtsad.models import network

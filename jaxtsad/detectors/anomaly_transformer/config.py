@@ -33,7 +33,7 @@ class Config:
         score: `assdis`, reconstruction error weighted by low discrepancy;
             `reconstruction`, unweighted; `sp_cols`, weighted by the attention that a
             step receives; `sp_rows`, that weight as written down, which is uniform.
-        minimax: `joint`, both phases in one optimiser step, as the published code;
+        minimax: `joint`, both phases in one optimizer step, as the published code;
             `alternating`, a step of series and trunk, then one of the prior alone.
         kl_direction: `symmetric`, as published; `sp_ps`, KL(series || prior) in the
             series phase and KL(prior || series) in the prior phase; `forward` or

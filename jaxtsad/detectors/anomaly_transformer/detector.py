@@ -12,8 +12,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jaxtsad.detectors.anomaly_transformer import losses as objectives
-from jaxtsad.detectors.anomaly_transformer import training as _minimax
+from jaxtsad.detectors.anomaly_transformer import losses, training
 from jaxtsad.detectors.anomaly_transformer.config import Config
 from jaxtsad.detectors.anomaly_transformer.losses import KL_DIRECTIONS
 from jaxtsad.detectors.anomaly_transformer.network import Associations, Output, forward
@@ -32,9 +31,9 @@ from jaxtsad.types import (
 
 
 @functools.lru_cache(maxsize=64)
-def minimax(config: Config) -> _minimax.Minimax:
-    """Initialises the optimiser and takes one step, as `build` uses it."""
-    make = _minimax.joint if config.minimax == "joint" else _minimax.alternating
+def minimax(config: Config) -> training.Minimax:
+    """Initialises the optimizer and takes one step, as `build` uses it."""
+    make = training.joint if config.minimax == "joint" else training.alternating
     return make(config)
 
 
@@ -47,8 +46,8 @@ def build(config: Config) -> Detector:
         True
     """
     init_train, step = minimax(config)
-    training_network = _minimax.network(config, *KL_DIRECTIONS[config.kl_direction])
-    network = _minimax.network(config)
+    training_network = training.network(config, *KL_DIRECTIONS[config.kl_direction])
+    network = training.network(config)
 
     def init(key: Key, source: Any) -> State:
         del source
@@ -62,19 +61,19 @@ def build(config: Config) -> Detector:
         warm = clock.epoch < config.warmup_epochs
         k = jnp.where(warm, 0.0, config.k) if config.warmup_epochs else config.k
 
-        def one(
+        def step_at_k(
             key: Key, state: State, batch: Batch, scale: Array
         ) -> tuple[State, Metrics]:
             return step(key, state, batch, scale, k)
 
-        go = epochs.minibatches(one, config.batch_size)
-        return go(key, state, source, clock)
+        run = epochs.minibatches(step_at_k, config.batch_size)
+        return run(key, state, source, clock)
 
     def measure(key: Key, model: PyTree, batch: Batch) -> Metrics:
         del key
         output = forward(training_network, model, batch.values)
-        terms = objectives.terms(batch.values, output, batch.weight)
-        return _minimax.metrics(terms, config.k)
+        terms = losses.terms(batch.values, output, batch.weight)
+        return training.metrics(terms, config.k)
 
     def explain(keys: Array, model: PyTree, batch: Batch) -> Array:
         del keys

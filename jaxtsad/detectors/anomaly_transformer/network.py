@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from jaxtsad.models.affine import Affine, Factors
 from jaxtsad.models.anomaly_attention import AnomalyAttention, Associations, Settings
 from jaxtsad.models.layer_norm import LayerNorm
+from jaxtsad.models.positional_encoding import positional_encoding
 from jaxtsad.types import Array, Key, PyTree
 
 
@@ -36,21 +36,6 @@ class Output(NamedTuple):
     series: Array
     prior: Array
     associations: Associations | None
-
-
-def positional_encoding(length: int, width: int) -> np.ndarray:
-    """Fixed sinusoidal encoding `[L, D]` of the step within the window.
-
-    Computed in float32 throughout, as the published code does.
-
-    Args:
-        length: L.
-        width: D, even.
-    """
-    step = np.arange(length, dtype=np.float32)[:, None]
-    even = np.arange(0, width, 2, dtype=np.float32)
-    angle = step * np.exp(even * np.float32(-math.log(10000.0) / width))
-    return np.stack([np.sin(angle), np.cos(angle)], axis=-1).reshape(length, width)
 
 
 def gelu(x: Array) -> Array:

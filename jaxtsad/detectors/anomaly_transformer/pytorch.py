@@ -146,7 +146,7 @@ def to_params(state: Mapping[str, np.ndarray]) -> PyTree:
 def from_params(params: PyTree) -> dict[str, np.ndarray]:
     """Arrays by PyTorch's names from our parameters, or from anything shaped like them.
 
-    Gradients and optimiser moments have the same tree, so they can be compared with
+    Gradients and optimizer moments have the same tree, so they can be compared with
     PyTorch's by name.
 
     Args:

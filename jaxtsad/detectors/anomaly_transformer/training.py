@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import jax
 
-from jaxtsad.detectors.anomaly_transformer import losses as objectives
+from jaxtsad.detectors.anomaly_transformer import losses
 from jaxtsad.detectors.anomaly_transformer.config import Config
 from jaxtsad.detectors.anomaly_transformer.losses import KL_DIRECTIONS, Terms
 from jaxtsad.detectors.anomaly_transformer.network import AnomalyTransformer, forward
@@ -23,7 +23,7 @@ class Minimax(NamedTuple):
     """How the minimax is trained.
 
     Attributes:
-        init: Parameters to the optimiser's state.
+        init: Parameters to the optimizer's state.
         step: `(key, state, batch, scale, k) -> (state, metrics)`.
     """
 
@@ -64,15 +64,15 @@ def metrics(terms: Terms, k: Array | float) -> Metrics:
     """What training and validation report; early stopping looks at `loss`."""
     return {
         "loss": terms.reconstruction,
-        "loss1": objectives.series_phase(terms, k),
-        "loss2": objectives.prior_phase(terms, k),
+        "loss1": losses.series_phase(terms, k),
+        "loss2": losses.prior_phase(terms, k),
         "series": terms.series,
         "prior": terms.prior,
     }
 
 
 def joint(config: Config) -> Minimax:
-    """Both phases in one step of one optimiser, as the published code."""
+    """Both phases in one step of one optimizer, as the published code."""
     net = network(config, *KL_DIRECTIONS[config.kl_direction])
     adam = optimizers.adam(config.learning_rate, clip_gradients=config.clip_gradients)
 
@@ -81,7 +81,7 @@ def joint(config: Config) -> Minimax:
     ) -> tuple[State, Metrics]:
         def loss(params: PyTree) -> tuple[Array, Terms]:
             terms = _terms(net, params, batch, key)
-            return objectives.joint(terms, k), terms
+            return losses.joint(terms, k), terms
 
         grads, terms = jax.grad(loss, has_aux=True)(state.model)
         moved = optimizers.apply(adam, grads, state.train, state.model, scale)
@@ -93,7 +93,7 @@ def joint(config: Config) -> Minimax:
 def alternating(config: Config) -> Minimax:
     """Steps of everything but the prior, then steps of the prior alone, per batch.
 
-    Each phase has its own optimiser, whose moments do not advance in the other's turn.
+    Each phase has its own optimizer, whose moments do not advance in the other's turn.
     """
     series_direction, prior_direction = KL_DIRECTIONS[config.kl_direction]
     series_net = network(config, series_direction, series_direction)
@@ -110,8 +110,8 @@ def alternating(config: Config) -> Minimax:
     def both_ways(terms: Terms) -> Terms:
         if config.stop_partner:
             return terms
-        series = objectives.unstopped(terms.series, terms.prior)
-        prior = objectives.unstopped(terms.prior, terms.series)
+        series = losses.unstopped(terms.series, terms.prior)
+        prior = losses.unstopped(terms.prior, terms.series)
         return terms._replace(series=series, prior=prior)
 
     def step(
@@ -124,12 +124,12 @@ def alternating(config: Config) -> Minimax:
 
         def series_loss(params: PyTree, key: Key) -> tuple[Array, Terms]:
             terms = both_ways(_terms(series_net, params, batch, key))
-            return objectives.series_phase(terms, k), terms
+            return losses.series_phase(terms, k), terms
 
         def prior_loss(params: PyTree, key: Key) -> tuple[Array, Terms]:
             terms = both_ways(_terms(prior_net, params, batch, key))
             moving = config.prior_in_output
-            return objectives.prior_phase(terms, k, reconstruction=moving), terms
+            return losses.prior_phase(terms, k, reconstruction=moving), terms
 
         seen = []
         for turn_key in series_keys:
@@ -168,4 +168,4 @@ def _terms(
     net: AnomalyTransformer, params: PyTree, batch: Batch, dropout_key: Key
 ) -> Terms:
     output = forward(net, params, batch.values, dropout_key=dropout_key)
-    return objectives.terms(batch.values, output, batch.weight)
+    return losses.terms(batch.values, output, batch.weight)

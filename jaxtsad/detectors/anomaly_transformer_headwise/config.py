@@ -27,7 +27,7 @@ class Config:
         direction: `reversed`, the network lowers the discrepancy and the prior raises
             it, as in the notebook; `paper`, the other way round.
         score: `discrepancy`, or `reconstruction`, the squared error.
-        score_sign: 1, a high discrepancy is strange, as in the notebook; -1, a low
+        score_sign: 1, a high discrepancy is anomalous, as in the notebook; -1, a low
             one, as in the paper.
         floor: Least association inside the discrepancy, which is at most -log(floor).
         learning_rate: Of Adam.

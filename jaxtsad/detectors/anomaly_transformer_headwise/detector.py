@@ -2,9 +2,10 @@
 
 After a public notebook that builds on Xu et al., "Anomaly Transformer", ICLR 2022: two
 groups of parameters move the discrepancy against each other, in the direction opposite
-to the paper's, and a high discrepancy is taken as strange. Averaged over covering
-windows (`fold="spread"`) the step score is the notebook's window score over L. Nothing
-makes the discrepancy of a strange window high; `score="reconstruction"` is the error.
+to the paper's, and a high discrepancy is taken as anomalous. Averaged over covering
+windows (`aggregate="spread"`) the step score is the notebook's window score over L;
+nothing makes an anomalous window's discrepancy high. `score="reconstruction"` is the
+error.
 """
 
 from __future__ import annotations
@@ -15,15 +16,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxtsad.detectors.anomaly_transformer_headwise import losses as objectives
+from jaxtsad.detectors.anomaly_transformer_headwise import losses
 from jaxtsad.detectors.anomaly_transformer_headwise.config import Config
 from jaxtsad.detectors.anomaly_transformer_headwise.network import (
     HeadwiseTransformer,
     forward,
 )
 from jaxtsad.models import reconstruction as errors
-from jaxtsad.training import descent as _descent
-from jaxtsad.training import epochs, optimizers
+from jaxtsad.training import descent, epochs, optimizers
 from jaxtsad.types import Array, Batch, Detector, Key, Metrics, PyTree, State
 
 
@@ -63,14 +63,14 @@ def build(config: Config) -> Detector:
         output = forward(
             net, params, batch.values, dropout_key=key if config.dropout else None
         )
-        terms = objectives.terms(batch.values, output, batch.weight)
+        terms = losses.terms(batch.values, output, batch.weight)
         # Each term sends its gradient to one group only, so one sum serves both.
-        own = objectives.network_loss(terms, config.k, config.direction)
-        return own + objectives.prior_loss(terms, config.direction), said(terms)
+        network_loss = losses.network_loss(terms, config.k, config.direction)
+        return network_loss + losses.prior_loss(terms, config.direction), said(terms)
 
-    def said(terms: objectives.Terms) -> Metrics:
+    def said(terms: losses.Terms) -> Metrics:
         return {
-            "loss": objectives.network_loss(terms, config.k, config.direction),
+            "loss": losses.network_loss(terms, config.k, config.direction),
             "reconstruction": terms.reconstruction,
             "discrepancy": terms.series,
         }
@@ -84,7 +84,7 @@ def build(config: Config) -> Detector:
         "network": adam(config.learning_rate),
         "prior": adam(config.learning_rate * config.prior_multiplier),
     }
-    way = _descent.descent(objective, config, optimizers.partition(transforms, groups))
+    way = descent.descent(objective, config, optimizers.partition(transforms, groups))
 
     def init(key: Key, source: Any) -> State:
         del source
@@ -94,7 +94,7 @@ def build(config: Config) -> Detector:
     def measure(key: Key, model: PyTree, batch: Batch) -> Metrics:
         del key
         output = forward(net, model, batch.values)
-        return said(objectives.terms(batch.values, output, batch.weight))
+        return said(losses.terms(batch.values, output, batch.weight))
 
     def explain(keys: Array, model: PyTree, batch: Batch) -> Array:
         """Channels share a discrepancy as they share the squared error."""

@@ -1,4 +1,4 @@
-"""Deep clustering: a sample is strange that is far from every cluster of codes."""
+"""Deep clustering: a sample far from every cluster of codes is anomalous."""
 
 from jaxtsad.detectors.deep_clustering.config import LAYOUTS, TINY, Config
 from jaxtsad.detectors.deep_clustering.detector import build

@@ -21,7 +21,7 @@ LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 Arch: TypeAlias = Literal["published", "small"]
 Loss: TypeAlias = Literal["hardening", "kmeans"]
 Reduction: TypeAlias = Literal["mean", "sum"]
-Optimiser: TypeAlias = Literal["adam", "nesterov"]
+Optimizer: TypeAlias = Literal["adam", "nesterov"]
 Schedule: TypeAlias = Literal["linear", "constant", "step"]
 Score: TypeAlias = Literal[
     "combined",
@@ -66,7 +66,7 @@ class Config:
         refresh_every: Epochs after which the k-means loss runs k-means again.
         restarts: Starts of the first and the last k-means.
         settled: Share of samples changing cluster below which refining ends.
-        optimiser: `adam` or `nesterov`; None for adam on windows.
+        optimizer: `adam` or `nesterov`; None for adam on windows.
         learning_rate: None for 1e-3 with adam and 0.01 with nesterov.
         rate_decay: Multiplier of the learning rate after every epoch.
         weight_decay: Weight of the sum of squared kernels.
@@ -103,7 +103,7 @@ class Config:
     refresh_every: Size = 10
     restarts: Size = 20
     settled: NotNegative = 0.001
-    optimiser: Optimiser | None = None
+    optimizer: Optimizer | None = None
     learning_rate: Positive | None = None
     rate_decay: ShareAboveZero = 0.9999
     weight_decay: NotNegative = 5e-5

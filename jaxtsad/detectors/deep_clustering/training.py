@@ -1,196 +1,240 @@
-"""Clusters of codes: k-means on the host, and scores by them."""
+"""How deep clustering learns: reconstruction first, then both losses, k-means between.
+
+Shape letters: N samples, B batch, K clusters, Z latent width.
+"""
 
 from __future__ import annotations
 
-import warnings
-from typing import NamedTuple
+import functools
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import threadpoolctl
-from sklearn import cluster, exceptions
 
-from jaxtsad.detectors.deep_clustering import losses as objectives
-from jaxtsad.types import Array
+from jaxtsad.detectors.deep_clustering import augmentation, clusters, losses
+from jaxtsad.detectors.deep_clustering.clusters import Clusters
+from jaxtsad.detectors.deep_clustering.config import Config
+from jaxtsad.models import network
+from jaxtsad.models.conv_autoencoder import Output
+from jaxtsad.models.convolutional import updated
+from jaxtsad.models.network import Network
+from jaxtsad.models.reconstruction import mean
+from jaxtsad.training import epochs, optimizers
+from jaxtsad.types import Array, Batch, Clock, Key, Metrics, PyTree, State
 
-QUANTILES = 256
-SHRINK = 1e-3
-COLLAPSED = 0.95
+CODED_AT_ONCE = 128
 
 
-class Clusters(NamedTuple):
-    """Clusters and what is usual of their members in the fit part.
+class Model(NamedTuple):
+    """What scoring needs: the autoencoder and the clusters of its codes."""
+
+    network: Network
+    clusters: Clusters
+
+
+class TrainState(NamedTuple):
+    """What only training needs.
 
     Attributes:
-        centres: `[K, Z]`.
-        radius: `[K]`, 95th percentile of the members' distances.
-        share: `[K]`, share of the fit part in each.
-        whiten: `[K, Z, Z]`, the inverse Cholesky factor of the members' covariance.
-        relative: `[Q]` quantiles of the distances by radius.
-        residual: `[Q]` quantiles of the reconstruction errors.
+        optimizer: State of the optimizer.
+        target: `[N, K]` target distribution of the epoch.
+        nearest: `[N]` int32, each sample's most likely cluster before the epoch.
+        epoch: int32, the epoch to come.
+        settled: bool, whether refining has ended early.
     """
 
-    centres: Array
-    radius: Array
-    share: Array
-    whiten: Array
-    relative: Array
-    residual: Array
+    optimizer: PyTree
+    target: Array
+    nearest: Array
+    epoch: Array
+    settled: Array
 
 
-def blank(clusters: int, latent: int) -> Clusters:
-    """Clusters before anything is known, all at 0."""
-    line = jnp.linspace(0.0, 1.0, QUANTILES)
-    return Clusters(
-        jnp.zeros((clusters, latent)),
-        jnp.ones(clusters),
-        jnp.full(clusters, 1.0 / clusters),
-        jnp.tile(jnp.eye(latent)[None], (clusters, 1, 1)),
-        line,
-        jnp.copy(line),
+def optimizer(config: Config) -> optimizers.Transform:
+    """Adam, or steps with Nesterov's momentum."""
+    name = config.optimizer or ("nesterov" if config.images else "adam")
+    if name == "adam":
+        return optimizers.adam(config.learning_rate or 1e-3)
+    return optimizers.nesterov(config.learning_rate or 0.01)
+
+
+def trained(model: Model) -> dict[str, PyTree]:
+    """What the optimizer moves."""
+    return {"network": model.network.params, "centres": model.clusters.centres}
+
+
+def unit(config: Config, values: Array) -> Array:
+    """Samples as the autoencoder sees them: images in [0, 1]."""
+    return (values + 1) / 2 if config.images else values
+
+
+def error(x: Array, output: Output) -> Array:
+    """Mean squared error `[B]` of the reconstruction."""
+    squared = jnp.square(output.reconstruction - x)
+    return squared.mean(axis=tuple(range(1, x.ndim)))
+
+
+def start(config: Config, key: Key, source: Any) -> State:
+    """Draws the autoencoder; there are no clusters yet."""
+    x = source.take(jnp.zeros(1, jnp.int32)).values
+    model = Model(
+        network.start(key, config.module(), x),
+        clusters.blank(config.clusters, config.codes),
     )
+    count = source.size
+    train = TrainState(
+        optimizer(config).init(trained(model)),
+        jnp.full((count, config.clusters), 1.0 / config.clusters),
+        jnp.zeros(count, jnp.int32),
+        jnp.int32(0),
+        jnp.zeros((), bool),
+    )
+    return State(model, train)
 
 
-def kmeans(
-    codes: np.ndarray, clusters: int, seed: int, restarts: int, start: np.ndarray | None
-) -> np.ndarray:
-    """Centres `[K, Z]` of the best of a few runs, one thread, so that it repeats.
+def objective(
+    params: dict[str, PyTree],
+    config: Config,
+    model: Model,
+    x: Array,
+    batch: Batch,
+    target: Array,
+    alpha: Array,
+) -> tuple[Array, tuple[Metrics, PyTree]]:
+    """The loss of a batch, its parts and the moments of its norms.
 
     Args:
-        codes: `[N, Z]` with N of at least K.
-        clusters: Number of clusters K.
-        seed: Of the k-means++ starts.
-        restarts: Runs from different starts.
-        start: Centres to go on from, which keep their numbers; then one run.
+        params: Of `trained`.
+        config: The options.
+        model: Gives the running statistics.
+        x: Samples `[B, ...]` as the autoencoder sees them.
+        batch: Their weights.
+        target: `[B, K]` target distribution.
+        alpha: Weight of the clustering loss.
     """
-    runs = cluster.KMeans(
-        clusters,
-        init="k-means++" if start is None else start,
-        n_init=restarts if start is None else 1,
-        random_state=seed,
-    )
-    with threadpoolctl.threadpool_limits(1), warnings.catch_warnings():
-        # Fewer distinct codes than clusters: some centres then coincide.
-        warnings.simplefilter("ignore", exceptions.ConvergenceWarning)
-        centres: np.ndarray = runs.fit(codes).cluster_centers_
-    return centres.astype(np.float32)
-
-
-def described(centres: np.ndarray, codes: np.ndarray, residual: np.ndarray) -> Clusters:
-    """Clusters around centres with what is usual of them.
-
-    Args:
-        centres: `[K, Z]`.
-        codes: `[N, Z]` of the fit part.
-        residual: `[N]` reconstruction errors.
-    """
-    apart, nearest = _nearest(centres, codes)
-    overall = max(float(np.quantile(apart, 0.95)), 1e-6)
-    radius = np.full(len(centres), overall, np.float32)
-    for number in range(len(centres)):
-        own = apart[nearest == number]
-        if len(own) > 1:
-            radius[number] = max(np.quantile(own, 0.95), 1e-3 * overall)
-    share = np.bincount(nearest, minlength=len(centres)) / len(codes)
-    at = np.linspace(0, 1, QUANTILES)
-    found = (
-        centres,
-        radius,
-        np.maximum(share, 0.5 / len(codes)),
-        np.stack([_whiten(codes, nearest == n) for n in range(len(centres))]),
-        np.quantile(apart / radius[nearest], at),
-        np.quantile(residual, at),
-    )
-    return Clusters(*(jnp.asarray(array, jnp.float32) for array in found))
-
-
-def warn_if_collapsed(clusters: Clusters) -> None:
-    """Warns where one cluster holds nearly everything."""
-    largest = float(clusters.share.max())
-    if len(clusters.share) > 1 and largest > COLLAPSED:
-        warnings.warn(
-            f"deep clustering has collapsed: one of {len(clusters.share)} clusters "
-            f"holds {largest:.0%} of the fit part; lower alpha or train longer",
-            RuntimeWarning,
-            stacklevel=2,
+    autoencoder = model.network._replace(params=params["network"])
+    output, moments = network.train(config.module(), autoencoder, x, batch.weight)
+    reconstruction = mean(error(x, output), batch.weight)
+    if config.loss == "hardening":
+        q = losses.soft_assignment(output.latent, params["centres"])
+        cluster = mean(losses.hardening(target, q), batch.weight)
+    else:
+        cluster = losses.nearest(
+            output.latent, params["centres"], batch.weight, config.squared
         )
-
-
-def distances(clusters: Clusters, codes: Array) -> tuple[Array, Array]:
-    """Distance `[B]` to the nearest centre and its number."""
-    apart = objectives.squared_distances(codes, clusters.centres)
-    return jnp.sqrt(apart.min(axis=-1)), apart.argmin(axis=-1)
-
-
-def mahalanobis(clusters: Clusters, codes: Array) -> Array:
-    """Distance `[B]` to the nearest centre in units of its members' covariance.
-
-    The covariance is shrunk, `S + 0.001 trace(S) / Z`, and that of all samples where a
-    cluster has no more members than the code has numbers.
-    """
-
-    def squared(centre: Array, whiten: Array) -> Array:
-        return jnp.square((codes - centre[None]) @ whiten.T).sum(axis=-1)
-
-    return jnp.sqrt(jax.vmap(squared)(clusters.centres, clusters.whiten).min(axis=0))
-
-
-def entropy(clusters: Clusters, codes: Array) -> Array:
-    """Doubt `[B]` in [0, 1] about the cluster.
-
-    It is high between centres, but low far away in the direction of one, and high
-    again infinitely far away: never to be the only score.
-    """
-    q = objectives.soft_assignment(codes, clusters.centres)
-    total = -(q * jnp.log(jnp.maximum(q, 1e-30))).sum(axis=-1)
-    return total / jnp.log(float(max(2, len(clusters.centres))))
-
-
-def rank(scores: Array, quantiles: Array) -> Array:
-    """Share of the fit part below each score, in [0, 1].
-
-    Beyond the largest of the fit part it still grows, towards 1.
-
-    Example:
-        >>> rank(jnp.array([-1.0, 0.5, 1.0, 2.0]), jnp.linspace(0, 1, 3)).tolist()
-        [0.0, 0.375, 0.75, 0.875]
-    """
-    room = 1.0 / (len(quantiles) + 1)
-    levels = jnp.linspace(0.0, 1.0 - room, len(quantiles))
-    within = jnp.interp(scores, quantiles, levels)
-    top = jnp.maximum(quantiles[-1], 1e-12)
-    beyond = 1.0 - room * top / jnp.maximum(scores, top)
-    return jnp.where(scores > quantiles[-1], beyond, within)
-
-
-def excess(scores: Array, quantiles: Array) -> Array:
-    """Logarithm of how many times a score is the fit part's largest; 0 below that.
-
-    Ranks end at 1: of two samples beyond all of the fit part in one view, ranks alone
-    cannot tell the one just beyond from the one far out.
-
-    Example:
-        >>> excess(jnp.array([0.5, 2.0, 4.0]), jnp.linspace(0, 2, 3)).round(3).tolist()
-        [0.0, 0.0, 0.6930000185966492]
-    """
-    top = jnp.maximum(quantiles[-1], 1e-12)
-    return jnp.log(jnp.maximum(scores, top) / top)
-
-
-def _whiten(codes: np.ndarray, members: np.ndarray) -> np.ndarray:
-    """`W [Z, Z]` with `W' W` the inverse of the members' shrunk covariance."""
-    width = codes.shape[1]
-    own = codes[members] if members.sum() > width else codes
-    covariance = np.atleast_2d(np.cov(own, rowvar=False, bias=True)).astype(np.float64)
-    shrunk = SHRINK * max(np.trace(covariance) / width, 1e-9)
-    found: np.ndarray = np.linalg.inv(
-        np.linalg.cholesky(covariance + shrunk * np.eye(width))
+    if config.reduction == "sum":
+        cluster = cluster * batch.weight.sum()
+    kernels = sum(
+        jnp.square(leaf).sum()
+        for leaf in jax.tree.leaves(params["network"])
+        if leaf.ndim > 1
     )
-    return found
+    total = alpha * config.cluster_weight * cluster + (1 - alpha) * reconstruction
+    metrics = {"loss": total, "reconstruction": reconstruction, "cluster": cluster}
+    return total + config.weight_decay * kernels, (metrics, moments)
 
 
-def _nearest(centres: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    squared = (codes**2).sum(1)[:, None] - 2 * codes @ centres.T
-    squared = squared + (centres**2).sum(1)[None]
-    return np.sqrt(np.maximum(squared.min(axis=1), 0)), squared.argmin(axis=1)
+def step(
+    config: Config, alpha: Array, key: Key, state: State, batch: Batch, scale: Array
+) -> tuple[State, Metrics]:
+    """A step on a batch, see `training.epochs.minibatches`.
+
+    Args:
+        config: The options.
+        alpha: Weight of the clustering loss.
+        key: Of the augmentation.
+        state: Before the step.
+        batch: The samples.
+        scale: Multiplier of the update.
+    """
+    model, train = state
+    params = trained(model)
+    x = unit(config, batch.values)
+    if config.shift or config.turn:
+        x = augmentation.moved(key, x, config.shift, config.turn)
+    grads, (metrics, moments) = jax.grad(objective, has_aux=True)(
+        params, config, model, x, batch, train.target[batch.index], alpha
+    )
+    params, opt_state = optimizers.apply(
+        optimizer(config), grads, train.optimizer, params, scale
+    )
+    autoencoder = Network(params["network"], updated(model.network.stats, moments))
+    moved = Model(autoencoder, model.clusters._replace(centres=params["centres"]))
+    return State(moved, train._replace(optimizer=opt_state)), metrics
+
+
+def advance(
+    config: Config, key: Key, state: State, source: Any, clock: Clock
+) -> tuple[State, Metrics]:
+    """Steps of an epoch; none after the last or once refining has settled."""
+    train: TrainState = state.train
+    done = train.settled | (clock.epoch >= config.pretrain + config.refine)
+    count = jnp.where(done, 0, clock.count)
+    following = jnp.where(clock.count > 0, clock.epoch + 1, train.epoch)
+    run = epochs.minibatches(
+        functools.partial(step, config, config.weight(clock.epoch)), config.batch_size
+    )
+    scale = clock.scale * config.rate_decay ** clock.epoch.astype(jnp.float32)
+    clock = clock._replace(count=count, scale=scale)
+    state, metrics = run(key, state, source, clock)
+    return State(state.model, state.train._replace(epoch=following)), metrics
+
+
+def refresh(config: Config, key: Key, state: State, source: Any) -> State:
+    """k-means on the codes where it is due, then the target distribution."""
+    model, train = state
+    epoch, last = int(train.epoch), config.pretrain + config.refine
+    real = np.asarray(source.weight) > 0
+    if epoch < config.pretrain or real.sum() < config.clusters:
+        return state
+    if epoch > last or (bool(train.settled) and epoch < last):
+        return state
+    codes, residual = (np.asarray(a) for a in coded(config, model.network, source))
+    seed = int(jax.random.bits(key, (), jnp.uint32))
+    centres = np.asarray(model.clusters.centres)
+    first, final = epoch == config.pretrain, epoch >= last
+    again = config.loss == "kmeans" and not (
+        (epoch - config.pretrain) % config.refresh_every
+    )
+    if first or final or again:
+        begin = None if first or final else centres
+        centres = clusters.kmeans(
+            codes[real], config.clusters, seed, config.restarts, begin
+        )
+    described = clusters.described(centres, codes[real], residual[real])
+    if final:
+        clusters.warn_if_collapsed(described)
+    q = losses.soft_assignment(jnp.asarray(codes), described.centres)
+    nearest = q.argmax(axis=-1).astype(jnp.int32)
+    changed = np.asarray(nearest != train.nearest)[real].mean()
+    frequency = jnp.where(jnp.asarray(real)[:, None], q, 0.0).sum(axis=0)
+    model = Model(model.network, described)
+    opt_state = optimizer(config).init(trained(model)) if first else train.optimizer
+    return State(
+        model,
+        train._replace(
+            optimizer=opt_state,
+            target=losses.target_distribution(q, frequency),
+            nearest=nearest,
+            settled=jnp.asarray(not first and changed < config.settled),
+        ),
+    )
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def coded(config: Config, autoencoder: Network, source: Any) -> tuple[Array, Array]:
+    """Codes `[N, Z]` and reconstruction errors `[N]` of a whole source."""
+    module = config.module()
+
+    def batch(index: Array) -> tuple[Array, Array]:
+        x = unit(config, source.take(index).values)
+        output: Output = network.run(module, autoencoder, x)
+        return output.latent, error(x, output)
+
+    size = min(CODED_AT_ONCE, source.size)
+    index = jnp.arange(-(-source.size // size) * size, dtype=jnp.int32)
+    index = jnp.minimum(index, source.size - 1).reshape(-1, size)
+    codes, errors = jax.lax.map(batch, index)
+    codes = codes.reshape(-1, codes.shape[-1])[: source.size]
+    return codes, errors.reshape(-1)[: source.size]

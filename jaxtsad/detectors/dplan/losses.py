@@ -34,7 +34,7 @@ def external(known: Array, action: Array) -> Array:
 
 
 def reward(
-    known: Array, action: Array, strangeness: Array, intrinsic: Intrinsic = "always"
+    known: Array, action: Array, isolation: Array, intrinsic: Intrinsic = "always"
 ) -> Array:
     """External plus intrinsic reward, in [-1, 2].
 
@@ -44,7 +44,7 @@ def reward(
     Args:
         known: 1 where the state is a known anomaly.
         action: 1 for calling it anomalous.
-        strangeness: Isolation score of the state's representation, in [0, 1].
+        isolation: Isolation score of the state's representation, in [0, 1].
         intrinsic: `always`, only for `a1_unlabelled`, or `none`.
 
     Example:
@@ -52,12 +52,12 @@ def reward(
         >>> reward(*one).tolist(), reward(*one, "none").tolist()
         ([-0.75], [-1.0])
     """
-    own = external(known, action)
+    by_label = external(known, action)
     if intrinsic == "none":
-        return own
+        return by_label
     if intrinsic == "always":
-        return own + strangeness
-    return own + jnp.where((action == 1) & (known <= 0), strangeness, 0.0)
+        return by_label + isolation
+    return by_label + jnp.where((action == 1) & (known <= 0), isolation, 0.0)
 
 
 def rescaled(scores: Array, weight: Array) -> Array:

@@ -7,8 +7,7 @@ from typing import NamedTuple
 import flax.linen as nn
 import jax.numpy as jnp
 
-from jaxtsad.models.affine import add_bias
-from jaxtsad.ops import products
+from jaxtsad.models.dense import Dense
 from jaxtsad.types import Array, PyTree
 
 ACTIONS = 2
@@ -26,20 +25,6 @@ class Values(NamedTuple):
     hidden: Array
 
 
-class Layer(nn.Module):
-    """An affine map that starts as Glorot and Bengio's, its bias at 0."""
-
-    features: int
-
-    @nn.compact
-    def __call__(self, x: Array) -> Array:
-        """Maps `[B, F]` to `[B, features]`."""
-        shape = (x.shape[-1], self.features)
-        kernel = self.param("kernel", nn.initializers.glorot_uniform(), shape)
-        bias = self.param("bias", nn.initializers.zeros, shape[1:])
-        return add_bias(products.product(x, kernel), bias)
-
-
 class QNetwork(nn.Module):
     """Rows to hidden ReLU activations to the values of both actions.
 
@@ -52,8 +37,8 @@ class QNetwork(nn.Module):
     @nn.compact
     def __call__(self, x: Array) -> Values:
         """Maps rows `[B, F]`."""
-        hidden = nn.relu(Layer(self.width, name="hidden")(x))
-        return Values(Layer(ACTIONS, name="out")(hidden), hidden)
+        hidden = nn.relu(Dense(self.width, name="hidden")(x))
+        return Values(Dense(ACTIONS, name="out")(hidden), hidden)
 
 
 def hidden_of_columns(params: PyTree, x: Array) -> Array:

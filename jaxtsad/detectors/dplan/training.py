@@ -1,169 +1,307 @@
-"""DPLAN's environment: rows as states, and what the next one is.
+"""DPLAN's agent: deep Q-learning on rows, and the isolation scores it is rewarded with.
 
-States are numbers of rows. The next state is a known anomaly or, of a random subset of
-the unlabelled rows, the one nearest to the present state in the representation where it
-was called anomalous, else the farthest.
+An epoch is a block of steps in the environment; before it an isolation forest is grown
+on the network's hidden representation of all rows.
+
+Shape letters: N rows, K stand-ins, F numbers of a row, B transitions of a batch.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import functools
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from sklearn import ensemble
 
-from jaxtsad.training import epochs, replay
-from jaxtsad.types import Array, Key
+from jaxtsad.detectors.dplan import environment, losses, replay
+from jaxtsad.detectors.dplan.config import Config
+from jaxtsad.detectors.dplan.environment import Rows
+from jaxtsad.detectors.dplan.network import QNetwork, Values, hidden_of_columns
+from jaxtsad.detectors.dplan.replay import Replay
+from jaxtsad.detectors.dplan.unbatched import shared
+from jaxtsad.models import network
+from jaxtsad.models.network import Network
+from jaxtsad.training import optimizers
+from jaxtsad.types import Array, Clock, Key, Metrics, PyTree, State
+
+# Random numbers of a step beside those that draw its batch.
+DRAWS = 7
+METRICS = ("loss", "reward", "flagged", "weight", "diverged")
 
 
-class Rows(NamedTuple):
-    """What the environment is made of.
+class Model(NamedTuple):
+    """What scoring needs.
 
     Attributes:
-        known: `[N]` 1 where a row is a known anomaly.
-        anomalies: `[N]` numbers of the known anomalies, then the others.
-        anomaly_count: How many there are.
-        unlabelled: `[N]` numbers of the unlabelled rows, then the others.
-        unlabelled_count: How many there are.
-        shuffled: `[N + S]` numbers of the unlabelled rows in random order, from the
-            start again where they end; any S in a row are a random subset.
-        values: `[F, N + S]`, the rows of `shuffled` as columns.
+        params: Parameters of the online network.
+        encoder: The frozen autoencoder, or nothing.
+        low: `[F]`, what is 0 to the network.
+        spread: `[F]`, how far above it 1 is.
     """
 
-    known: Array
-    anomalies: Array
-    anomaly_count: Array
-    unlabelled: Array
-    unlabelled_count: Array
-    shuffled: Array
-    values: Array
+    params: PyTree
+    encoder: PyTree
+    low: Array
+    spread: Array
 
 
-def rows(key: Key, values: Array, weight: Array, known: Array, subset: int) -> Rows:
-    """Sorts rows into known anomalies and unlabelled ones, and shuffles the latter.
+class TrainState(NamedTuple):
+    """What only training needs.
+
+    Attributes:
+        target: Parameters of the target network.
+        rmsprop: State of the optimizer.
+        replay: Past transitions.
+        state: Number of the present row.
+        rows: `[N + K, F]`, all rows as the network sees them, then the stand-ins.
+        isolation: `[N + K]` isolation scores of their representations, in [0, 1].
+    """
+
+    target: PyTree
+    rmsprop: PyTree
+    replay: Replay
+    state: Array
+    rows: Array
+    isolation: Array
+
+
+class Block(NamedTuple):
+    """What does not change within a block of steps.
+
+    Attributes:
+        env: The environment.
+        rows: See `TrainState`.
+        isolation: See `TrainState`.
+        key: Of the random numbers of every step.
+        first: Number of the block's first step in all of training.
+    """
+
+    env: Rows
+    rows: Array
+    isolation: Array
+    key: Key
+    first: Array
+
+
+class Agent(NamedTuple):
+    """What a step changes.
+
+    Attributes:
+        params: Parameters of the online network.
+        target: Parameters of the target network.
+        rmsprop: State of the optimizer.
+        replay: Past transitions.
+        state: Number of the present row.
+    """
+
+    params: PyTree
+    target: PyTree
+    rmsprop: PyTree
+    replay: Replay
+    state: Array
+
+
+def optimizer(config: Config) -> optimizers.Transform:
+    """RMSprop of the config."""
+    return optimizers.rmsprop(
+        config.learning_rate,
+        decay=config.decay,
+        momentum=config.momentum,
+        clip_gradients=config.clip_gradients,
+    )
+
+
+def q_values(config: Config, params: PyTree, rows: Array) -> Values:
+    """Values of both actions, and the representation, of rows `[B, F]`."""
+    module = QNetwork(config.width)
+    values: Values = network.run(module, Network(params, {}), rows)
+    return values
+
+
+def start(config: Config, key: Key, rows: Array) -> tuple[PyTree, TrainState]:
+    """Draws the network; `rows` are all rows as it sees them, then the stand-ins."""
+    params = network.start(key, QNetwork(config.width), rows[:1]).params
+    target = jax.tree.map(jnp.copy, params)
+    if config.target_start == "zero":
+        target = jax.tree.map(jnp.zeros_like, params)
+    train = TrainState(
+        target,
+        optimizer(config).init(params),
+        replay.empty(config.capacity),
+        jnp.int32(0),
+        rows,
+        jnp.zeros(len(rows)),
+    )
+    return params, train
+
+
+def refresh(config: Config, key: Key, state: State, source: Any) -> State:
+    """Grows the isolation forest on the present representation of all rows."""
+    train: TrainState = state.train
+    weight, _ = environment.marks(source.weight, source.known, config.stand_ins)
+    real = np.asarray(weight) > 0
+    if config.intrinsic == "none" or not real.any():
+        return state
+    hidden = np.asarray(_hidden(config, state.model.params, train.rows))[real]
+    forest = ensemble.IsolationForest(
+        n_estimators=config.trees,
+        max_samples=min(config.max_samples, len(hidden)),
+        random_state=int(jax.random.bits(key, (), jnp.uint32)),
+    )
+    scores = np.zeros(len(real), np.float32)
+    scores[real] = -forest.fit(hidden).score_samples(hidden)
+    isolation = losses.rescaled(jnp.asarray(scores), weight)
+    return State(state.model, train._replace(isolation=isolation))
+
+
+def learn(
+    config: Config, agent: Agent, rows: Array, batch: Replay
+) -> tuple[PyTree, PyTree, Array]:
+    """One gradient step on a batch of transitions.
 
     Args:
-        key: Of the shuffle.
-        values: `[N, F]`.
-        weight: `[N]`, 0 for padding.
-        known: `[N]`, 1 for a known anomaly.
-        subset: Size S of the subsets.
+        config: The options.
+        agent: Before the step.
+        rows: See `TrainState`.
+        batch: Transitions `[B]`.
+
+    Returns:
+        New parameters, the optimizer's new state and the temporal-difference loss.
     """
-    anomalous = (weight > 0) & (known > 0)
-    unlabelled = (weight > 0) & (known <= 0)
-    count = unlabelled.sum().astype(jnp.int32)
-    order = epochs.shuffled(key, unlabelled)
-    places = jnp.arange(len(order) + subset, dtype=jnp.int32)
-    shuffled = order[places % jnp.maximum(count, 1)]
-    return Rows(
-        anomalous.astype(jnp.float32),
-        _first(anomalous),
-        anomalous.sum().astype(jnp.int32),
-        _first(unlabelled),
-        count,
-        shuffled,
-        values[shuffled].T,
+    following = q_values(config, agent.target, rows[batch.following]).q
+    goal = losses.td_target(batch.reward, following, config.discount)
+
+    def loss(params: PyTree) -> tuple[Array, Array]:
+        q = q_values(config, params, rows[batch.state]).q
+        taken = jnp.where(batch.action == 1, q[:, 1], q[:, 0])
+        td = losses.td_loss(taken, goal, config.loss)
+        weights = jnp.square(params["hidden"]["kernel"]).sum()
+        return td + config.weight_decay * weights, td
+
+    grads, td = jax.grad(loss, has_aux=True)(agent.params)
+    params, rmsprop = optimizers.apply(
+        optimizer(config), grads, agent.rmsprop, agent.params, 1.0
     )
+    return params, rmsprop, td
 
 
-def marks(weight: Array, known: Array, stand_ins: int) -> tuple[Array, Array]:
-    """Weight and `known` of all rows, the stand-ins behind them.
-
-    Stand-ins weigh nothing unless no anomaly is known and some row is unlabelled.
-
-    Example:
-        >>> marks(jnp.ones(2), jnp.array([0.0, 1.0]), 1)[0].tolist()
-        [1.0, 1.0, 0.0]
-        >>> marks(jnp.ones(2), jnp.zeros(2), 1)[0].tolist()
-        [1.0, 1.0, 1.0]
-    """
-    needed = (weight.sum() > 0) & ((weight * known).sum() == 0)
-    extra = jnp.full(stand_ins, needed, jnp.float32)
-    return (
-        jnp.concatenate([weight, extra]),
-        jnp.concatenate([known, jnp.ones(stand_ins)]),
-    )
-
-
-def stand_ins(key: Key, rows: Array, weight: Array, count: int, margin: float) -> Array:
-    """Made-up anomalies `[count, F]`: rows of weight 1 with half their numbers redrawn.
-
-    The numbers are uniform in `[-margin, 1 + margin]`.
-    """
-    row_key, mask_key, value_key = jax.random.split(key, 3)
-    real = weight > 0
-    place = replay.scaled(jax.random.uniform(row_key, (count,)), real.sum())
-    taken = rows[_first(real)[place]]
-    redrawn = jax.random.bernoulli(mask_key, 0.5, taken.shape)
-    values = jax.random.uniform(
-        value_key, taken.shape, minval=-margin, maxval=1 + margin
-    )
-    return jnp.where(redrawn, values, taken)
-
-
-def begin(env: Rows, uniform: Array) -> Array:
-    """An unlabelled row, uniformly."""
-    return env.unlabelled[replay.scaled(uniform, env.unlabelled_count)]
-
-
-def anomaly(env: Rows, uniform: Array) -> Array:
-    """A known anomaly, uniformly (g_a)."""
-    return env.anomalies[replay.scaled(uniform, env.anomaly_count)]
-
-
-def subset(env: Rows, uniform: Array, size: int) -> tuple[Array, Array]:
-    """Numbers `[S]` and values `[F, S]` of a random subset of the unlabelled rows."""
-    first = replay.scaled(uniform, env.unlabelled_count)
-    return (
-        jax.lax.dynamic_slice_in_dim(env.shuffled, first, size),
-        jax.lax.dynamic_slice_in_dim(env.values, first, size, axis=1),
-    )
-
-
-def towards(
-    phi: Array, subset_phi: Array, itself: Array, action: Array, exclude_self: bool
-) -> Array:
-    """Which of a subset comes next (g_u).
+def act(
+    config: Config, block: Block, agent: Agent, time: Array, uniform: Array
+) -> Replay:
+    """One step in the environment: an action, its reward and the row that follows.
 
     Args:
-        phi: `[H]` representation of the present state.
-        subset_phi: `[H, S]` representations of the subset.
-        itself: `[S]` bool, where the subset holds the present state.
-        action: 1 for the nearest, 0 for the farthest.
-        exclude_self: Whether the nearest may not be the state itself.
-
-    Example:
-        >>> subset = jnp.array([[1.0, 2.0, 5.0]])
-        >>> itself = jnp.zeros(3, bool)
-        >>> [int(towards(jnp.zeros(1), subset, itself, a, True)) for a in (1, 0)]
-        [0, 2]
+        config: The options.
+        block: The block.
+        agent: Before the step.
+        time: Number of the step in all of training.
+        uniform: `[DRAWS]` random numbers in [0, 1).
     """
-    apart = jnp.square(subset_phi - phi[:, None]).sum(axis=0)
-    near = jnp.where(itself & exclude_self, -jnp.inf, -apart)
-    wanted = jnp.where(action == 1, near, apart)
-    # The first of the largest; `argmax` says the same more slowly.
-    places = jnp.arange(len(wanted), dtype=jnp.int32)
-    return jnp.where(wanted == wanted.max(), places, len(wanted) - 1).min()
+    env, state = block.env, agent.state
+    seen = q_values(config, agent.params, block.rows[state][None])
+    epsilon = environment.epsilon(
+        time,
+        config.warm_up,
+        config.epsilon_steps,
+        config.epsilon,
+        config.epsilon_from_start,
+    )
+    guess = (uniform[2] < 0.5).astype(jnp.int32)
+    greedy = seen.q[0].argmax().astype(jnp.int32)
+    action = jnp.where(uniform[1] < epsilon, guess, greedy)
+    reward = losses.reward(
+        env.known[state], action, block.isolation[state], config.intrinsic
+    )
+    chosen, values = environment.subset(env, uniform[3], config.subset)
+    place = environment.towards(
+        seen.hidden[0],
+        hidden_of_columns(agent.params, values),
+        chosen == state,
+        action,
+        config.exclude_self,
+    )
+    shown = (uniform[4] < config.p) & (env.anomaly_count > 0)
+    anomaly = environment.anomaly(env, uniform[5])
+    return Replay(state, action, reward, jnp.where(shown, anomaly, chosen[place]))
 
 
-def epsilon(
-    step: Array, warm_up: int, steps: int, last: float, from_start: bool
-) -> Array:
-    """Share of random actions at a step, from 1 down to `last` in a line.
+def take_step(
+    config: Config, block: Block, number: Array, agent: Agent
+) -> tuple[Agent, Metrics]:
+    """Acts, remembers, learns after the warm-up, and copies to the target in time.
 
-    It falls from the end of the warm-up on, before which all actions are random, or
-    from the first step on.
-
-    Example:
-        >>> at = jnp.array([0, 5_000, 10_000, 20_000])
-        >>> epsilon(at, 0, 10_000, 0.1, False).round(3).tolist()
-        [1.0, 0.550000011920929, 0.10000000149011612, 0.10000000149011612]
+    Args:
+        config: The options.
+        block: The block.
+        number: Of the step within the block; an episode starts with the first.
+        agent: Before the step.
     """
-    since = step if from_start else step - warm_up
-    share = jnp.clip(since / steps, 0.0, 1.0)
-    return 1.0 - (1.0 - last) * share
+    time = block.first + number
+    uniform = jax.random.uniform(
+        jax.random.fold_in(block.key, time), (DRAWS + config.batch_size,)
+    )
+    begin = environment.begin(block.env, uniform[0])
+    agent = agent._replace(state=jnp.where(number == 0, begin, agent.state))
+    transition = act(config, block, agent, time, uniform)
+    past = replay.add(agent.replay, time, transition)
+
+    def do_step() -> tuple[PyTree, PyTree, Array]:
+        batch = replay.sample(past, time + 1, uniform[DRAWS:])
+        return learn(config, agent, block.rows, batch)
+
+    def skip_step() -> tuple[PyTree, PyTree, Array]:
+        return agent.params, agent.rmsprop, jnp.zeros(())
+
+    params, rmsprop, td = jax.lax.cond(time >= config.warm_up, do_step, skip_step)
+    real = block.env.unlabelled_count > 0
+    good = real & jnp.isfinite(td)
+    if_good = functools.partial(jnp.where, good)
+    params = jax.tree.map(if_good, params, agent.params)
+    rmsprop = jax.tree.map(if_good, rmsprop, agent.rmsprop)
+    copies = ((time + 1) % config.target_every == 0) & real
+    target = jax.tree.map(functools.partial(jnp.where, copies), params, agent.target)
+    metrics = {
+        "loss": jnp.where(good, td, 0.0),
+        "reward": transition.reward,
+        "flagged": transition.action.astype(jnp.float32),
+        "weight": jnp.ones(()),
+        "diverged": (real & ~good).astype(jnp.float32),
+    }
+    return Agent(params, target, rmsprop, past, transition.following), metrics
 
 
-def _first(chosen: Array) -> Array:
-    """Numbers of the chosen rows in order, then of the others."""
-    return jnp.argsort(~chosen, stable=True).astype(jnp.int32)
+def advance(
+    config: Config, key: Key, state: State, source: Any, clock: Clock
+) -> tuple[State, Metrics]:
+    """Steps of a block, see `types.Detector`."""
+    epoch, first = shared(clock.epoch), shared(clock.first)
+    count = shared(clock.count)
+    model, train = state
+    order_key, step_key = jax.random.split(key)
+    env = environment.rows(
+        jax.random.fold_in(order_key, epoch),
+        train.rows,
+        *environment.marks(source.weight, source.known, config.stand_ins),
+        config.subset,
+    )
+    block = Block(env, train.rows, train.isolation, step_key, epoch * config.block)
+
+    def step(number: Array, carry: tuple[Agent, Metrics]) -> tuple[Agent, Metrics]:
+        agent, sums = carry
+        agent, metrics = take_step(config, block, number, agent)
+        return agent, jax.tree.map(jnp.add, sums, metrics)
+
+    agent = Agent(model.params, train.target, train.rmsprop, train.replay, train.state)
+    sums = {name: jnp.zeros(()) for name in METRICS}
+    agent, sums = jax.lax.fori_loop(first, first + count, step, (agent, sums))
+    model = model._replace(params=agent.params)
+    train = TrainState(*agent[1:], train.rows, train.isolation)
+    return State(model, train), sums
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _hidden(config: Config, params: PyTree, rows: Array) -> Array:
+    return q_values(config, params, rows).hidden

@@ -1,4 +1,4 @@
-"""GANomaly: a sample is strange whose reconstruction has another code."""
+"""GANomaly: a sample whose reconstruction has another code is anomalous."""
 
 from jaxtsad.detectors.ganomaly.config import LAYOUTS, TINY, Config
 from jaxtsad.detectors.ganomaly.detector import build

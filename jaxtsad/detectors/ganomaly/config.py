@@ -7,13 +7,13 @@ from typing import Any, Literal, TypeAlias, get_args
 from jaxtsad import validation
 from jaxtsad.detectors.ganomaly.losses import ScoreNorm, Weights
 from jaxtsad.detectors.ganomaly.network import (
-    Activation,
     Discriminator,
     Generator,
 )
-from jaxtsad.detectors.ganomaly.training import Game
+from jaxtsad.detectors.ganomaly.training import GanTrainer
 from jaxtsad.models.convolutional import Norm
-from jaxtsad.ops import crops as _crops
+from jaxtsad.models.strided_encoder import Activation
+from jaxtsad.ops import crops
 from jaxtsad.validation import Count, NotNegative, Positive, ShareBelowOne, Size
 
 Layout: TypeAlias = Literal["window", "image"]
@@ -75,26 +75,26 @@ class Config:
     bn_eval: BnEval = "running"
 
     def __post_init__(self) -> None:
-        _crops.check(self.window, self.images)
+        crops.check(self.window, self.images)
 
     @property
     def side(self) -> int:
         """What the networks see: the window or the nearest smaller 4 * 2**m."""
-        return _crops.side_of(self.window)
+        return crops.side_of(self.window)
 
     @property
     def images(self) -> bool:
         """Whether samples are images."""
         return self.layout == "image"
 
-    def game(self) -> Game:
+    def trainer(self) -> GanTrainer:
         """The networks and how they learn."""
         rank = 2 if self.images else 1
         cap = 1 << 20 if self.images else 512
         width = self.width or (64 if self.images else 32)
         shape: dict[str, Any] = {"width": width, "cap": cap}
         shape |= {"extra": self.extra, "norm": self.norm}
-        return Game(
+        return GanTrainer(
             Generator(
                 self.side,
                 rank,

@@ -1,4 +1,4 @@
-"""GANomaly: a sample is strange whose reconstruction has another code.
+"""GANomaly: a sample whose reconstruction has another code is anomalous.
 
 Akcay, Atapour-Abarghouei and Breckon, "GANomaly: Semi-Supervised Anomaly Detection via
 Adversarial Training", ACCV 2018; on images as published, and on windows by the same
@@ -13,17 +13,17 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxtsad.detectors.ganomaly import losses as objectives
+from jaxtsad.detectors.ganomaly import losses
 from jaxtsad.detectors.ganomaly.config import Config
 from jaxtsad.detectors.ganomaly.losses import ScoreNorm
 from jaxtsad.detectors.ganomaly.network import (
     Output,
 )
-from jaxtsad.detectors.ganomaly.training import Players
+from jaxtsad.detectors.ganomaly.training import Networks
 from jaxtsad.models import network
 from jaxtsad.models.network import Network
 from jaxtsad.models.reconstruction import mean
-from jaxtsad.ops import crops as _crops
+from jaxtsad.ops import crops
 from jaxtsad.training import epochs
 from jaxtsad.types import Array, Batch, Clock, Detector, Key, Metrics, PyTree, State
 
@@ -40,8 +40,8 @@ class Model(NamedTuple):
     spread: dict[str, Array]
 
 
-class Rest(NamedTuple):
-    """What only training needs; see `Players`."""
+class TrainState(NamedTuple):
+    """What only training needs; see `Networks`."""
 
     discriminator: Network
     generator_adam: PyTree
@@ -57,7 +57,7 @@ def build(config: Config) -> Detector:
         >>> build(Config(8, 3)) is build(Config(window=8, channels=3))
         True
     """
-    game = config.game()
+    trainer = config.trainer()
     share = config.residual
     if share is None:
         share = 0.0 if config.images else 1.0
@@ -65,74 +65,74 @@ def build(config: Config) -> Detector:
     def init(key: Key, source: Any) -> State:
         del source
         sides = (config.side,) * (2 if config.images else 1)
-        players = game.start(key, jnp.zeros((1, *sides, config.channels)))
+        networks = trainer.start(key, jnp.zeros((1, *sides, config.channels)))
         spread = {"mean": jnp.zeros(2), "square": jnp.ones(2)}
-        return _state(players, spread)
+        return _state(networks, spread)
 
     def step(
         key: Key, state: State, batch: Batch, scale: Array
     ) -> tuple[State, Metrics]:
         crop_key, reset_key = jax.random.split(key)
-        players = Players(state.model.generator, *state.train)
+        networks = Networks(state.model.generator, *state.train)
         x = (
             batch.values
             if config.images
-            else _crops.drawn(crop_key, batch.values, config.side)
+            else crops.drawn(crop_key, batch.values, config.side)
         )
-        lesson = game.learn(players, x, batch.weight)
-        moved = game.move(reset_key, players, lesson, scale)
-        seen = _parts(x, lesson.seen.output, config.score_norm, batch.weight)
+        output = trainer.learn(networks, x, batch.weight)
+        moved = trainer.move(reset_key, networks, output, scale)
+        seen = _parts(x, output.seen.output, config.score_norm, batch.weight)
         # Along with the statistics of batch norm, at the same pace.
         spread = jax.tree.map(lambda a, b: a + 0.1 * (b - a), state.model.spread, seen)
-        return _state(moved, spread), game.metrics(lesson, batch.weight)
+        return _state(moved, spread), trainer.metrics(output, batch.weight)
 
     def advance(
         key: Key, state: State, source: Any, clock: Clock
     ) -> tuple[State, Metrics]:
-        go = epochs.minibatches(step, config.batch_size)
+        run_steps = epochs.minibatches(step, config.batch_size)
         if config.drop_last:
             real = (source.weight > 0).sum().astype(jnp.int32)
             full = jnp.maximum(real // config.batch_size, 1)
             count = jnp.clip(full - clock.first, 0, clock.count)
             clock = clock._replace(count=count)
-        return go(key, state, source, clock)
+        return run_steps(key, state, source, clock)
 
     def measure(key: Key, model: Model, batch: Batch) -> Metrics:
         del key
         x = batch.values[:, : config.side]
-        output = network.run(game.generator, model.generator, x)
+        output = network.run(trainer.generator, model.generator, x)
         nothing = jnp.zeros((len(x), 1))
-        terms = objectives.terms(x, output, nothing, nothing, batch.weight)
+        terms = losses.terms(x, output, nothing, nothing, batch.weight)
         parts = {"contextual": terms.contextual, "encoder": terms.encoder}
         return {"loss": terms.contextual + terms.encoder, **parts}
 
     def run(model: Model, x: Array, batch: Batch) -> Output:
         if config.bn_eval == "running":
-            output: Output = network.run(game.generator, model.generator, x)
+            output: Output = network.run(trainer.generator, model.generator, x)
             return output
         # A batch is filled up with its last row, which counts once.
         counted = batch.weight * (batch.index != jnp.roll(batch.index, 1))
         weight = counted.at[0].set(batch.weight[0])
-        return network.train(game.generator, model.generator, x, weight)[0]
+        return network.train(trainer.generator, model.generator, x, weight)[0]
 
     def score(keys: Array, model: Model, batch: Batch) -> Array:
         del keys
         if config.images:
             output = run(model, batch.values, batch)
-            apart = objectives.residual(batch.values, output).mean((1, 2))
-            return objectives.latent_score(output, config.score_norm) + share * apart
+            apart = losses.residual(batch.values, output).mean((1, 2))
+            return losses.latent_score(output, config.score_norm) + share * apart
         square, middle = model.spread["square"], model.spread["mean"]
         sd = jnp.sqrt(jnp.maximum(square - middle**2, 1e-12))
 
         def crop(x: Array) -> Array:
             output = run(model, x, batch)
-            latent = objectives.latent_score(output, config.score_norm)[:, None]
-            found = jnp.broadcast_to(latent, x.shape[:2])
+            latent = losses.latent_score(output, config.score_norm)[:, None]
+            total = jnp.broadcast_to(latent, x.shape[:2])
             if share:
-                found = found / sd[0] + share * objectives.residual(x, output) / sd[1]
-            return found
+                total = total / sd[0] + share * losses.residual(x, output) / sd[1]
+            return total
 
-        return _crops.averaged(batch.values, config.side, crop)
+        return crops.averaged(batch.values, config.side, crop)
 
     def inspect(keys: Array, model: Model, batch: Batch) -> dict[str, Array]:
         del keys
@@ -149,17 +149,17 @@ def build(config: Config) -> Detector:
     )
 
 
-def _state(players: Players, spread: dict[str, Array]) -> State:
-    generator, *rest = players
-    return State(Model(generator, spread), Rest(*rest))
+def _state(networks: Networks, spread: dict[str, Array]) -> State:
+    generator, *rest = networks
+    return State(Model(generator, spread), TrainState(*rest))
 
 
 def _parts(
     x: Array, output: Output, norm: ScoreNorm, weight: Array
 ) -> dict[str, Array]:
     """Mean and mean square over a batch of the latent score and of the residual."""
-    latent = objectives.latent_score(output, norm)
-    apart = objectives.residual(x, output).reshape(len(x), -1)
+    latent = losses.latent_score(output, norm)
+    apart = losses.residual(x, output).reshape(len(x), -1)
     means = jnp.stack([mean(latent, weight), mean(apart.mean(1), weight)])
     squares = [mean(latent**2, weight), mean((apart**2).mean(1), weight)]
     return {"mean": means, "square": jnp.stack(squares)}

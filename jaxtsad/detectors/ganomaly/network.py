@@ -10,15 +10,14 @@ width.
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import flax.linen as nn
 import jax.numpy as jnp
 
-from jaxtsad.models.convolutional import Conv, Norm, Normalise, leaky
+from jaxtsad.models.convolutional import Conv, Norm, Normalise
+from jaxtsad.models.strided_encoder import Activation, Encoder, widths
 from jaxtsad.types import Array
-
-Activation: TypeAlias = Literal["tanh", "linear"]
 
 
 class Output(NamedTuple):
@@ -48,73 +47,6 @@ class Judgement(NamedTuple):
     features: Array
 
 
-def widths(side: int, width: int, cap: int) -> tuple[int, ...]:
-    """Channels of the layers that halve `side` until it is 4.
-
-    Example:
-        >>> widths(32, 64, 512), widths(64, 32, 64)
-        ((64, 128, 256), (32, 64, 64, 64))
-    """
-    found: list[int] = []
-    while side > 4:
-        side //= 2
-        found.append(min(cap, width * 2 ** len(found)))
-    return tuple(found)
-
-
-class Features(nn.Module):
-    """Halves the side until it is 4; no norm after the first convolution.
-
-    Attributes:
-        width: Channels of the first layer; every further one doubles them.
-        cap: Most channels of a layer.
-        extra: Further 3-wide convolutions after the first layer.
-        norm: See `models.convolutional.Normalise`.
-    """
-
-    width: int
-    cap: int
-    extra: int = 0
-    norm: Norm = "batch"
-
-    @nn.compact
-    def __call__(self, x: Array, weight: Array | None) -> Array:
-        """Maps `[B, S.., C]` to `[B, 4.., F]`; `weight` as for `BatchNorm`."""
-        first, *rest = widths(x.shape[1], self.width, self.cap)
-        x = leaky(Conv(first)(x))
-        for _ in range(self.extra):
-            x = Conv(first, size=3, stride=1)(x)
-            x = leaky(Normalise(self.norm)(x, weight))
-        for features in rest:
-            x = leaky(Normalise(self.norm)(Conv(features)(x), weight))
-        return x
-
-
-class Encoder(nn.Module):
-    """`Features`, then one convolution over all that is left.
-
-    Attributes:
-        features: Size of the code.
-        width: See `Features`.
-        cap: See `Features`.
-        extra: See `Features`.
-        norm: See `Features`.
-    """
-
-    features: int
-    width: int
-    cap: int
-    extra: int = 0
-    norm: Norm = "batch"
-
-    @nn.compact
-    def __call__(self, x: Array, weight: Array | None = None) -> tuple[Array, Array]:
-        """Gives the code `[B, features]` and the features it is made of."""
-        features = Features(self.width, self.cap, self.extra, self.norm)(x, weight)
-        code = Conv(self.features, stride=1, padding=0)(features)
-        return code.reshape(len(code), -1), features
-
-
 class Decoder(nn.Module):
     """The encoder's mirror image.
 
@@ -122,7 +54,7 @@ class Decoder(nn.Module):
         side: Side S of the output.
         rank: 2 for images, 1 for windows.
         channels: Channels C of the output.
-        width: See `Features`.
+        width: See `models.strided_encoder.Features`.
         cap: See `Features`.
         extra: See `Features`.
         norm: See `Features`.

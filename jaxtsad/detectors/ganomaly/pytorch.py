@@ -87,12 +87,14 @@ def generator_entries(names: Iterable[str]) -> list[Entry]:
     found = []
     names = list(names)
     for part, ours in PARTS.items():
-        own = [name for name in names if name.startswith(f"{part}.main.")]
-        if not own:
+        listed = [name for name in names if name.startswith(f"{part}.main.")]
+        if not listed:
             raise ValueError(f"the checkpoint lacks {part}; is it of another model?")
         layers = DECODER if part == "decoder" else ENCODER
-        blocks = sorted({_block(name) for name in own}, key=lambda b: _rank(b, layers))
-        found += _entries(blocks, own, ours, part == "decoder")
+        blocks = sorted(
+            {_block(name) for name in listed}, key=lambda b: _rank(b, layers)
+        )
+        found += _entries(blocks, listed, ours, part == "decoder")
     return found
 
 
@@ -102,8 +104,8 @@ def discriminator_entries(names: Iterable[str]) -> list[Entry]:
     Raises:
         ValueError: If there is none.
     """
-    own = [name for name in names if re.match(r"(features|classifier)\.\d+\.", name)]
-    if not own:
+    listed = [name for name in names if re.match(r"(features|classifier)\.\d+\.", name)]
+    if not listed:
         raise ValueError("the checkpoint lacks features; is it of another model?")
 
     def place(block: str) -> tuple[bool, int]:
@@ -111,7 +113,7 @@ def discriminator_entries(names: Iterable[str]) -> list[Entry]:
         return kind == "classifier", int(number)
 
     return _entries(
-        sorted({_block(name) for name in own}, key=place), own, "Encoder_0", False
+        sorted({_block(name) for name in listed}, key=place), listed, "Encoder_0", False
     )
 
 

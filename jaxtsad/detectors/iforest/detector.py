@@ -15,10 +15,10 @@ import jax.numpy as jnp
 import numpy as np
 from sklearn import ensemble
 
-from jaxtsad.detectors.iforest import forest as _forest
+from jaxtsad.detectors.iforest import forest
 from jaxtsad.detectors.iforest.config import Config
 from jaxtsad.ops.windows import WindowView
-from jaxtsad.training import closed_form as _closed_form
+from jaxtsad.training import closed_form
 from jaxtsad.types import Array, Batch, Detector, Key, PyTree, State
 
 MOST_WINDOWS = 10_000
@@ -35,29 +35,29 @@ def build(config: Config) -> Detector:
 
     def init(key: Key, source: WindowView) -> State:
         del key, source
-        return State(_forest.empty(config.trees, config.max_samples), ())
+        return State(forest.empty(config.trees, config.max_samples), ())
 
     def refresh(key: Key, state: State, source: WindowView) -> State:
         forest_key, row_key = jax.random.split(key)
         rows = _rows(config, source, _seed(row_key))
-        forest = ensemble.IsolationForest(
+        trees = ensemble.IsolationForest(
             n_estimators=config.trees,
             max_samples=min(config.max_samples, len(rows)),
             random_state=_seed(forest_key),
         )
-        return State(_forest.arrays(forest.fit(rows), config.max_samples), state.train)
+        return State(forest.arrays(trees.fit(rows), config.max_samples), state.train)
 
     def score(keys: Array, model: PyTree, batch: Batch) -> Array:
         del keys
         each = config.window if config.on == "step" else 1
         rows = batch.values.reshape(len(batch.values) * each, -1)
-        scores = _forest.score(model, rows, config.max_samples)
+        scores = forest.score(model, rows, config.max_samples)
         return scores.reshape(-1, each) if config.on == "step" else scores
 
     return Detector(
         steps=lambda source: 0,
         init=init,
-        advance=_closed_form.advance,
+        advance=closed_form.advance,
         score=score,
         refresh=refresh,
     )

@@ -37,8 +37,8 @@ def expected_path(rows: np.ndarray) -> np.ndarray:
         [0.0, 1.0, 1.207392, 10.244771]
     """
     many = np.maximum(rows, 3).astype(np.float64)
-    found = 2 * (np.log(many - 1) + np.euler_gamma) - 2 * (many - 1) / many
-    return np.where(rows > 2, found, np.maximum(rows - 1, 0))
+    paths = 2 * (np.log(many - 1) + np.euler_gamma) - 2 * (many - 1) / many
+    return np.where(rows > 2, paths, np.maximum(rows - 1, 0))
 
 
 def empty(trees: int, max_samples: int) -> dict[str, Array]:
@@ -60,20 +60,20 @@ def arrays(forest: Any, max_samples: int) -> dict[str, Array]:
 
     Args:
         forest: A fitted `sklearn.ensemble.IsolationForest` that uses all features.
-        max_samples: Rows per tree that there is room for, at least the forest's own.
+        max_samples: Rows per tree that fit, at least the forest's own.
 
     Returns:
         `[trees, nodes]` arrays: the feature and threshold of each cut, the node on
         either side, and the path length of each leaf; and `expected`, the path length
         expected of a whole tree.
     """
-    room = nodes(max_samples)
-    grown = [_tree(one.tree_, room) for one in forest.estimators_]
-    found = {
+    size = nodes(max_samples)
+    grown = [_tree(tree.tree_, size) for tree in forest.estimators_]
+    arrays = {
         name: jnp.asarray(np.stack([tree[name] for tree in grown])) for name in grown[0]
     }
     used = np.array(forest.max_samples_)
-    return found | {"expected": jnp.float32(expected_path(used))}
+    return arrays | {"expected": jnp.float32(expected_path(used))}
 
 
 def score(forest: PyTree, rows: Array, max_samples: int) -> Array:
@@ -108,7 +108,7 @@ def score(forest: PyTree, rows: Array, max_samples: int) -> Array:
     return 2.0**-ratio
 
 
-def _tree(tree: Any, room: int) -> dict[str, np.ndarray]:
+def _tree(tree: Any, size: int) -> dict[str, np.ndarray]:
     """One tree, padded to `room` nodes; both children of a leaf are the leaf itself."""
     count = tree.node_count
     left, right = tree.children_left, tree.children_right
@@ -122,11 +122,11 @@ def _tree(tree: Any, room: int) -> dict[str, np.ndarray]:
     above = threshold > tree.threshold
     threshold[above] = np.nextafter(threshold[above], np.float32(-np.inf))
     itself = np.arange(count)
-    found = {
+    arrays = {
         "feature": np.where(leaf, 0, tree.feature).astype(np.int32),
         "threshold": np.where(leaf, np.float32(0), threshold),
         "left": np.where(leaf, itself, left).astype(np.int32),
         "right": np.where(leaf, itself, right).astype(np.int32),
         "path": (cuts + expected_path(tree.n_node_samples)).astype(np.float32),
     }
-    return {name: np.pad(array, (0, room - count)) for name, array in found.items()}
+    return {name: np.pad(array, (0, size - count)) for name, array in arrays.items()}

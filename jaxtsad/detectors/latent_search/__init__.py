@@ -1,4 +1,4 @@
-"""Latent search: a sample is strange that a trained generator cannot make."""
+"""Latent search: what a trained generator cannot make is anomalous."""
 
 from jaxtsad.detectors.latent_search.config import LAYOUTS, TINY, Config
 from jaxtsad.detectors.latent_search.detector import build

@@ -4,7 +4,7 @@ The encoder learns to read the code of what the generator makes. With a weight o
 reconstruction it also reads real samples, and the generator learns to make them again
 (Larsen et al., "Autoencoding beyond Pixels", ICML 2016; in f-AnoGAN, Schlegl et al.,
 Medical Image Analysis 2019, only the encoder learns). A GAN may leave out a part of
-what it was shown, and a search then finds that part strange; one that must make every
+what it was shown, and a search then finds that part anomalous; one that must make every
 training sample again may not.
 """
 
@@ -39,7 +39,7 @@ class Reader(NamedTuple):
     reconstruction: float = 0.0
 
     def start(self, encoder: Network, generator: Network) -> PyTree:
-        """The optimiser's state."""
+        """The optimizer's state."""
         return self._adam().init(self._moved(encoder, generator))
 
     def step(
@@ -60,7 +60,7 @@ class Reader(NamedTuple):
         Args:
             encoder: Before the step.
             generator: Before the step; it comes back as it is where it does not learn.
-            adam: The optimiser's state.
+            adam: The optimizer's state.
             codes: `[B, Z]`.
             made: `[B, ...]`, what was made of them; a constant.
             x: `[B, ...]`, real samples.
@@ -68,7 +68,7 @@ class Reader(NamedTuple):
             scale: Of the step.
 
         Returns:
-            Both networks, the optimiser's state and the loss.
+            Both networks, the optimizer's state and the loss.
         """
 
         def loss(params: dict[str, PyTree]) -> Array:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Literal, TypeAlias, get_args
 
 from jaxtsad import validation
-from jaxtsad.detectors.ganomaly.network import Activation
 from jaxtsad.detectors.latent_search import network as dcgan
+from jaxtsad.detectors.latent_search.gan import Loss, Recipe
 from jaxtsad.detectors.latent_search.search import (
-    Optimiser,
+    Optimizer,
     Theta,
 )
-from jaxtsad.detectors.latent_search.training import Loss, Recipe
-from jaxtsad.ops import crops as _crops
+from jaxtsad.models.strided_encoder import Activation
+from jaxtsad.ops import crops
 from jaxtsad.validation import Count, NotNegative, Positive, ShareBelowOne, Size
 
 Layout: TypeAlias = Literal["window", "image"]
@@ -56,7 +56,7 @@ class Config:
         code_rate: Learning rate of the code.
         weight_rate: Learning rate of the weights, where they move.
         theta: Which weights move: `frozen`, `per_seed` or `delta_last`.
-        search_optimiser: `adam` or `sgd`.
+        search_optimizer: `adam` or `sgd`.
         shared_start: Whether all samples have the same starts.
         start: Where restart 0 begins: like the others, from the `prior`; at the code
             that a trained `encoder` gives; or `warm`, at the code of the window before
@@ -66,7 +66,7 @@ class Config:
             unexplained, its squared error over that of an empty sample (black where the
             activation is tanh, else 0). A large or bright sample has more to be wrong
             about than a small one, so that by the squared error its size counts as
-            strange even to the generator of its own kind.
+            anomalous even to the generator of its own kind.
         scored: Channels whose error is the score, all where empty. The search is by all
             of them; some, such as colour, may say nothing of what is normal.
         max_memory_gb: Memory of a chunk of samples.
@@ -98,7 +98,7 @@ class Config:
     code_rate: Positive = 5e-2
     weight_rate: NotNegative = 6e-9
     theta: Theta = "frozen"
-    search_optimiser: Optimiser = "adam"
+    search_optimizer: Optimizer = "adam"
     shared_start: bool = False
     start: Start = "prior"
     reduce: Reduce = "mean"
@@ -112,12 +112,12 @@ class Config:
             raise ValueError(
                 f"scored={self.scored} must name channels from 0 to {self.channels - 1}"
             )
-        _crops.check(self.window, self.images)
+        crops.check(self.window, self.images)
 
     @property
     def side(self) -> int:
         """What the networks see: the window or the nearest smaller 4 * 2**m."""
-        return _crops.side_of(self.window)
+        return crops.side_of(self.window)
 
     @property
     def images(self) -> bool:

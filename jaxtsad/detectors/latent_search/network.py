@@ -13,8 +13,8 @@ from __future__ import annotations
 import flax.linen as nn
 import jax.numpy as jnp
 
-from jaxtsad.detectors.ganomaly.network import Activation, widths
 from jaxtsad.models.convolutional import Conv, Norm, Normalise, leaky
+from jaxtsad.models.strided_encoder import Activation, widths
 from jaxtsad.types import Array
 
 

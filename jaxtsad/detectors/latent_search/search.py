@@ -23,7 +23,7 @@ from jaxtsad.training import optimizers
 from jaxtsad.types import Array, Key, PyTree
 
 Theta: TypeAlias = Literal["frozen", "per_seed", "delta_last"]
-Optimiser: TypeAlias = Literal["adam", "sgd"]
+Optimizer: TypeAlias = Literal["adam", "sgd"]
 Generate: TypeAlias = Callable[[PyTree, Array], Array]
 """`(params, codes [B, Z]) -> samples [B, ...]`, each row by itself."""
 
@@ -44,7 +44,7 @@ class Search:
             weight of 0.125 or more.
         theta: Which weights move: none (`frozen`), a copy per restart (`per_seed`), or
             those of the modules that `latest` names (`delta_last`).
-        optimiser: `adam` or `sgd`.
+        optimizer: `adam` or `sgd`.
         latest: Top-level names of the modules that `delta_last` moves.
         max_memory_gb: Memory that a chunk of samples may take.
     """
@@ -54,13 +54,13 @@ class Search:
     code_rate: float = 5e-2
     weight_rate: float = 6e-9
     theta: Theta = "frozen"
-    optimiser: Optimiser = "adam"
+    optimizer: Optimizer = "adam"
     latest: tuple[str, ...] = ()
     max_memory_gb: float = 2.0
 
 
-class Found(NamedTuple):
-    """What a search of one sample found; leading axes of N are added by `search`.
+class SearchResult(NamedTuple):
+    """What a search of one sample ends with; leading axes of N are added by `search`.
 
     Attributes:
         losses: `[R, k + 1]`, the squared error before every step and after the last.
@@ -92,7 +92,7 @@ def starts(key: Key, restarts: int, latent: int) -> Array:
 
 def one(
     how: Search, generate: Generate, params: PyTree, sample: Array, code: Array
-) -> Found:
+) -> SearchResult:
     """One restart for one sample: k gradients and k + 1 passes.
 
     Args:
@@ -116,8 +116,8 @@ def frames(
     Returns:
         `[k + 1, ...]`.
     """
-    found, made = _descend(how, generate, params, sample, code, keep=True)
-    return jnp.concatenate([made, found.samples[None]])
+    result, made = _descend(how, generate, params, sample, code, keep=True)
+    return jnp.concatenate([made, result.samples[None]])
 
 
 def _descend(
@@ -127,14 +127,14 @@ def _descend(
     sample: Array,
     code: Array,
     keep: bool,
-) -> tuple[Found, Array]:
-    moved, kept = _parted(how, params)
-    code_moves = _optimiser(how, how.code_rate)
-    weight_moves = _optimiser(how, how.weight_rate)
+) -> tuple[SearchResult, Array]:
+    moving, fixed = _parted(how, params)
+    code_moves = _optimizer(how, how.code_rate)
+    weight_moves = _optimizer(how, how.weight_rate)
 
     def loss(place: tuple[Array, PyTree]) -> tuple[Array, Array]:
         code, moved = place
-        made = generate({**kept, **moved}, code[None])[0]
+        made = generate({**fixed, **moved}, code[None])[0]
         return jnp.square(made - sample).mean(), made
 
     def step(carry: tuple, _: None) -> tuple[tuple, tuple[Array, Any]]:
@@ -149,10 +149,10 @@ def _descend(
         shown = made if keep else ()
         return ((code, moved), code_state, weight_state), (value, shown)
 
-    begin = ((code, moved), code_moves.init(code), weight_moves.init(moved))
+    begin = ((code, moving), code_moves.init(code), weight_moves.init(moving))
     (place, *_), (losses, seen) = jax.lax.scan(step, begin, None, length=how.steps)
     last, made = loss(place)
-    return Found(jnp.append(losses, last), place[0], made), seen
+    return SearchResult(jnp.append(losses, last), place[0], made), seen
 
 
 def search(
@@ -162,7 +162,7 @@ def search(
     samples: Array,
     codes: Array,
     chunk: int | None = None,
-) -> Found:
+) -> SearchResult:
     """Searches for all samples: restarts within samples, a chunk of samples at a time.
 
     Args:
@@ -184,22 +184,22 @@ def search(
         padded = jnp.concatenate([array, jnp.repeat(array[:1], missing, axis=0)])
         return padded.reshape(-1, size, *array.shape[1:])
 
-    def restarts(sample: Array, codes: Array) -> Found:
+    def restarts(sample: Array, codes: Array) -> SearchResult:
         alone = functools.partial(one, how, generate, params, sample)
         return jax.vmap(alone)(codes)
 
-    def piece(inputs: tuple[Array, Array]) -> Found:
+    def piece(inputs: tuple[Array, Array]) -> SearchResult:
         return jax.vmap(restarts)(*inputs)
 
     if size >= count:
         return piece((samples, codes))
-    found: Found = jax.lax.map(piece, (chunked(samples), chunked(codes)))
-    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[:count], found)
+    result: SearchResult = jax.lax.map(piece, (chunked(samples), chunked(codes)))
+    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[:count], result)
 
 
 def follow(
     how: Search, generate: Generate, params: PyTree, samples: Array, codes: Array
-) -> Found:
+) -> SearchResult:
     """Searches samples in order, restart 0 starting where the last sample's best ended.
 
     For windows that overlap. A score then depends on what came before it.
@@ -212,15 +212,15 @@ def follow(
         codes: `[N, R, Z]`; restart 0 of all but the first sample is not used.
     """
 
-    def step(warm: Array, inputs: tuple[Array, Array]) -> tuple[Array, Found]:
+    def step(warm: Array, inputs: tuple[Array, Array]) -> tuple[Array, SearchResult]:
         sample, codes = inputs
         codes = codes.at[0].set(warm)
         alone = functools.partial(one, how, generate, params, sample)
-        found: Found = jax.vmap(alone)(codes)
-        return found.codes[found.losses[:, -1].argmin()], found
+        result: SearchResult = jax.vmap(alone)(codes)
+        return result.codes[result.losses[:, -1].argmin()], result
 
-    found: Found = jax.lax.scan(step, codes[0, 0], (samples, codes))[1]
-    return found
+    result: SearchResult = jax.lax.scan(step, codes[0, 0], (samples, codes))[1]
+    return result
 
 
 def chunk_size(how: Search, generate: Generate, params: PyTree, latent: int) -> int:
@@ -230,10 +230,10 @@ def chunk_size(how: Search, generate: Generate, params: PyTree, latent: int) -> 
     """
     moved, _ = _parted(how, params)
     weights = sum(leaf.size for leaf in jax.tree.leaves(params)) * BYTES
-    own = sum(leaf.size for leaf in jax.tree.leaves(moved)) * BYTES * WEIGHT_COPIES
-    each = how.restarts * (own + activation_bytes(generate, params, latent))
-    room = 0.8 * how.max_memory_gb * 2**30 - weights
-    return max(1, math.floor(room / each))
+    copies = sum(leaf.size for leaf in jax.tree.leaves(moved)) * BYTES * WEIGHT_COPIES
+    each = how.restarts * (copies + activation_bytes(generate, params, latent))
+    budget = 0.8 * how.max_memory_gb * 2**30 - weights
+    return max(1, math.floor(budget / each))
 
 
 def activation_bytes(generate: Generate, params: PyTree, latent: int) -> int:
@@ -268,8 +268,8 @@ def _parted(how: Search, params: PyTree) -> tuple[dict, dict]:
     return moved, {name: params[name] for name in params if name not in moving}
 
 
-def _optimiser(how: Search, rate: float) -> optimizers.Transform:
-    if how.optimiser == "sgd":
+def _optimizer(how: Search, rate: float) -> optimizers.Transform:
+    if how.optimizer == "sgd":
         return optimizers.sgd(rate)
     return optimizers.adam(rate)
 
@@ -281,6 +281,6 @@ def module_names(params: PyTree, last: int = 1) -> tuple[str, ...]:
         >>> module_names({"Conv_0": 0, "Conv_10": 0, "Conv_9": 0, "Normalise_0": 0})
         ('Conv_10',)
     """
-    found: list[Any] = [name for name in params if name.startswith("Conv_")]
-    ordered = sorted(found, key=lambda name: int(name.removeprefix("Conv_")))
+    names: list[Any] = [name for name in params if name.startswith("Conv_")]
+    ordered = sorted(names, key=lambda name: int(name.removeprefix("Conv_")))
     return tuple(ordered[-last:])

@@ -1,205 +1,107 @@
-"""Generators against discriminators (GAN) or critics (WGAN-GP), one batch per step.
-
-Goodfellow et al., 2014; Gulrajani et al., 2017. Both players' parameters are one tree.
-In a player's phase `stop_gradient` says that nobody else is taught, and the partition
-of the optimiser that nobody else moves: a frozen player keeps every bit.
-"""
+"""How latent search learns: a GAN's steps, and an encoder's where one is wanted."""
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple, TypeAlias, get_args
+import functools
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from jaxtsad.models import adversarial, convolutional, network
+from jaxtsad.detectors.latent_search import gan as adversarial
+from jaxtsad.detectors.latent_search.codes import Reader
+from jaxtsad.detectors.latent_search.config import Config
+from jaxtsad.detectors.latent_search.gan import Gan
+from jaxtsad.models import network
 from jaxtsad.models.network import Network
-from jaxtsad.training import optimizers
-from jaxtsad.types import Array, Key, Metrics, PyTree
-
-Loss: TypeAlias = Literal["gan", "wgan_gp"]
-LOSSES: tuple[Loss, ...] = get_args(Loss)
-PLAYERS = ("generator", "discriminator")
+from jaxtsad.models.strided_encoder import Encoder
+from jaxtsad.ops import crops
+from jaxtsad.training import epochs
+from jaxtsad.types import Array, Batch, Clock, Key, Metrics, PyTree, State
 
 
-class Gan(NamedTuple):
-    """Both players and their optimisers.
+class Model(NamedTuple):
+    """What scoring needs: the generator, and the encoder where the search uses one."""
 
-    Attributes:
-        params: Parameters by player.
-        stats: Running statistics by player.
-        optimisers: Optimiser states by the player that moves.
-    """
-
-    params: dict[str, PyTree]
-    stats: dict[str, PyTree]
-    optimisers: dict[str, PyTree]
-
-    def player(self, name: str) -> Network:
-        """One player."""
-        return Network(self.params[name], self.stats[name])
+    generator: Network
+    encoder: Network | None
 
 
-class Recipe(NamedTuple):
-    """The architectures and how they learn.
+class TrainState(NamedTuple):
+    """What only training needs."""
 
-    Attributes:
-        generator: Module, `[B, Z]` to samples.
-        discriminator: Module, samples to `[B]` without a sigmoid.
-        latent: Latent width Z.
-        loss: `gan`, cross-entropy and the non-saturating loss, or `wgan_gp`.
-        learning_rate: Of both Adams.
-        b1: Decay of their first moments.
-        b2: Decay of their second moments.
-        critic_steps: Critic's steps per generator's step (`wgan_gp`).
-        penalty: Weight of the gradient penalty (`wgan_gp`).
-        bounded: Whether the critic's output passes through a sigmoid, as in the
-            original of the latent search, which bounds it (`wgan_gp`).
-    """
+    gan: Gan
+    encoder_adam: PyTree
 
-    generator: Any
-    discriminator: Any
-    latent: int
-    loss: Loss = "wgan_gp"
-    learning_rate: float = 1e-4
-    b1: float = 0.0
-    b2: float = 0.9
-    critic_steps: int = 5
-    penalty: float = 10.0
-    bounded: bool = False
 
-    def start(self, key: Key, x: Array) -> Gan:
-        """Draws both players; `x` gives the shape of a batch of samples."""
-        keys = dict(zip(PLAYERS, jax.random.split(key), strict=True))
-        inputs = {"generator": jnp.zeros((1, self.latent)), "discriminator": x}
-        made = {
-            name: network.start(keys[name], getattr(self, name), inputs[name])
-            for name in PLAYERS
-        }
-        params = {name: one.params for name, one in made.items()}
-        return Gan(
-            params,
-            {name: one.stats for name, one in made.items()},
-            {name: self.transform(name).init(params) for name in PLAYERS},
+def encoder(config: Config) -> Encoder:
+    """The architecture that reads codes."""
+    return Encoder(config.codes, config.scale, 512, norm="layer")
+
+
+def reader(config: Config) -> Reader:
+    """The encoder and how it learns."""
+    return Reader(
+        encoder(config),
+        config.recipe().generator,
+        config.learning_rate,
+        config.reconstruction,
+    )
+
+
+def start(config: Config, key: Key, source: Any) -> State:
+    """Draws the networks; the encoder only where something reads codes."""
+    del source
+    gan_key, encoder_key = jax.random.split(key)
+    sides = (config.side,) * (2 if config.images else 1)
+    x = jnp.zeros((1, *sides, config.channels))
+    gan = config.recipe().start(gan_key, x)
+    generator = gan.player("generator")
+    coder, adam = None, ()
+    if config.start == "encoder" or config.reconstruction > 0:
+        coder = network.start(encoder_key, encoder(config), x)
+        adam = reader(config).start(coder, generator)
+    # A copy: training gives its state away, and no buffer can be given twice.
+    scored = jax.tree.map(jnp.copy, generator)
+    return State(Model(scored, coder), TrainState(gan, adam))
+
+
+def step(
+    config: Config, key: Key, state: State, batch: Batch, scale: Array
+) -> tuple[State, Metrics]:
+    """A step on a batch, see `training.epochs.minibatches`."""
+    crop_key, step_key, code_key = jax.random.split(key, 3)
+    x = batch.values
+    if not config.images:
+        x = crops.drawn(crop_key, x, config.side)
+    recipe = config.recipe()
+    train: TrainState = state.train
+    gan, metrics = recipe.step(step_key, train.gan, x, batch.weight, scale)
+    scored = scored_generator(config, state.model.generator, gan)
+    coder, adam = state.model.encoder, train.encoder_adam
+    if coder is not None:
+        codes = recipe.codes(code_key, len(x))
+        made = network.run(recipe.generator, scored, codes)
+        coder, generator, adam, metrics["encoder"] = reader(config).step(
+            coder, gan.player("generator"), adam, codes, made, x, batch.weight, scale
         )
-
-    def step(
-        self, key: Key, gan: Gan, x: Array, weight: Array, scale: Array | float = 1.0
-    ) -> tuple[Gan, Metrics]:
-        """The discriminator's steps on a batch `x`, then one of the generator."""
-        turns = self.critic_steps if self.loss == "wgan_gp" else 1
-        *keys, generator_key = jax.random.split(key, turns + 1)
-        if self.loss == "gan":
-            # Both players see the same codes.
-            keys = [generator_key]
-
-        def judge_turn(gan: Gan, key: Key) -> tuple[Gan, Array]:
-            return self.judge_phase(key, gan, x, weight, scale)
-
-        gan, losses = jax.lax.scan(judge_turn, gan, jnp.stack(keys))
-        gan, loss = self.generator_phase(generator_key, gan, weight, scale)
-        return gan, {"loss": loss, "discriminator": losses[-1]}
-
-    def judge_phase(
-        self, key: Key, gan: Gan, x: Array, weight: Array, scale: Array | float = 1.0
-    ) -> tuple[Gan, Array]:
-        """One step of the discriminator; real and made samples in separate passes."""
-        latent_key, share_key = jax.random.split(key)
-        codes = self.codes(latent_key, len(x))
-        share = jax.random.uniform(share_key, (len(x),))
-
-        def loss(params: dict[str, PyTree]) -> tuple[Array, list[PyTree]]:
-            frozen = jax.lax.stop_gradient(params["generator"])
-            maker = Network(frozen, gan.stats["generator"])
-            made, _ = network.train(self.generator, maker, codes, weight)
-            judge = Network(params["discriminator"], gan.stats["discriminator"])
-            real, real_moments = self._judge(judge, x, weight)
-            fake, fake_moments = self._judge(judge, made, weight)
-            moments = [real_moments, fake_moments]
-            if self.loss == "gan":
-                return adversarial.discriminator(real, fake, weight), moments
-            slope = adversarial.gradient_penalty(
-                lambda between: self._judge(judge, between, weight)[0],
-                x,
-                made,
-                share,
-                weight,
-            )
-            total = adversarial.critic(real, fake, weight) + self.penalty * slope
-            return total, moments
-
-        (value, moments), grads = jax.value_and_grad(loss, has_aux=True)(gan.params)
-        return self._moved("discriminator", gan, grads, moments, scale), value
-
-    def generator_phase(
-        self, key: Key, gan: Gan, weight: Array, scale: Array | float = 1.0
-    ) -> tuple[Gan, Array]:
-        """One step of the generator."""
-        latent_key, _ = jax.random.split(key)
-        codes = self.codes(latent_key, len(weight))
-
-        def loss(params: dict[str, PyTree]) -> tuple[Array, list[PyTree]]:
-            maker = Network(params["generator"], gan.stats["generator"])
-            made, moments = network.train(self.generator, maker, codes, weight)
-            frozen = jax.lax.stop_gradient(params["discriminator"])
-            judge = Network(frozen, gan.stats["discriminator"])
-            fake, _ = self._judge(judge, made, weight)
-            if self.loss == "gan":
-                return adversarial.generator(fake, weight), [moments]
-            return adversarial.critic_generator(fake, weight), [moments]
-
-        (value, moments), grads = jax.value_and_grad(loss, has_aux=True)(gan.params)
-        return self._moved("generator", gan, grads, moments, scale), value
-
-    def codes(self, key: Key, count: int) -> Array:
-        """Codes `[count, Z]` from the prior N(0, 1)."""
-        return jax.random.normal(key, (count, self.latent))
-
-    def transform(self, player: str) -> optimizers.Transform:
-        """The optimiser of a player's phase, in which the other is frozen."""
-        moves = {name: optimizers.frozen() for name in PLAYERS}
-        moves[player] = optimizers.adam(self.learning_rate, b1=self.b1, b2=self.b2)
-        return optimizers.partition(moves, _labels)
-
-    def _judge(self, judge: Network, x: Array, weight: Array) -> tuple[Array, PyTree]:
-        out, moments = network.train(self.discriminator, judge, x, weight)
-        return jax.nn.sigmoid(out) if self.bounded else out, moments
-
-    def _moved(
-        self,
-        player: str,
-        gan: Gan,
-        grads: PyTree,
-        moments: list[PyTree],
-        scale: Array | float,
-    ) -> Gan:
-        """The game after `player` has moved; only its statistics saw the batch."""
-        params, state = optimizers.apply(
-            self.transform(player), grads, gan.optimisers[player], gan.params, scale
-        )
-        stats = gan.stats[player]
-        for seen in moments:
-            stats = convolutional.updated(stats, seen)
-        return Gan(
-            params,
-            {**gan.stats, player: stats},
-            {**gan.optimisers, player: state},
-        )
+        if config.reconstruction:
+            gan = gan._replace(params={**gan.params, "generator": generator.params})
+            scored = scored_generator(config, state.model.generator, gan)
+    return State(Model(scored, coder), TrainState(gan, adam)), metrics
 
 
-def averaged(old: Network, new: Network, decay: float) -> Network:
-    """The exponential moving average of a network's values.
-
-    Example:
-        >>> one = lambda value: Network({"w": jnp.float32(value)}, {})
-        >>> float(averaged(one(0), one(1), 0.75).params["w"])
-        0.25
-    """
-    return jax.tree.map(lambda a, b: decay * a + (1 - decay) * b, old, new)
+def scored_generator(config: Config, before: Network, gan: Gan) -> Network:
+    """The generator to score with: the last, or its moving average."""
+    last = gan.player("generator")
+    if config.average:
+        return adversarial.averaged(before, last, config.average)
+    return last
 
 
-def _labels(params: dict[str, PyTree]) -> PyTree:
-    return {
-        name: jax.tree.map(lambda leaf, name=name: name, tree)
-        for name, tree in params.items()
-    }
+def advance(
+    config: Config, key: Key, state: State, source: Any, clock: Clock
+) -> tuple[State, Metrics]:
+    """Steps of an epoch, see `types.Detector`."""
+    run = epochs.minibatches(functools.partial(step, config), config.batch_size)
+    return run(key, state, source, clock)

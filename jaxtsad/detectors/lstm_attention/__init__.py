@@ -1,4 +1,4 @@
-"""An LSTM encoder-decoder with additive attention: what it cannot retell is strange."""
+"""An LSTM encoder-decoder with additive attention: reconstruction error as score."""
 
 from jaxtsad.detectors.lstm_attention.config import TINY, Config
 from jaxtsad.detectors.lstm_attention.detector import build

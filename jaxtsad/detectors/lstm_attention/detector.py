@@ -1,4 +1,4 @@
-"""An LSTM encoder-decoder with additive attention: what it cannot retell is strange.
+"""An LSTM encoder-decoder with additive attention: reconstruction error as score.
 
 The decoder of Bahdanau, Cho, Bengio, "Neural Machine Translation by Jointly Learning to
 Align and Translate", ICLR 2015, applied to windows. A decoder that attends to every
@@ -13,7 +13,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jaxtsad.detectors import _reconstruction as _reconstructing
+from jaxtsad.detectors import _reconstruction
 from jaxtsad.detectors.lstm_attention.config import Config
 from jaxtsad.detectors.lstm_attention.network import (
     LstmAttention,
@@ -65,7 +65,7 @@ def build(config: Config) -> Detector:
         )
         return loss, {"loss": loss}
 
-    return _reconstructing.detector(config, network, run, objective)
+    return _reconstruction.detector(config, network, run, objective)
 
 
 def forcing(teaching_epochs: int, epoch: Array) -> Array | float:

@@ -43,18 +43,18 @@ class Output(NamedTuple):
     attention: Array
 
 
-class Lesson(NamedTuple):
+class TeacherForcing(NamedTuple):
     """What the decoder's steps get in training; time is the leading axis.
 
     Attributes:
         truth: `[L, B, C]`, the window's step before this one, zeros at first.
         forced: `[L, B]`, whether the decoder sees it instead of its own last output.
-        kept: `[L, B, M]`, dropout's multiplier of the decoder's output.
+        mask: `[L, B, M]`, dropout's multiplier of the decoder's output.
     """
 
     truth: Array
     forced: Array
-    kept: Array
+    mask: Array
 
 
 def attend(
@@ -115,21 +115,21 @@ class LstmAttention(nn.Module):
         """The memory `[B, L, M]` of `windows [B, L, C]`."""
         return self.upper(self.lower(windows)[0])[0]
 
-    def decode(self, memory: Array, lesson: Lesson | None = None) -> Output:
+    def decode(self, memory: Array, forcing: TeacherForcing | None = None) -> Output:
         """Reconstructs windows from their `memory [B, L, M]` alone, step by step."""
         length = memory.shape[1]
         keys = memory @ self.keys
         weights, query, score = self.decoder.weights, self.query, self.score[:, 0]
         kernel, bias = self.kernel, self.bias
 
-        def step(carry: tuple[Carry, Array], xs: Lesson | None) -> tuple:
+        def step(carry: tuple[Carry, Array], xs: TeacherForcing | None) -> tuple:
             state, fed = carry
             if xs is not None:
                 fed = jnp.where(xs.forced[:, None], xs.truth, fed)
             context, attention = attend(keys, state.hidden @ query, score, memory)
             inputs = jnp.concatenate([fed, context], axis=-1)
             state = recurrent.cell(weights, state, inputs)
-            out = state.hidden if xs is None else state.hidden * xs.kept
+            out = state.hidden if xs is None else state.hidden * xs.mask
             made = out @ kernel + bias[None]
             return (state, made), (made, attention)
 
@@ -140,7 +140,7 @@ class LstmAttention(nn.Module):
         _, outputs = jax.lax.scan(
             step,
             (Carry(start, jnp.zeros_like(start)), nothing),
-            lesson,
+            forcing,
             length=length,
         )
         return Output(*(jnp.swapaxes(steps, 0, 1) for steps in outputs))
@@ -154,13 +154,13 @@ class LstmAttention(nn.Module):
         memory_key, output_key, forcing_key = jax.random.split(key, 3)
         memory = self.encode(windows)
         batch, length, size = memory.shape
-        memory = memory * self._kept(memory_key, memory.shape)
+        memory = memory * self._dropout_mask(memory_key, memory.shape)
         before = jnp.pad(windows[:, :-1], ((0, 0), (1, 0), (0, 0)))
         forced = jax.random.uniform(forcing_key, (length, batch)) < forcing
-        kept = self._kept(output_key, (length, batch, size))
-        lesson = Lesson(jnp.swapaxes(before, 0, 1), forced, kept)
-        return self.decode(memory, lesson)
+        mask = self._dropout_mask(output_key, (length, batch, size))
+        teacher = TeacherForcing(jnp.swapaxes(before, 0, 1), forced, mask)
+        return self.decode(memory, teacher)
 
-    def _kept(self, key: Key, shape: tuple[int, ...]) -> Array:
+    def _dropout_mask(self, key: Key, shape: tuple[int, ...]) -> Array:
         share = 1 - self.dropout
         return jax.random.bernoulli(key, share, shape).astype(jnp.float32) / share

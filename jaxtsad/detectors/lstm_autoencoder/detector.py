@@ -1,4 +1,4 @@
-"""A stacked LSTM autoencoder: windows that its code cannot hold are strange.
+"""A stacked LSTM autoencoder: windows that its code cannot hold are anomalous.
 
 Malhotra et al., "LSTM-based Encoder-Decoder for Multi-sensor Anomaly Detection", 2016.
 The defaults are the benchmark's; what it leaves open (state and order of the decoder)
@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from jaxtsad.detectors import _reconstruction as _reconstructing
+from jaxtsad.detectors import _reconstruction
 from jaxtsad.detectors.lstm_autoencoder.config import Config
 from jaxtsad.detectors.lstm_autoencoder.network import (
     LstmAutoencoder,
@@ -52,5 +52,5 @@ def build(config: Config) -> Detector:
         loss = errors.mean_squared_error(made, batch.values, batch.weight)
         return loss, {"loss": loss}
 
-    made = _reconstructing.detector(config, network, run, objective)
+    made = _reconstruction.detector(config, network, run, objective)
     return made._replace(rows=config.batch_size)

@@ -1,8 +1,8 @@
-"""An LSTM variational autoencoder: what a Gaussian code cannot hold is strange.
+"""An LSTM variational autoencoder: what a Gaussian code cannot hold is anomalous.
 
 The defaults train by the objective `strict` and score deterministically. What published
 notebooks run is `objective="as_run", samples=1`; it nearly always collapses, which
-validation shows ("active_latents", "kl_per_latent") and `objectives.lstm_vae.collapsed`
+validation shows ("active_latents", "kl_per_latent") and `losses.lstm_vae.collapsed`
 puts in words.
 """
 
@@ -14,13 +14,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxtsad.detectors.lstm_vae import losses as objectives
+from jaxtsad.detectors.lstm_vae import losses
 from jaxtsad.detectors.lstm_vae.config import Config
 from jaxtsad.detectors.lstm_vae.network import LstmVae, Posterior
 from jaxtsad.models import reconstruction as errors
 from jaxtsad.ops.windows import WindowView
-from jaxtsad.training import descent as _descent
-from jaxtsad.training import epochs, rows
+from jaxtsad.training import descent, epochs, rows
 from jaxtsad.types import Array, Batch, Detector, Key, Metrics, PyTree, State
 
 
@@ -49,11 +48,11 @@ def build(config: Config) -> Detector:
         params: PyTree, batch: Batch, noise: Array, beta: Array | float
     ) -> tuple[Array, Metrics, Posterior]:
         made, posterior = run(params, batch.values, noise)
-        total, metrics = objectives.loss(
+        total, metrics = losses.loss(
             config.objective,
             made,
             batch.values,
-            objectives.divergence(*posterior),
+            losses.divergence(*posterior),
             batch.weight,
             beta=beta,
             free_bits=config.free_bits,
@@ -64,10 +63,10 @@ def build(config: Config) -> Detector:
         params: PyTree, key: Key, batch: Batch, epoch: Array
     ) -> tuple[Array, Metrics]:
         noise = jax.random.normal(key, (len(batch.values), config.latent))
-        beta = objectives.warmed(config.beta, epoch, config.warmup_epochs)
+        beta = losses.warmed(config.beta, epoch, config.warmup_epochs)
         return loss(params, batch, noise, beta)[:2]
 
-    way = _descent.descent(objective, config)
+    way = descent.descent(objective, config)
 
     def init(key: Key, source: WindowView) -> State:
         del source
@@ -88,7 +87,7 @@ def build(config: Config) -> Detector:
     def validate(key: Key, model: PyTree, source: WindowView) -> Metrics:
         metrics = evaluated(key, model, source)
         mean, square = metrics.pop("mean"), metrics.pop("square")
-        return metrics | objectives.activity(mean, square, metrics["kl"])
+        return metrics | losses.activity(mean, square, metrics["kl"])
 
     def error(model: PyTree, batch: Batch, noise: Array) -> Array:
         return errors.squared_error(run(model, batch.values, noise)[0], batch.values)
@@ -111,7 +110,7 @@ def build(config: Config) -> Detector:
         del keys
         noise = jnp.zeros((len(batch.values), config.latent))
         made, posterior = run(model, batch.values, noise)
-        divergence = objectives.divergence(*posterior)
+        divergence = losses.divergence(*posterior)
         return posterior._asdict() | {"divergence": divergence, "reconstruction": made}
 
     return Detector(

@@ -94,7 +94,8 @@ def attend(
         sigma: `[B, H, L]` width of the prior in steps.
         spec: Which divergences.
     """
-    cut = blocks_for(*sigma.shape, jax.default_backend())
+    batch, heads, length = sigma.shape
+    cut = blocks_for(batch, heads, length, jax.default_backend())
     return attend_in_blocks(query, key, value, sigma, spec, cut)
 
 
@@ -227,7 +228,7 @@ def _over_queries(
     """
     length = next(x.shape[2] for x in repeated if x is not None)
     if length == size:
-        return run(carry, (0, *repeated, *zeroed))  # type: ignore[no-any-return]
+        return run(carry, (0, *repeated, *zeroed))
 
     def blocks_of(x: Array, mode: str) -> Array:
         pads = [(0, 0)] * x.ndim

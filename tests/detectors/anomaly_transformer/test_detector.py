@@ -13,7 +13,7 @@ import pytest
 from jaxtsad import detectors, types
 from jaxtsad.detectors.anomaly_transformer import detector as anomaly_transformer
 from jaxtsad.detectors.anomaly_transformer import pytorch as interop
-from jaxtsad.detectors.anomaly_transformer import training as _minimax
+from jaxtsad.detectors.anomaly_transformer import training
 from jaxtsad.detectors.anomaly_transformer.config import MODES, TINY, Config
 from jaxtsad.detectors.anomaly_transformer.detector import build, minimax
 from jaxtsad.models.anomaly_attention import PRIOR_PARAMS
@@ -56,7 +56,7 @@ def stepper(config):
 
 def moved(before, after, group):
     """Whether each leaf of a group changed, by its path."""
-    labels = jax.tree.leaves(_minimax.groups(before))
+    labels = jax.tree.leaves(training.groups(before))
     paths = jax.tree_util.tree_leaves_with_path(before)
     changed = zip(labels, paths, jax.tree.leaves(after), strict=True)
     return {
@@ -112,7 +112,7 @@ def test_every_leaf_has_one_group_and_the_prior_is_what_makes_sigma(mode, prior_
     chosen = {**sizes, "mode": mode, "prior_param": prior_param}
     config = detectors.configure("anomaly_transformer", chosen)
     model = jax.eval_shape(build(config).init, jax.random.key(0), source()).model
-    labels = jax.tree.leaves(_minimax.groups(model))
+    labels = jax.tree.leaves(training.groups(model))
     assert len(labels) == len(jax.tree.leaves(model))
     assert set(labels) == {"prior", "series", "other"}
     per_layer = 1 if prior_param in ("head", "position") else 2
@@ -223,7 +223,7 @@ def test_scores_by_kind():
 
 def test_score_is_the_error_weighted_by_the_associations():
     output = jax.jit(
-        functools.partial(anomaly_transformer.forward, _minimax.network(TINY))
+        functools.partial(anomaly_transformer.forward, training.network(TINY))
     )(start().model, BATCH.values)
     weight = anomaly_transformer.weight(TINY, output)
     np.testing.assert_allclose(weight.sum(-1), 1, rtol=1e-5)

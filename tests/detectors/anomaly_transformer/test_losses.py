@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxtsad.detectors.anomaly_transformer import losses as objectives
+from jaxtsad.detectors.anomaly_transformer import losses
 from jaxtsad.detectors.anomaly_transformer.network import (
     AnomalyTransformer,
     Output,
@@ -24,9 +24,9 @@ LOSSES = {
     "series": lambda terms: terms.series,
     "prior": lambda terms: terms.prior,
     "reconstruction": lambda terms: terms.reconstruction,
-    "joint": functools.partial(objectives.joint, k=K),
-    "series_phase": functools.partial(objectives.series_phase, k=K),
-    "prior_phase": functools.partial(objectives.prior_phase, k=K),
+    "joint": functools.partial(losses.joint, k=K),
+    "series_phase": functools.partial(losses.series_phase, k=K),
+    "prior_phase": functools.partial(losses.prior_phase, k=K),
 }
 
 
@@ -37,7 +37,7 @@ def found():
     params = jax.jit(NETWORK.init)(jax.random.key(0), x)["params"]
 
     def loss(params, name):
-        terms = objectives.terms(x, forward(NETWORK, params, x), jnp.ones(4))
+        terms = losses.terms(x, forward(NETWORK, params, x), jnp.ones(4))
         return LOSSES[name](terms)
 
     @jax.jit
@@ -99,8 +99,8 @@ def test_values_of_the_losses(found):
 
 
 def test_prior_phase_can_leave_reconstruction_out():
-    terms = objectives.Terms(jnp.float32(2), jnp.float32(5), jnp.float32(7))
-    assert objectives.prior_phase(terms, K, reconstruction=False) == 21
+    terms = losses.Terms(jnp.float32(2), jnp.float32(5), jnp.float32(7))
+    assert losses.prior_phase(terms, K, reconstruction=False) == 21
 
 
 def test_terms_ignore_windows_of_weight_zero():
@@ -112,9 +112,9 @@ def test_terms_ignore_windows_of_weight_zero():
         None,
     )
     x = rng.normal(size=(4, L, C)).astype(np.float32)
-    padded = objectives.terms(x, output, jnp.array([1.0, 1.0, 0.0, 0.0]))
+    padded = losses.terms(x, output, jnp.array([1.0, 1.0, 0.0, 0.0]))
     short = jax.tree.map(lambda leaf: leaf[:2], output)
-    whole = objectives.terms(x[:2], short, jnp.ones(2))
+    whole = losses.terms(x[:2], short, jnp.ones(2))
     np.testing.assert_allclose(padded, whole, rtol=1e-6)
     error = np.square(output.reconstruction - x)[:2].mean()
     np.testing.assert_allclose(whole.reconstruction, error, rtol=1e-6)
@@ -124,7 +124,7 @@ def test_unstopped_reaches_both_sides():
     def divergence(pair, full):
         series = pair[0] * jax.lax.stop_gradient(pair[1])
         prior = jax.lax.stop_gradient(pair[0]) * pair[1]
-        return objectives.unstopped(series, prior) if full else series
+        return losses.unstopped(series, prior) if full else series
 
     pair = (jnp.float32(2), jnp.float32(5))
     assert divergence(pair, True) == divergence(pair, False) == 10

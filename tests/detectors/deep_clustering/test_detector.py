@@ -11,8 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxtsad.detectors.deep_clustering import clusters
 from jaxtsad.detectors.deep_clustering import detector as deep_clustering
-from jaxtsad.detectors.deep_clustering import training as _clustering
 from jaxtsad.detectors.deep_clustering.config import TINY, Config
 from jaxtsad.evaluation.metrics import clustering as measures
 from jaxtsad.evaluation.metrics import point
@@ -34,40 +34,40 @@ def blobs(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 def test_k_means_finds_what_is_well_apart_and_goes_on_from_centres() -> None:
     rows, labels = blobs()
-    centres = _clustering.kmeans(rows, 3, 0, 5, None)
-    found = _clustering.described(centres, rows, np.arange(120.0))
-    _, nearest = _clustering.distances(found, jnp.asarray(rows, jnp.float32))
+    centres = clusters.kmeans(rows, 3, 0, 5, None)
+    found = clusters.described(centres, rows, np.arange(120.0))
+    _, nearest = clusters.distances(found, jnp.asarray(rows, jnp.float32))
     assert measures.accuracy(labels, np.asarray(nearest)) == 1.0
     np.testing.assert_allclose(found.share, 1 / 3, rtol=1e-5)
     turned = np.roll(centres, 1, axis=0)
-    again = _clustering.kmeans(rows, 3, 1, 5, turned)
+    again = clusters.kmeans(rows, 3, 1, 5, turned)
     np.testing.assert_allclose(again, turned, atol=1e-4)
 
 
 def test_scores_along_a_ray_that_leaves_a_cluster() -> None:
     rows, _ = blobs()
-    centres = _clustering.kmeans(rows, 3, 0, 5, None)
-    found = _clustering.described(centres, rows, np.arange(120.0))
+    centres = clusters.kmeans(rows, 3, 0, 5, None)
+    found = clusters.described(centres, rows, np.arange(120.0))
     out = centres[0] - centres.mean(axis=0)
     steps = jnp.linspace(0, 1e4, 200)[:, None]
     ray = jnp.asarray(centres[0])[None] + steps * jnp.asarray(out)[None]
-    apart, _ = _clustering.distances(found, ray)
+    apart, _ = clusters.distances(found, ray)
     assert (jnp.diff(apart) > 0).all()
-    doubt = _clustering.entropy(found, ray)
+    doubt = clusters.entropy(found, ray)
     assert doubt[1:].min() < doubt[-1] and doubt[-1] > 0.9
     middle = jnp.asarray(centres.mean(axis=0))[None]
-    np.testing.assert_allclose(_clustering.entropy(found, middle), 1, atol=0.02)
+    np.testing.assert_allclose(clusters.entropy(found, middle), 1, atol=0.02)
 
 
 def test_ranks_stay_within_and_still_grow_beyond() -> None:
     at = jnp.linspace(2.0, 3.0, 50)
-    found = _clustering.rank(jnp.array([0.0, 2.5, 3.0, 4.0, 40.0]), at)
+    found = clusters.rank(jnp.array([0.0, 2.5, 3.0, 4.0, 40.0]), at)
     assert found[0] == 0 and found.max() < 1 and (jnp.diff(found) > 0).all()
 
 
 def test_far_beyond_the_fit_part_counts_more_than_just_beyond() -> None:
     at = jnp.linspace(2.0, 3.0, 50)
-    found = _clustering.excess(jnp.array([0.0, 3.0, 6.0, 600.0]), at)
+    found = clusters.excess(jnp.array([0.0, 3.0, 6.0, 600.0]), at)
     np.testing.assert_allclose(found, np.log([1, 1, 2, 200]), atol=1e-6)
 
 
@@ -76,20 +76,20 @@ def test_mahalanobis_measures_by_the_spread_of_the_members() -> None:
     own = rng.normal(size=(2000, 2)) * np.array([[3.0, 0.5]])
     rows = np.concatenate([own, own + np.array([[0.0, 40.0]])])
     centres = np.array([[0.0, 0.0], [0.0, 40.0]], np.float32)
-    found = _clustering.described(centres, rows, np.ones(len(rows)))
+    found = clusters.described(centres, rows, np.ones(len(rows)))
     points = jnp.array([[3.0, 0.0], [0.0, 0.5], [3.0, 40.5]])
-    apart = _clustering.mahalanobis(found, points)
+    apart = clusters.mahalanobis(found, points)
     np.testing.assert_allclose(apart, [1, 1, 2**0.5], rtol=0.05)
-    few = _clustering.described(centres, rows[:3], np.ones(3))
-    assert np.isfinite(_clustering.mahalanobis(few, points)).all()
+    few = clusters.described(centres, rows[:3], np.ones(3))
+    assert np.isfinite(clusters.mahalanobis(few, points)).all()
 
 
 def test_collapse_is_told() -> None:
-    clusters = _clustering.blank(3, 2)
-    _clustering.warn_if_collapsed(clusters)
-    lost = clusters._replace(share=jnp.array([0.97, 0.02, 0.01]))
+    usual = clusters.blank(3, 2)
+    clusters.warn_if_collapsed(usual)
+    lost = usual._replace(share=jnp.array([0.97, 0.02, 0.01]))
     with pytest.warns(RuntimeWarning, match="one of 3 clusters holds 97%"):
-        _clustering.warn_if_collapsed(lost)
+        clusters.warn_if_collapsed(lost)
 
 
 @functools.cache
@@ -161,10 +161,10 @@ def waves(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.slow
-def test_kinds_of_windows_are_clusters_and_others_are_strange() -> None:
+def test_kinds_of_windows_are_clusters_and_others_are_anomalous() -> None:
     train, kinds = waves(300, 0)
     test, _ = waves(60, 1)
-    strange = np.random.default_rng(2).normal(size=(30, 16, 1))
+    anomalous = np.random.default_rng(2).normal(size=(30, 16, 1))
     options = {"clusters": 3, "latent": 4, "width": 8, "batch_size": 32}
     setup = Setup(
         "deep_clustering",
@@ -177,7 +177,7 @@ def test_kinds_of_windows_are_clusters_and_others_are_strange() -> None:
     part = members.test_part(fitted, 0, "train", train)
     found = members.outputs(fitted, [part], "inspect")[0]
     assert measures.accuracy(kinds, found["cluster"]) > 0.9
-    both = np.concatenate([test, strange])
+    both = np.concatenate([test, anomalous])
     scores = members.aggregated(fitted, [members.test_part(fitted, 0, "test", both)])[0]
     assert point.auc_roc(np.repeat([0, 1], [60, 30]), scores) > 0.8
 

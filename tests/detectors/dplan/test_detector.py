@@ -15,9 +15,7 @@ from sklearn.ensemble import IsolationForest
 
 from jaxtsad import types
 from jaxtsad.detectors.dplan import detector as dplan
-from jaxtsad.detectors.dplan import encoder as _encoder
-from jaxtsad.detectors.dplan import training as _dplan
-from jaxtsad.detectors.dplan import window_features
+from jaxtsad.detectors.dplan import encoder, environment, window_features
 from jaxtsad.detectors.dplan.config import Config
 from jaxtsad.detectors.dplan.network import QNetwork
 from jaxtsad.evaluation.metrics import point
@@ -41,21 +39,21 @@ PRESET = {
 PLAN = Plan(epochs=7, stop="none", members="vmap")
 
 
-def env(known: list[float], weight: list[float] | None = None) -> _dplan.Rows:
+def env(known: list[float], weight: list[float] | None = None) -> environment.Rows:
     values = jnp.arange(len(known), dtype=jnp.float32)[:, None]
     mass = jnp.ones(len(known)) if weight is None else jnp.asarray(weight)
-    return _dplan.rows(jax.random.key(0), values, mass, jnp.asarray(known), 4)
+    return environment.rows(jax.random.key(0), values, mass, jnp.asarray(known), 4)
 
 
 def test_rows_are_sorted_by_what_is_known_of_them() -> None:
     found = env([0, 1, 0, 0, 1, 0], [1, 1, 1, 1, 1, 0])
     assert int(found.anomaly_count) == 2 and int(found.unlabelled_count) == 3
     uniform = jnp.linspace(0, 0.999, 30)
-    drawn = {int(_dplan.anomaly(found, one)) for one in uniform}
-    begun = {int(_dplan.begin(found, one)) for one in uniform}
+    drawn = {int(environment.anomaly(found, one)) for one in uniform}
+    begun = {int(environment.begin(found, one)) for one in uniform}
     assert drawn == {1, 4} and begun == {0, 2, 3}
     for one in uniform:
-        chosen, values = _dplan.subset(found, one, 4)
+        chosen, values = environment.subset(found, one, 4)
         np.testing.assert_array_equal(values[0], chosen)
         assert set(chosen.tolist()) == {0, 2, 3}
 
@@ -64,15 +62,15 @@ def test_what_comes_next_by_hand() -> None:
     subset, origin = jnp.array([[1.0, 2.0, 5.0, 0.0]]), jnp.zeros(1)
     itself = jnp.array([False, False, False, True])
     for action, exclude, expected in ((1, True, 0), (1, False, 3), (0, True, 2)):
-        found = _dplan.towards(origin, subset, itself, jnp.int32(action), exclude)
+        found = environment.towards(origin, subset, itself, jnp.int32(action), exclude)
         assert int(found) == expected
 
 
 def test_epsilon_at_the_published_steps() -> None:
     at = jnp.array([0, 5_000, 10_000, 20_000])
-    found = _dplan.epsilon(at, 0, 10_000, 0.1, True)
+    found = environment.epsilon(at, 0, 10_000, 0.1, True)
     np.testing.assert_allclose(found, [1, 0.55, 0.1, 0.1], rtol=1e-6)
-    later = _dplan.epsilon(at, 10_000, 10_000, 0.1, False)
+    later = environment.epsilon(at, 10_000, 10_000, 0.1, False)
     np.testing.assert_allclose(later, [1, 1, 1, 0.1], rtol=1e-6)
 
 
@@ -156,18 +154,18 @@ def test_refresh_rewards_between_zero_and_one() -> None:
     refresh = dplan.build(SMALL).refresh
     assert refresh is not None
     state = refresh(jax.random.key(3), start(), source())
-    strangeness = np.asarray(state.train.strangeness)
-    assert strangeness[:60].min() == 0 and strangeness[:60].max() == 1
-    np.testing.assert_array_equal(strangeness[60:], 0)
+    isolation = np.asarray(state.train.isolation)
+    assert isolation[:60].min() == 0 and isolation[:60].max() == 1
+    np.testing.assert_array_equal(isolation[60:], 0)
 
 
 def test_nothing_ends_so_values_grow_to_the_horizon() -> None:
     """Reward 1 in both states, for ever, is worth 1 / (1 - discount)."""
-    from jaxtsad.detectors.dplan import losses as objectives
+    from jaxtsad.detectors.dplan import losses
 
     rows, q = jnp.eye(2), jnp.zeros((2, 2))
     for _ in range(900):
-        goal = objectives.td_target(jnp.ones(2), rows[::-1] @ q, 0.99)
+        goal = losses.td_target(jnp.ones(2), rows[::-1] @ q, 0.99)
         q = q + (goal[:, None] - q)
     np.testing.assert_allclose(q, 100.0, rtol=0.05)
 
@@ -260,7 +258,7 @@ def test_codes_of_a_frozen_autoencoder_are_rows() -> None:
     state = start(60)
     assert state.train.rows.shape == (windows.size, 3)
     batch = windows.take(jnp.arange(4, dtype=jnp.int32))
-    found = _encoder.codes(config.encoder, state.model.encoder, batch.values)
+    found = encoder.codes(config.encoder, state.model.encoder, batch.values)
     unit = (found - state.model.low[None]) / state.model.spread[None]
     np.testing.assert_allclose(unit, state.train.rows[:4], atol=1e-4)
 

@@ -17,9 +17,10 @@ def test_all_four_rewards() -> None:
     cases = list(itertools.product((0.0, 1.0), (0, 1)))
     known, action = (jnp.array(column) for column in zip(*cases, strict=True))
     np.testing.assert_array_equal(dplan.external(known, action), [0, -1, -1, 1])
-    strange = jnp.array([0.5, 0.25, 1.0, 0.75])
+    isolation = jnp.array([0.5, 0.25, 1.0, 0.75])
     by_kind = {
-        kind: dplan.reward(known, action, strange, kind).tolist() for kind in INTRINSICS
+        kind: dplan.reward(known, action, isolation, kind).tolist()
+        for kind in INTRINSICS
     }
     assert by_kind["always"] == [0.5, -0.75, 0.0, 1.75]
     assert by_kind["a1_unlabelled"] == [0.0, -0.75, -1.0, 1.0]
@@ -56,7 +57,7 @@ def test_target_and_loss_by_hand() -> None:
 
 
 @pytest.mark.parametrize("action", [0, 1])
-def test_always_rewarding_strangeness_changes_no_greedy_action(action: int) -> None:
+def test_always_rewarding_isolation_changes_no_greedy_action(action: int) -> None:
     known = jnp.full(1, float(action))
     both = [dplan.reward(known, jnp.array([a]), jnp.array([0.7]))[0] for a in (0, 1)]
     assert int(np.argmax(both)) == action

@@ -16,7 +16,7 @@ from jaxtsad.detectors.ganomaly import losses as objectives
 from jaxtsad.detectors.ganomaly import training as _ganomaly
 from jaxtsad.detectors.ganomaly.config import Config
 from jaxtsad.detectors.ganomaly.network import Output
-from jaxtsad.detectors.ganomaly.training import Game, Players
+from jaxtsad.detectors.ganomaly.training import GanTrainer, Networks
 from jaxtsad.evaluation.metrics import point
 from jaxtsad.training import fit, fleet, plan
 from jaxtsad.types import Batch, Clock
@@ -26,11 +26,11 @@ SMALL = Config(window=8, channels=2, latent=3, width=4, batch_size=8)
 
 
 @functools.cache
-def begun() -> tuple[Game, Players, jax.Array, jax.Array]:
-    game = SMALL.game()
+def begun() -> tuple[GanTrainer, Networks, jax.Array, jax.Array]:
+    trainer = SMALL.trainer()
     x = jax.random.normal(jax.random.key(1), (6, 8, 2))
-    players = jax.jit(lambda key: game.start(key, x[:1]))(jax.random.key(0))
-    return game, players, x, jnp.ones(6)
+    players = jax.jit(lambda key: trainer.start(key, x[:1]))(jax.random.key(0))
+    return trainer, players, x, jnp.ones(6)
 
 
 def rows(values: jax.Array) -> Batch:
@@ -51,15 +51,15 @@ def test_sizes_and_shapes_of_the_published_networks(
 ) -> None:
     config = Config(window=side, channels=channels, layout="image")
     x = jnp.zeros((2, side, side, channels))
-    players = jax.eval_shape(lambda: config.game().start(jax.random.key(0), x))
+    players = jax.eval_shape(lambda: config.trainer().start(jax.random.key(0), x))
     generator = players.generator.params
     parts = (generator["encoder"], generator["decoder"], generator)
     for tree, size in zip((*parts, players.discriminator.params), sizes, strict=True):
         assert sum(leaf.size for leaf in jax.tree.leaves(tree)) == size
-    module = config.game().generator
+    module = config.trainer().generator
     output = jax.eval_shape(lambda: module.init_with_output(jax.random.key(0), x)[0])
     assert output.latent.shape == (2, 100) and output.reconstruction.shape == x.shape
-    judge = config.game().discriminator
+    judge = config.trainer().discriminator
     verdict = jax.eval_shape(lambda: judge.init_with_output(jax.random.key(0), x)[0])
     assert verdict.logit.shape == (2,)
     assert verdict.features.shape == (2, 4, 4, 64 * side // 8)
@@ -87,17 +87,17 @@ def test_values_of_the_losses() -> None:
 
 
 def test_who_teaches_whom() -> None:
-    game, players, x, weight = begun()
+    trainer, players, x, weight = begun()
 
     def judged(params: object) -> jax.Array:
         own = players._replace(generator=players.generator._replace(params=params))
-        made = game.generator_loss(params, own, x, weight)[1].output.reconstruction
-        return game.discriminator_loss(
+        made = trainer.generator_loss(params, own, x, weight)[1].output.reconstruction
+        return trainer.discriminator_loss(
             players.discriminator.params, players, x, made, weight
         )
 
     def encoded(params: object) -> jax.Array:
-        return game.generator_loss(params, players, x, weight)[1].terms.encoder
+        return trainer.generator_loss(params, players, x, weight)[1].terms.encoder
 
     both = jax.jit(lambda p: (jax.grad(judged)(p), jax.grad(encoded)(p)))
     from_judge, from_codes = both(players.generator.params)
@@ -108,18 +108,18 @@ def test_who_teaches_whom() -> None:
 
 
 def test_the_winner_is_drawn_anew_and_nobody_else() -> None:
-    game, players, x, weight = begun()
-    lesson = jax.jit(game.learn)(players, x, weight)
-    move = jax.jit(game.move)
+    trainer, players, x, weight = begun()
+    lesson = jax.jit(trainer.learn)(players, x, weight)
+    move = jax.jit(trainer.move)
     key = jax.random.key(5)
     kept = move(key, players, lesson)
     drawn = move(key, players, lesson._replace(judge_loss=jnp.float32(9e-6)))
     assert (int(kept.resets), int(drawn.resets)) == (0, 1)
-    wide = dataclasses.replace(SMALL, width=64).game()
+    wide = dataclasses.replace(SMALL, width=64).trainer()
     fresh = _ganomaly.start(key, wide.discriminator, x[:1]).params
     kernels = [leaf for leaf in jax.tree.leaves(fresh) if leaf.ndim > 1]
     assert abs(np.concatenate([k.ravel() for k in kernels]).std() / 0.02 - 1) < 0.05
-    anew = _ganomaly.start(key, game.discriminator, x[:1]).params
+    anew = _ganomaly.start(key, trainer.discriminator, x[:1]).params
     chex.assert_trees_all_close(drawn.discriminator.params, anew, rtol=1e-6)
     for one, other in (
         (kept.generator, drawn.generator),

@@ -11,11 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxtsad.detectors.ganomaly.network import Encoder
 from jaxtsad.detectors.latent_search import network as dcgan
 from jaxtsad.detectors.latent_search.codes import Reader
 from jaxtsad.models import network
 from jaxtsad.models.network import Network
+from jaxtsad.models.strided_encoder import Encoder
 from jaxtsad.types import Array, PyTree
 
 GENERATOR = dcgan.Generator(side=8, rank=1, channels=2, width=4)

@@ -13,7 +13,7 @@ import pytest
 
 from jaxtsad.detectors.latent_search import network as dcgan
 from jaxtsad.detectors.latent_search import search as latent_search
-from jaxtsad.detectors.latent_search.search import Found, Search
+from jaxtsad.detectors.latent_search.search import Search, SearchResult
 from jaxtsad.models import network
 from jaxtsad.types import Array, PyTree
 
@@ -54,7 +54,7 @@ def problem(count: int = 5) -> tuple[Array, Array]:
 
 
 @functools.cache
-def searched(how: Search, chunk: int | None = None) -> Found:
+def searched(how: Search, chunk: int | None = None) -> SearchResult:
     run = jax.jit(functools.partial(latent_search.search, how, generate, chunk=chunk))
     return run(trained().params, *problem())
 
@@ -65,7 +65,7 @@ def test_first_step_by_hand() -> None:
     gradient = 2 / 6 * WEIGHTS["w"] @ (code @ WEIGHTS["w"] - sample)
     expected = code - 5e-2 * jnp.sign(gradient)
     np.testing.assert_allclose(found.codes, expected, atol=1e-6)
-    plain = Search(steps=1, optimiser="sgd")
+    plain = Search(steps=1, optimizer="sgd")
     found = latent_search.one(plain, linear, WEIGHTS, sample, code)
     np.testing.assert_allclose(found.codes, code - 5e-2 * gradient, atol=1e-6)
 

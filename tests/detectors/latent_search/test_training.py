@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxtsad.detectors.latent_search import gan as adversarial
 from jaxtsad.detectors.latent_search import network as dcgan
-from jaxtsad.detectors.latent_search import training as adversarial
-from jaxtsad.detectors.latent_search.training import Gan, Recipe
+from jaxtsad.detectors.latent_search.gan import Gan, Recipe
 from jaxtsad.models import adversarial as objectives
 
 each_loss = pytest.mark.parametrize("loss", adversarial.LOSSES)
@@ -63,7 +63,7 @@ def test_a_frozen_player_keeps_every_bit(loss: adversarial.Loss) -> None:
     ):
         chex.assert_trees_all_equal(old.params[name], new.params[name])
         chex.assert_trees_all_equal(old.stats[name], new.stats[name])
-        chex.assert_trees_all_equal(old.optimisers[name], new.optimisers[name])
+        chex.assert_trees_all_equal(old.optimizers[name], new.optimizers[name])
 
 
 @each_loss

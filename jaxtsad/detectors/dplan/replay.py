@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
+from jaxtsad.ops import draws
 from jaxtsad.types import Array
 
 
@@ -30,7 +31,7 @@ class Replay(NamedTuple):
 
 
 def empty(capacity: int) -> Replay:
-    """A replay of no transitions with room for `capacity`."""
+    """A replay of no transitions that holds up to `capacity`."""
     whole = jnp.zeros(capacity, jnp.int32)
     return Replay(whole, jnp.copy(whole), jnp.zeros(capacity), jnp.copy(whole))
 
@@ -41,8 +42,8 @@ def add(replay: Replay, step: Array, transition: Replay) -> Replay:
     Example:
         >>> filled = empty(2)
         >>> for number in range(3):
-        ...     one = Replay(number, 0, 0.0, number + 1)
-        ...     filled = add(filled, jnp.int32(number), one)
+        ...     transition = Replay(number, 0, 0.0, number + 1)
+        ...     filled = add(filled, jnp.int32(number), transition)
         >>> filled.state.tolist()
         [2, 1]
     """
@@ -64,16 +65,5 @@ def sample(replay: Replay, steps: Array, uniform: Array) -> Replay:
         The transitions `[B]`.
     """
     filled = jnp.minimum(steps, replay.state.shape[0])
-    chosen = scaled(uniform, filled)
+    chosen = draws.places(uniform, filled)
     return Replay(*(array[chosen] for array in replay))
-
-
-def scaled(uniform: Array, count: Array) -> Array:
-    """Random numbers in [0, 1) as random places among `count`; 0 where there is none.
-
-    Example:
-        >>> scaled(jnp.array([0.0, 0.5, 0.999]), jnp.int32(4)).tolist()
-        [0, 2, 3]
-    """
-    place = jnp.floor(uniform * count).astype(jnp.int32)
-    return jnp.clip(place, 0, jnp.maximum(count - 1, 0))

@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxtsad.training import replay, unbatched
-from jaxtsad.training.replay import Replay
+from jaxtsad.detectors.dplan import replay, unbatched
+from jaxtsad.detectors.dplan.replay import Replay
 
 
 def filled(capacity: int, count: int) -> Replay:
