@@ -54,7 +54,7 @@ class Case:
         return plan.Plan(epochs=epochs, stop="none", members=self.members)
 
     def training(self) -> Contender:
-        """Training by `training.fit`: gathering, gradients, optimiser, host steps."""
+        """Training by `training.fit`: gathering, gradients, optimizer, host steps."""
         return Contender(NAME, self._warm_training, self._run_training)
 
     def scoring(self) -> Contender:

@@ -1,6 +1,6 @@
 """The LSTM-VAE in eager PyTorch, as its users write it: what ours is measured against.
 
-The same network, objective (`strict`), optimiser and score as `jaxtsad`'s `lstm_vae`,
+The same network, objective (`strict`), optimizer and score as `jaxtsad`'s `lstm_vae`,
 built on `torch.nn.LSTM`, PyTorch's own fused layer.
 """
 
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 
 class Baseline(NamedTuple):
-    """A model on its device and the optimiser of its parameters."""
+    """A model on its device and the optimizer of its parameters."""
 
     model: Any
     optimizer: Any

@@ -11,7 +11,7 @@ row, Z latent width.
 from __future__ import annotations
 
 import functools
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias, cast
 
 import jax
 import jax.numpy as jnp
@@ -126,10 +126,8 @@ def decoder(config: Config) -> Perceptron:
 
 def codes_of(config: Config, params: PyTree, values: Array) -> Array:
     """Codes `[B, Z]` of windows `[B, L, C]` or rows `[B, C]`."""
-    codes: Array = encoder(config).apply(
-        {"params": params}, values.reshape(len(values), -1)
-    )
-    return codes
+    rows = values.reshape(len(values), -1)
+    return cast(Array, encoder(config).apply({"params": params}, rows))
 
 
 def pretrained(config: Config, start_key: Key, step_key: Key, source: Any) -> PyTree:
@@ -147,7 +145,7 @@ def pretrained(config: Config, start_key: Key, step_key: Key, source: Any) -> Py
 
     def loss(both: dict[str, PyTree], batch: Batch) -> Array:
         codes = codes_of(config, both["encoder"], batch.values)
-        made = decoder(config).apply({"params": both["decoder"]}, codes)
+        made = cast(Array, decoder(config).apply({"params": both["decoder"]}, codes))
         squared = jnp.square(made - batch.values.reshape(made.shape))
         return mean(squared.mean(axis=1), batch.weight)
 

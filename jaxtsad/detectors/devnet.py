@@ -12,7 +12,7 @@ row.
 from __future__ import annotations
 
 import functools
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias, cast
 
 import jax
 import jax.numpy as jnp
@@ -129,7 +129,7 @@ def score(config: Config, keys: Array, params: PyTree, batch: Batch) -> Array:
 
 def scores_of(config: Config, params: PyTree, rows: Array) -> Array:
     """Scores `[B]` of rows `[B, F]`."""
-    scores: Array = network(config).apply({"params": params}, rows)
+    scores = cast(Array, network(config).apply({"params": params}, rows))
     return scores[:, 0]
 
 

@@ -23,7 +23,7 @@ from jaxtsad.training.fit import Status
 
 @contextlib.contextmanager
 def progress(console: Console, title: str) -> Iterator[Callable[[Status], None]]:
-    """Shows a bar of optimiser steps while training.
+    """Shows a bar of optimizer steps while training.
 
     Yields:
         What `Callbacks.status` takes.

@@ -77,7 +77,7 @@ VARIANTS = (
     Variant("clip_epsilon", "associations are cut at 1e-7", {"epsilon": "clip"}),
     Variant(
         "alternating",
-        "network and prior take turns, each with its own optimiser",
+        "network and prior take turns, each with its own optimizer",
         {"minimax": "alternating"},
     ),
     Variant(

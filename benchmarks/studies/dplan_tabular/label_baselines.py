@@ -80,7 +80,7 @@ def _deviation(key: Key, rows: Array, known: Array, test: Array) -> Array:
     start_key, prior_key, step_key = jax.random.split(key, 3)
     params = _layers(start_key, (rows.shape[1], 20, 1), bias=True)
     prior = jax.random.normal(prior_key, (5000,))
-    optimiser = optimizers.rmsprop(
+    optimizer = optimizers.rmsprop(
         1e-3, decay=0.9, momentum=0.0, eps=1e-7, clip_gradients=1.0
     )
 
@@ -89,7 +89,7 @@ def _deviation(key: Key, rows: Array, known: Array, test: Array) -> Array:
         penalty = 0.01 * jnp.square(params[0]["kernel"]).sum()
         return deviation_loss(found, marks, prior.mean(), prior.std()) + penalty
 
-    params = _trained(step_key, params, optimiser, loss, rows, known, 512, True)
+    params = _trained(step_key, params, optimizer, loss, rows, known, 512, True)
     return _forward(params, test)[:, 0]
 
 
@@ -99,7 +99,7 @@ def _deep_sad(key: Key, rows: Array, known: Array, test: Array) -> Array:
     sizes = (rows.shape[1], 32, 16)
     start = _layers(start_key, sizes, bias=False)
     decoder = _layers(made_key, sizes[::-1], bias=False)
-    optimiser = optimizers.adam(1e-3, weight_decay=1e-6)
+    optimizer = optimizers.adam(1e-3, weight_decay=1e-6)
 
     def error(both: PyTree, x: Array, marks: Array) -> Array:
         del marks
@@ -107,7 +107,7 @@ def _deep_sad(key: Key, rows: Array, known: Array, test: Array) -> Array:
         return jnp.square(made - x).mean()
 
     params, _ = _trained(
-        first_key, (start, decoder), optimiser, error, rows, known, 128, False
+        first_key, (start, decoder), optimizer, error, rows, known, 128, False
     )
     middle = _forward(params, rows).mean(axis=0)
     small = jnp.abs(middle) < 0.1
@@ -119,14 +119,14 @@ def _deep_sad(key: Key, rows: Array, known: Array, test: Array) -> Array:
     def loss(params: PyTree, x: Array, marks: Array) -> Array:
         return sad_loss(apart(params, x), marks)
 
-    params = _trained(step_key, params, optimiser, loss, rows, known, 128, False)
+    params = _trained(step_key, params, optimizer, loss, rows, known, 128, False)
     return apart(params, test)
 
 
 def _trained(
     key: Key,
     params: PyTree,
-    optimiser: Any,
+    optimizer: Any,
     loss: Callable[[PyTree, Array, Array], Array],
     rows: Array,
     known: Array,
@@ -147,9 +147,9 @@ def _trained(
             own = jnp.arange(batch_size) % 2 == 0
             index = order[jnp.where(own, first, second)]
         grads = jax.grad(loss)(params, rows[index], known[index])
-        return optimizers.apply(optimiser, grads, state, params, 1.0)
+        return optimizers.apply(optimizer, grads, state, params, 1.0)
 
-    found = jax.lax.fori_loop(0, STEPS, step, (params, optimiser.init(params)))
+    found = jax.lax.fori_loop(0, STEPS, step, (params, optimizer.init(params)))
     return found[0]
 
 

@@ -80,7 +80,7 @@ def game_of(width: int, latent: int, rate: float, side: int = SIDE) -> GanTraine
     config = Config(
         side, 1, layout="image", latent=latent, width=width, learning_rate=rate
     )
-    return config.game()
+    return config.trainer()
 
 
 def narrowed(generator: Network, keep: Array) -> Network:

@@ -297,8 +297,9 @@ def advance(
     agent = Agent(model.params, train.target, train.rmsprop, train.replay, train.state)
     sums = {name: jnp.zeros(()) for name in METRICS}
     agent, sums = jax.lax.fori_loop(first, first + count, step, (agent, sums))
-    model = model._replace(params=agent.params)
-    train = TrainState(*agent[1:], train.rows, train.isolation)
+    changed = agent._asdict()
+    model = model._replace(params=changed.pop("params"))
+    train = train._replace(**changed)
     return State(model, train), sums
 
 
