@@ -167,3 +167,8 @@ def test_contract_names_what_anybodys_detector_breaks(fault: str, message: str) 
 
 def test_contract_is_kept_by_anybodys_detector() -> None:
     check.check_detector(build)
+
+
+def test_contract_a_build_stands_for_its_detector() -> None:
+    for name in ("ganomaly", "devnet", "pca"):
+        assert check.kinds(detectors.module(name).build) == check.kinds(name)
