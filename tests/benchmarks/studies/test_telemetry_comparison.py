@@ -185,7 +185,7 @@ def test_presets_follow_what_they_are_named_after() -> None:
         assert (setup.window, setup.stride, setup.scaler) == (10, 5, "zscore")
         assert (setup.plan.epochs, setup.plan.patience) == (100, 10)
         assert setup.options["batch_size"] == 32 and not setup.tail
-    assert {(s.split, s.clip, s.plan.restore) for s in strict.values()} == {
+    assert {(s.split, s.clip_values, s.plan.restore) for s in strict.values()} == {
         ("time", 5.0, True)
     }
     assert {(s.split, s.clip, s.plan.restore) for s in as_run.values()} == {
