@@ -188,7 +188,7 @@ def test_presets_follow_what_they_are_named_after() -> None:
     assert {(s.split, s.clip_values, s.plan.restore) for s in strict.values()} == {
         ("time", 5.0, True)
     }
-    assert {(s.split, s.clip, s.plan.restore) for s in as_run.values()} == {
+    assert {(s.split, s.clip_values, s.plan.restore) for s in as_run.values()} == {
         ("windows", None, False)
     }
     assert as_run["lstm_vae"].options["objective"] == "as_run"
