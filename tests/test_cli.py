@@ -159,3 +159,56 @@ def test_a_full_disk_leaves_nothing_behind(
         "train.csv",
     }
     assert np.isfinite(pd.read_csv("train.csv")["heat"]).all()
+
+
+def test_what_nobody_foresaw_is_one_line_and_exit_code_70(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    def fail(name: str) -> dict[str, object]:
+        raise ZeroDivisionError("a\nb")
+
+    monkeypatch.setattr("jaxtsad.detectors.schema", fail)
+    assert cli.main(["schema", "pca"]) == 70
+    line = "jaxtsad: a b (ZeroDivisionError; --debug shows where)\n"
+    assert capsys.readouterr().err == line
+    with pytest.raises(ZeroDivisionError):
+        cli.main(["schema", "pca", "--debug"])
+
+
+def test_debug_shows_the_traceback_of_bad_input() -> None:
+    with pytest.raises(ValueError, match="there is no config"):
+        cli.main(["run", "nothing.toml", "--debug"])
+    with pytest.raises(ValueError):
+        cli.main(["data", "verify", "nothing", "--debug"])
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no home"), PermissionError()])
+def test_without_a_home_directory(
+    error: Exception,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    def home() -> pathlib.Path:
+        raise error
+
+    monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(pathlib.Path, "home", home)
+    assert cli.main(["detectors"]) == 0
+    assert "pca: " in capsys.readouterr().out
+
+
+def test_names_that_look_like_markup_are_printed_as_they_are(
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    data = layout.write(tmp_path / "data", 3)
+    monkeypatch.chdir(tmp_path)
+    config = '[detector]\nname = "zscore"\n[data]\ndataset = "smap"\nentities=["A-1"]\n'
+    (tmp_path / "mine.toml").write_text(config)
+    where = ["--data-root", str(data), "--window.length", "12"]
+    few = ["--evaluation.baselines", '["pca"]']
+    out = "[/red]x:smile:[bold]"
+    assert cli.main(["run", "mine.toml", "--out", out, *where, *few]) == 0
+    assert f"The report is {out}/report.html" in capsys.readouterr().out

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from jaxtsad.cli import words
 
 FAILURES = (ValueError, OSError, LookupError)
+UNEXPECTED = 70
+"""Exit code of what no line was written for, as `EX_SOFTWARE` of sysexits.h."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -19,7 +21,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: The words after the program's name; None for those of the process.
 
     Returns:
-        The exit code.
+        The exit code: 0, 2 for bad input, 70 for what should not have happened, 130
+        where it was interrupted.
     """
     parser = words.parser()
     options, rest = parser.parse_known_args(arguments)
@@ -33,11 +36,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _cache_compilations()
         sharding.use_cores()
         options.command(options)
-    except FAILURES as error:
-        print(f"jaxtsad: {_line(error)}", file=sys.stderr)
-        return 2
+        sys.stdout.flush()
     except (Interrupted, KeyboardInterrupt):
         return 130
+    except BrokenPipeError:
+        # Who read the output has gone; what is left must not be written at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if options.debug:
+            raise
+        expected = isinstance(error, FAILURES)
+        hint = "" if expected else f" ({type(error).__name__}; --debug shows where)"
+        print(f"jaxtsad: {_line(error)}{hint}", file=sys.stderr)
+        return 2 if expected else UNEXPECTED
     return 0
 
 
@@ -47,11 +59,21 @@ def _line(error: BaseException) -> str:
 
 
 def _cache_compilations() -> None:
-    """Keeps compiled programs between runs, unless the user has chosen a place."""
+    """Keeps compiled programs between runs, unless the user has chosen a place.
+
+    Without a home directory, or where nothing can be written there, nothing is kept.
+    """
     import jax
 
     if "JAX_COMPILATION_CACHE_DIR" in os.environ:
         return
-    home = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
-    jax.config.update("jax_compilation_cache_dir", str(home / pathlib.Path("jaxtsad")))
+    try:
+        home = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+        place = pathlib.Path(home) / "jaxtsad"
+        place.mkdir(parents=True, exist_ok=True)
+    except (RuntimeError, OSError):
+        return
+    if not os.access(place, os.W_OK):
+        return
+    jax.config.update("jax_compilation_cache_dir", str(place))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)

@@ -59,10 +59,10 @@ def _config_path(name: str) -> pathlib.Path:
 
 
 def _show(report: dict[str, Any], folder: pathlib.Path, terminal: Any) -> None:
-    from jaxtsad.experiments import summary
+    from jaxtsad.experiments import console, summary
 
     summary.show(report, terminal)
-    terminal.print(f"The report is {folder / 'report.html'}")
+    console.say(terminal, f"The report is {folder / 'report.html'}")
 
 
 def evaluate(options: argparse.Namespace) -> None:

@@ -18,7 +18,8 @@ def parser() -> argparse.ArgumentParser:
 
     def add(name: str, command: Callable[[Any], None], text: str) -> Any:
         sub = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
-        sub.set_defaults(command=command)
+        sub.set_defaults(command=command, debug=False)
+        _debug(sub)
         return sub
 
     demo = add("demo", runs.demo, "detect the anomalies of the bundled recording")
@@ -85,9 +86,20 @@ def parser() -> argparse.ArgumentParser:
         verb.add_argument("name")
         verb.add_argument("--data-root", help="folder of the data sets")
         verb.set_defaults(command=command)
+    for verb in verbs.choices.values():
+        _debug(verb)
 
     add("detectors", listings.detectors, "list the detectors and their options")
 
     schema = add("schema", listings.schema, "print the JSON schema of a config")
     schema.add_argument("detector", nargs="?", help="that of a detector's options")
     return made
+
+
+def _debug(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--debug",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="show the traceback of an error",
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -128,7 +129,7 @@ def to_rows(rated: Sequence[Event]) -> list[dict[str, Any]]:
 
     Returns:
         One dict per event with the columns `start stop severity peak score channels
-        contributions`; the last two joined by ";".
+        contributions`; the last two joined by ";" (see `split_names`).
 
     Example:
         >>> to_rows([Event(1, 3, 2.0, 2, 5.0, ("a", "b"), (3.0, 0.5))])[0]["channels"]
@@ -137,10 +138,26 @@ def to_rows(rated: Sequence[Event]) -> list[dict[str, Any]]:
     rows = []
     for event in rated:
         row = dataclasses.asdict(event)
-        row["channels"] = ";".join(event.channels)
+        row["channels"] = ";".join(map(_escaped, event.channels))
         row["contributions"] = ";".join(f"{c:.6g}" for c in event.contributions)
         rows.append(row)
     return rows
+
+
+def split_names(text: str) -> list[str]:
+    r"""The names that `to_rows` joined; a name's own `;` and `\` follow a `\`.
+
+    Example:
+        >>> row = to_rows([Event(1, 3, 2.0, 2, 5.0, ("a;b", "c"), (3.0, 0.5))])[0]
+        >>> row["channels"], split_names(row["channels"])
+        ('a\\;b;c', ['a;b', 'c'])
+    """
+    names = re.findall(r"((?:\\[\\;]|[^;])*)(?:;|\Z)", text)
+    return [re.sub(r"\\([\\;])", r"\1", name) for name in names[:-1] if name]
+
+
+def _escaped(name: str) -> str:
+    return re.sub(r"([\\;])", r"\\\1", name)
 
 
 def _names(

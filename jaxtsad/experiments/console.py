@@ -17,6 +17,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 from jaxtsad.training.fit import Status
 
@@ -29,10 +30,10 @@ def progress(console: Console, title: str) -> Iterator[Callable[[Status], None]]
         What `Callbacks.status` takes.
     """
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", markup=False),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
@@ -47,6 +48,11 @@ def progress(console: Console, title: str) -> Iterator[Callable[[Status], None]]
             bar.update(task, total=now.epochs * now.steps, completed=done, note=note)
 
         yield status
+
+
+def say(console: Console, line: str, style: str = "") -> None:
+    """Prints a line as it is: names and paths may hold what rich takes for markup."""
+    console.print(Text(line, style=style), soft_wrap=True)
 
 
 def refused(error: Exception) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -86,7 +87,8 @@ def fit_main(
                 callbacks=callbacks,
             )
     except Interrupted:
-        terminal.print(f"stopped; go on with: jaxtsad run --resume {folder}")
+        resume = f"jaxtsad run --resume {shlex.quote(str(folder))}"
+        console.say(terminal, f"stopped; go on with: {resume}")
         raise
     finally:
         log.close()

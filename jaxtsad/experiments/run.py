@@ -14,6 +14,7 @@ from jaxtsad import files
 from jaxtsad.evaluation import protocol as protocols
 from jaxtsad.experiments import (
     baselines,
+    console,
     facts,
     fits,
     recordings,
@@ -64,7 +65,7 @@ def run(
         scored += fits.scored(main, config.detector.name, group, protocol, explain=True)
         timings.add(main, time.perf_counter() - began, group)
         for baseline in baselines.chosen(config):
-            terminal.print(f"beside it: {baseline.row}")
+            console.say(terminal, f"beside it: {baseline.row}")
             other = fits.fit(
                 baseline.setup, config, group, protocol, seeds=_seeds(config, baseline)
             )

@@ -8,7 +8,10 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from jaxtsad.evaluation import events
+from jaxtsad.experiments import console
 from jaxtsad.reporting import matching
 from jaxtsad.reporting.tables import claims
 from jaxtsad.reporting.tables import terminal as table
@@ -26,11 +29,11 @@ def show(report: Mapping[str, Any], terminal: Console) -> None:
     summaries = [row for row in rows if row["entity"] in ("macro", "pooled")]
     table.show(summaries or rows, terminal)
     for leak in report["leaks"]:
-        terminal.print(f"[bold red]leaks:[/] {leak}")
+        terminal.print(Text.assemble(("leaks: ", "bold red"), leak))
     for note in report["notes"]:
-        terminal.print(note, style="dim")
+        console.say(terminal, note, "dim")
     for line in claims.lines(report, report["main"]):
-        terminal.print(line)
+        console.say(terminal, line)
 
 
 def _events(
@@ -43,18 +46,17 @@ def _events(
         if event["entity"] == entity["name"] and event["seed"] == first
     ]
     spans = np.array([[event["start"], event["stop"]] for event in found], int)
-    truth = Table(title=f"{entity['name']}: true events", title_justify="left")
+    name = str(entity["name"])
+    truth = Table(title=Text(f"{name}: true events"), title_justify="left")
     for title in ("steps", "kind", "found"):
         truth.add_column(title)
     for one in matching.true_events(entity["events"], spans):
         said = f"yes, {one.delay} steps after it began" if one.hit else "missed"
-        truth.add_row(f"{one.start} to {one.stop - 1}", one.kind, said)
+        truth.add_row(f"{one.start} to {one.stop - 1}", Text(one.kind), said)
     if entity["events"]:
         terminal.print(truth)
     right = matching.are_true(spans, entity["events"])
-    flagged = Table(
-        title=f"{entity['name']}: found, strongest first", title_justify="left"
-    )
+    flagged = Table(title=Text(f"{name}: found, strongest first"), title_justify="left")
     for title in ("steps", "severity", "channels", "true"):
         flagged.add_column(title)
     strongest = np.argsort([-event["severity"] for event in found])[:MOST_EVENTS]
@@ -63,9 +65,9 @@ def _events(
         flagged.add_row(
             f"{event['start']} to {event['stop'] - 1}",
             f"{event['severity']:.1f}",
-            event["channels"].replace(";", ", "),
+            Text(", ".join(events.split_names(event["channels"]))),
             "yes" if right[index] else "no",
         )
     terminal.print(flagged)
     if len(found) > MOST_EVENTS:
-        terminal.print(f"and {len(found) - MOST_EVENTS} weaker ones", style="dim")
+        console.say(terminal, f"and {len(found) - MOST_EVENTS} weaker ones", "dim")

@@ -100,3 +100,12 @@ def test_bad_input(changed, message):
     given = {"flags": FLAGS, "scores": SCORES, "threshold": 1.0, "spread": 1.0}
     with pytest.raises(ValueError, match=message):
         events.events(**(given | changed))
+
+
+@pytest.mark.parametrize(
+    "names", [("a;b", "c\\"), (";", "\\;"), ("\\\\;\n", "=1"), ("a",), ()]
+)
+def test_separators_within_names_are_read_back(names: tuple[str, ...]) -> None:
+    rated = events.Event(1, 3, 2.0, 2, 5.0, names, (1.0,) * len(names))
+    (row,) = events.to_rows([rated])
+    assert events.split_names(row["channels"]) == list(names)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from jaxtsad.evaluation import events as events_
 from jaxtsad.evaluation.metrics import chance, pa_k, point
 from jaxtsad.reporting import html
 from jaxtsad.reporting.html import Number, Safe
@@ -173,8 +174,8 @@ def _flagged_list(view: View) -> Safe:
         if known:
             word, kind = ("true", "hit") if record["true"] else ("false", "alarm")
             line.append(html.element("span", word, class_=f"badge {kind}"))
-        names = [name.strip() for name in str(record["channels"]).split(";")]
-        lines.append([*line, ", ".join(name for name in names if name)])
+        names = events_.split_names(str(record["channels"]))
+        lines.append([*line, ", ".join(names)])
     left = len(table) - len(lines)
     note = f"{len(table):,} events, most severe first"
     note += f"; {left:,} are in events.csv only." if left > 0 else "."
