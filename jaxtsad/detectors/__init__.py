@@ -20,8 +20,8 @@ def available() -> tuple[str, ...]:
         >>> "anomaly_transformer" in available()
         True
     """
-    found = (module.name for module in pkgutil.iter_modules(__path__))
-    return tuple(sorted(name for name in found if not name.startswith("_")))
+    names = (module.name for module in pkgutil.iter_modules(__path__))
+    return tuple(sorted(name for name in names if not name.startswith("_")))
 
 
 def module(name: str) -> ModuleType:

@@ -41,12 +41,12 @@ def detector(
             `reconstruction` among its fields, without dropout.
         objective: See `descent.descent`.
     """
-    way = descent.descent(objective, config)
+    trainer = descent.descent(objective, config)
 
     def init(key: Key, source: WindowView) -> State:
         del source
         windows = jnp.zeros((1, config.window, config.channels))
-        return way.start(network.init(key, windows)["params"])
+        return trainer.start(network.init(key, windows)["params"])
 
     def measure(key: Key, model: PyTree, batch: Batch) -> Metrics:
         del key
@@ -63,13 +63,13 @@ def detector(
 
     def inspect(keys: Array, model: PyTree, batch: Batch) -> dict[str, Array]:
         del keys
-        found: dict[str, Array] = run(model, batch.values)._asdict()
-        return found
+        outputs: dict[str, Array] = run(model, batch.values)._asdict()
+        return outputs
 
     return Detector(
         steps=functools.partial(epochs.steps, batch_size=config.batch_size),
         init=init,
-        advance=way.advance,
+        advance=trainer.advance,
         validate=epochs.evaluate(measure, config.batch_size),
         score=score,
         explain=explain,

@@ -106,8 +106,8 @@ def init(config: Config, key: Key, source: Any) -> State:
     start_key, step_key = jax.random.split(key)
     params = pretrained(config, start_key, step_key, source)
     centre = mean_code(config, params, source)
-    away = jnp.where(centre < 0, -LEAST_CENTRE, LEAST_CENTRE)
-    centre = jnp.where(jnp.abs(centre) < LEAST_CENTRE, away, centre)
+    shifted = jnp.where(centre < 0, -LEAST_CENTRE, LEAST_CENTRE)
+    centre = jnp.where(jnp.abs(centre) < LEAST_CENTRE, shifted, centre)
     return State(Model(params, centre), _adam(config).init(params))
 
 
@@ -226,8 +226,8 @@ def advance(
     """Steps of an epoch, see `types.Detector`."""
 
     def loss(params: PyTree, model: Model, batch: Batch) -> Array:
-        apart = distances(config, model._replace(params=params), batch.values)
-        return mean(sad_loss(apart, batch.known, config.eta), batch.weight)
+        distance = distances(config, model._replace(params=params), batch.values)
+        return mean(sad_loss(distance, batch.known, config.eta), batch.weight)
 
     def step(
         key: Key, state: State, batch: Batch, scale: Array

@@ -83,8 +83,8 @@ class Factors(NamedTuple):
         """Whether a map of them takes fewer operations than one of the whole."""
         batch, length, columns = self.rows.shape
         width = self.kernel.shape[1]
-        apart = batch * length * columns + (columns + length) * width
-        return apart < batch * length * width
+        separate = batch * length * columns + (columns + length) * width
+        return separate < batch * length * width
 
 
 def joined(x: Array, *maps: Affine, factors: Factors | None = None) -> list[Array]:
@@ -98,8 +98,8 @@ def joined(x: Array, *maps: Affine, factors: Factors | None = None) -> list[Arra
     Returns:
         What each map gives, `[..., features]`.
     """
-    kernel = jnp.concatenate([one.kernel for one in maps], axis=1)
-    bias = jnp.concatenate([one.bias for one in maps])
+    kernel = jnp.concatenate([each.kernel for each in maps], axis=1)
+    bias = jnp.concatenate([each.bias for each in maps])
     precision = maps[0].precision
     if factors is None:
         out = add_bias(products.product(x, kernel, precision), bias)
@@ -107,7 +107,7 @@ def joined(x: Array, *maps: Affine, factors: Factors | None = None) -> list[Arra
         both = products.product(factors.kernel, kernel, precision)
         shift = add_bias(products.product(factors.shift, kernel, precision), bias)
         out = _shifted(products.product(factors.rows, both, precision), shift)
-    stops = [sum(one.features for one in maps[:n]) for n in range(1, len(maps))]
+    stops = [sum(each.features for each in maps[:n]) for n in range(1, len(maps))]
     return jnp.split(out, stops, axis=-1)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import Literal, NamedTuple, TypeAlias, get_args
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 import flax.linen as nn
 import jax
@@ -19,7 +19,7 @@ from jaxtsad.ops.attention import dispatch as attention
 from jaxtsad.ops.attention.association import Direction, Epsilon
 from jaxtsad.ops.attention.dispatch import Implementation
 from jaxtsad.ops.products import Precision
-from jaxtsad.types import Array
+from jaxtsad.types import Array, Key, PyTree
 
 PriorParam: TypeAlias = Literal[
     "dynamic", "dynamic_bounded", "dynamic_wide", "head", "position"
@@ -177,5 +177,50 @@ class AnomalyAttention(nn.Module):
                 sigma = association.wide_sigma(raw, self.settings.sigma_cap or None)
         by_head = (*x.shape[:-1], heads, width // heads)
         parts = joined(x, *maps, factors=factors)
-        query, key, value = (one.reshape(by_head) for one in parts)
+        query, key, value = (part.reshape(by_head) for part in parts)
         return query, key, value, sigma
+
+
+class Output(NamedTuple):
+    """What a network of such layers gives.
+
+    Attributes:
+        reconstruction: `[B, L, C]`.
+        series: `[B, N, H, L]`, or `[B, N, L]` as means over heads: divergence whose
+            gradient moves the series only, or everything but the prior.
+        prior: The same divergence, whose gradient moves the prior only.
+        associations: Of every layer, or None where they were not asked for.
+    """
+
+    reconstruction: Array
+    series: Array
+    prior: Array
+    associations: Associations | None
+
+
+def forward(
+    network: nn.Module,
+    params: PyTree,
+    x: Array,
+    *,
+    dropout_key: Key | None = None,
+    associations: bool = False,
+) -> Output:
+    """Applies a network whose output is an `Output`.
+
+    Args:
+        network: The network.
+        params: Its parameters.
+        x: `[B, L, C]`.
+        dropout_key: Turns dropout on.
+        associations: Whether the associations of all layers are given, too.
+    """
+    rngs = {} if dropout_key is None else {"dropout": dropout_key}
+    output: Any = network.apply(
+        {"params": params},
+        x,
+        train=dropout_key is not None,
+        associations=associations,
+        rngs=rngs,
+    )
+    return output

@@ -16,8 +16,8 @@ from jaxtsad.detectors.anomaly_transformer import losses as objectives
 from jaxtsad.detectors.anomaly_transformer import pytorch as interop
 from jaxtsad.detectors.anomaly_transformer import training as _minimax
 from jaxtsad.detectors.anomaly_transformer.config import Config
-from jaxtsad.detectors.anomaly_transformer.network import forward
 from jaxtsad.models import pytorch as checkpoints
+from jaxtsad.models.anomaly_attention import forward
 from jaxtsad.ops import windows
 from jaxtsad.types import Array, Batch, PyTree, State
 from tests.golden import loading

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtsad.detectors.anomaly_transformer import detector as anomaly_transformer
 from jaxtsad.detectors.anomaly_transformer import training as _minimax
 from jaxtsad.detectors.anomaly_transformer.config import Config, Score
-from jaxtsad.detectors.anomaly_transformer.network import forward
+from jaxtsad.models.anomaly_attention import forward
 from jaxtsad.ops import aggregate, windows
 from jaxtsad.training import fleet, scoring
 from jaxtsad.types import Array, Batch, Detector, Key, PyTree, Split

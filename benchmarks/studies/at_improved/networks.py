@@ -17,8 +17,8 @@ from jaxtsad.detectors import configure
 from jaxtsad.detectors.anomaly_transformer import detector as anomaly_transformer
 from jaxtsad.detectors.anomaly_transformer import training as _minimax
 from jaxtsad.detectors.anomaly_transformer.config import Config
-from jaxtsad.detectors.anomaly_transformer.network import forward
 from jaxtsad.experiments import facts
+from jaxtsad.models.anomaly_attention import forward
 from jaxtsad.ops import windows
 from jaxtsad.pipeline import parts as cutting
 from jaxtsad.pipeline.members import Member, keys_of

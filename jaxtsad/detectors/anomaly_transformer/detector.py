@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jaxtsad.detectors.anomaly_transformer import losses, training
 from jaxtsad.detectors.anomaly_transformer.config import Config
 from jaxtsad.detectors.anomaly_transformer.losses import KL_DIRECTIONS
-from jaxtsad.detectors.anomaly_transformer.network import Associations, Output, forward
+from jaxtsad.models.anomaly_attention import Associations, Output, forward
 from jaxtsad.ops.attention import association
 from jaxtsad.training import epochs
 from jaxtsad.types import (

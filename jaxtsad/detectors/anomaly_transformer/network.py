@@ -9,33 +9,21 @@ Shape letters: B batch, L window length, C channels, D width, H heads, N layers.
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from jaxtsad.models.affine import Affine, Factors
-from jaxtsad.models.anomaly_attention import AnomalyAttention, Associations, Settings
+from jaxtsad.models.anomaly_attention import (
+    AnomalyAttention,
+    Associations,
+    Output,
+    Settings,
+)
 from jaxtsad.models.layer_norm import LayerNorm
 from jaxtsad.models.positional_encoding import positional_encoding
-from jaxtsad.types import Array, Key, PyTree
-
-
-class Output(NamedTuple):
-    """What the network gives.
-
-    Attributes:
-        reconstruction: `[B, L, C]`.
-        series: `[B, N, H, L]`, divergence whose gradient moves the series only.
-        prior: `[B, N, H, L]`, divergence whose gradient moves the prior only.
-        associations: Of every layer, or None where they were not asked for.
-    """
-
-    reconstruction: Array
-    series: Array
-    prior: Array
-    associations: Associations | None
+from jaxtsad.types import Array
 
 
 def gelu(x: Array) -> Array:
@@ -144,31 +132,3 @@ class AnomalyTransformer(nn.Module):
         x = project(x)
         stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves, axis=1), *rows)
         return Output(x, *stacked)
-
-
-def forward(
-    network: AnomalyTransformer,
-    params: PyTree,
-    x: Array,
-    *,
-    dropout_key: Key | None = None,
-    associations: bool = False,
-) -> Output:
-    """Applies the network.
-
-    Args:
-        network: The network.
-        params: Its parameters.
-        x: `[B, L, C]`.
-        dropout_key: Turns dropout on.
-        associations: Whether the associations of all layers are given, too.
-    """
-    rngs = {} if dropout_key is None else {"dropout": dropout_key}
-    output: Any = network.apply(
-        {"params": params},
-        x,
-        train=dropout_key is not None,
-        associations=associations,
-        rngs=rngs,
-    )
-    return output

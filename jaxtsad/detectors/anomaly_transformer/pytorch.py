@@ -83,8 +83,8 @@ def sizes(state: Mapping[str, np.ndarray]) -> Sizes:
         if np.ndim(state[name]) != rank:
             shape = np.shape(state[name])
             raise ValueError(f"{name!r} has {shape=}, expected {rank} axes")
-    numbers = (re.match(r"encoder\.attn_layers\.(\d+)\.", name) for name in state)
-    layers = 1 + max(int(found.group(1)) for found in numbers if found)
+    matches = (re.match(r"encoder\.attn_layers\.(\d+)\.", name) for name in state)
+    layers = 1 + max(int(match.group(1)) for match in matches if match)
     width, channels, _ = state[TOKEN].shape
     return Sizes(channels, width, len(state[heads]), layers, len(state[hidden]))
 
@@ -119,8 +119,7 @@ def to_params(state: Mapping[str, np.ndarray]) -> PyTree:
     Raises:
         ValueError: If an array is missing, unexpected or misshapen.
     """
-    found = sizes(state)
-    wanted = {entry.name: entry for entry in entries(found)}
+    wanted = {entry.name: entry for entry in entries(sizes(state))}
     missing = [name for name in wanted if name not in state]
     if missing:
         raise ValueError(f"the checkpoint lacks {_listed(missing)}")
@@ -156,8 +155,8 @@ def from_params(params: PyTree) -> dict[str, np.ndarray]:
         ValueError: If the tree is not of such a network.
     """
     try:
-        found = _sizes_of(params)
-        pairs = [(entry, _at(params, entry.path)) for entry in entries(found)]
+        listed = entries(_sizes_of(params))
+        pairs = [(entry, _at(params, entry.path)) for entry in listed]
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"the tree is not of an Anomaly Transformer with a dynamic prior: {error}"

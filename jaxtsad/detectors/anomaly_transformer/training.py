@@ -10,8 +10,8 @@ import jax
 from jaxtsad.detectors.anomaly_transformer import losses
 from jaxtsad.detectors.anomaly_transformer.config import Config
 from jaxtsad.detectors.anomaly_transformer.losses import KL_DIRECTIONS, Terms
-from jaxtsad.detectors.anomaly_transformer.network import AnomalyTransformer, forward
-from jaxtsad.models.anomaly_attention import Settings
+from jaxtsad.detectors.anomaly_transformer.network import AnomalyTransformer
+from jaxtsad.models.anomaly_attention import Settings, forward
 from jaxtsad.ops.attention.association import Direction
 from jaxtsad.training import optimizers
 from jaxtsad.types import Array, Batch, Key, Metrics, PyTree, State

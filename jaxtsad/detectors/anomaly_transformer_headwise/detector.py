@@ -18,11 +18,9 @@ import jax.numpy as jnp
 
 from jaxtsad.detectors.anomaly_transformer_headwise import losses
 from jaxtsad.detectors.anomaly_transformer_headwise.config import Config
-from jaxtsad.detectors.anomaly_transformer_headwise.network import (
-    HeadwiseTransformer,
-    forward,
-)
+from jaxtsad.detectors.anomaly_transformer_headwise.network import HeadwiseTransformer
 from jaxtsad.models import reconstruction as errors
+from jaxtsad.models.anomaly_attention import forward
 from jaxtsad.training import descent, epochs, optimizers
 from jaxtsad.types import Array, Batch, Detector, Key, Metrics, PyTree, State
 
@@ -66,9 +64,9 @@ def build(config: Config) -> Detector:
         terms = losses.terms(batch.values, output, batch.weight)
         # Each term sends its gradient to one group only, so one sum serves both.
         network_loss = losses.network_loss(terms, config.k, config.direction)
-        return network_loss + losses.prior_loss(terms, config.direction), said(terms)
+        return network_loss + losses.prior_loss(terms, config.direction), metrics(terms)
 
-    def said(terms: losses.Terms) -> Metrics:
+    def metrics(terms: losses.Terms) -> Metrics:
         return {
             "loss": losses.network_loss(terms, config.k, config.direction),
             "reconstruction": terms.reconstruction,
@@ -84,17 +82,19 @@ def build(config: Config) -> Detector:
         "network": adam(config.learning_rate),
         "prior": adam(config.learning_rate * config.prior_multiplier),
     }
-    way = descent.descent(objective, config, optimizers.partition(transforms, groups))
+    trainer = descent.descent(
+        objective, config, optimizers.partition(transforms, groups)
+    )
 
     def init(key: Key, source: Any) -> State:
         del source
         windows = jnp.zeros((1, config.window, config.channels))
-        return way.start(net.init(key, windows)["params"])
+        return trainer.start(net.init(key, windows)["params"])
 
     def measure(key: Key, model: PyTree, batch: Batch) -> Metrics:
         del key
         output = forward(net, model, batch.values)
-        return said(losses.terms(batch.values, output, batch.weight))
+        return metrics(losses.terms(batch.values, output, batch.weight))
 
     def explain(keys: Array, model: PyTree, batch: Batch) -> Array:
         """Channels share a discrepancy as they share the squared error."""
@@ -132,7 +132,7 @@ def build(config: Config) -> Detector:
     return Detector(
         steps=functools.partial(epochs.steps, batch_size=config.batch_size),
         init=init,
-        advance=way.advance,
+        advance=trainer.advance,
         validate=epochs.evaluate(measure, config.batch_size),
         score=score,
         explain=explain,

@@ -9,36 +9,19 @@ Shape letters: B batch, L window length, C channels, D width, H heads, N layers.
 from __future__ import annotations
 
 import functools
-from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from jaxtsad.models.affine import Affine, joined
-from jaxtsad.models.anomaly_attention import Associations
+from jaxtsad.models.anomaly_attention import Associations, Output
 from jaxtsad.models.layer_norm import LayerNorm
 from jaxtsad.models.positional_encoding import positional_encoding
 from jaxtsad.ops.attention import association
-from jaxtsad.types import Array, Key, PyTree
+from jaxtsad.types import Array
 
 LEAST_VARIANCE = 1e-8
-
-
-class Output(NamedTuple):
-    """What the network gives.
-
-    Attributes:
-        reconstruction: `[B, L, C]`.
-        series: `[B, N, L]`, discrepancy whose gradient moves everything but sigma.
-        prior: `[B, N, L]`, discrepancy whose gradient moves sigma only.
-        associations: Of every layer, or None where they were not asked for.
-    """
-
-    reconstruction: Array
-    series: Array
-    prior: Array
-    associations: Associations | None
 
 
 class HeadwiseLayer(nn.Module):
@@ -72,7 +55,7 @@ class HeadwiseLayer(nn.Module):
             for name in names
         ]
         by_head = (*x.shape[:-1], self.heads, self.width // self.heads)
-        query, key, value = (one.reshape(by_head) for one in joined(x, *maps))
+        query, key, value = (mapped.reshape(by_head) for mapped in joined(x, *maps))
         start = nn.initializers.constant(self.length / 10)
         sigma = self.param("sigma", start, (self.heads,))
         spread = jnp.sqrt(jnp.square(sigma) + LEAST_VARIANCE)
@@ -143,31 +126,3 @@ class HeadwiseTransformer(nn.Module):
         x = Affine(self.width, self.channels, name="decoder")(x)
         stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves, axis=1), *rows)
         return Output(x, *stacked)
-
-
-def forward(
-    network: HeadwiseTransformer,
-    params: PyTree,
-    x: Array,
-    *,
-    dropout_key: Key | None = None,
-    associations: bool = False,
-) -> Output:
-    """Applies the network.
-
-    Args:
-        network: The network.
-        params: Its parameters.
-        x: `[B, L, C]`.
-        dropout_key: Turns dropout on.
-        associations: Whether the associations of all layers are given, too.
-    """
-    rngs = {} if dropout_key is None else {"dropout": dropout_key}
-    output: Any = network.apply(
-        {"params": params},
-        x,
-        train=dropout_key is not None,
-        associations=associations,
-        rngs=rngs,
-    )
-    return output

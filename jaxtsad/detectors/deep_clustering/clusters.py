@@ -85,11 +85,11 @@ def described(centres: np.ndarray, codes: np.ndarray, residual: np.ndarray) -> C
         codes: `[N, Z]` of the fit part.
         residual: `[N]` reconstruction errors.
     """
-    apart, nearest = _nearest(centres, codes)
-    overall = max(float(np.quantile(apart, 0.95)), 1e-6)
+    distance, nearest = _nearest(centres, codes)
+    overall = max(float(np.quantile(distance, 0.95)), 1e-6)
     radius = np.full(len(centres), overall, np.float32)
     for number in range(len(centres)):
-        members = apart[nearest == number]
+        members = distance[nearest == number]
         if len(members) > 1:
             radius[number] = max(np.quantile(members, 0.95), 1e-3 * overall)
     share = np.bincount(nearest, minlength=len(centres)) / len(codes)
@@ -99,7 +99,7 @@ def described(centres: np.ndarray, codes: np.ndarray, residual: np.ndarray) -> C
         radius,
         np.maximum(share, 0.5 / len(codes)),
         np.stack([_whiten(codes, nearest == n) for n in range(len(centres))]),
-        np.quantile(apart / radius[nearest], at),
+        np.quantile(distance / radius[nearest], at),
         np.quantile(residual, at),
     )
     return Clusters(*(jnp.asarray(array, jnp.float32) for array in arrays))
@@ -119,8 +119,8 @@ def warn_if_collapsed(clusters: Clusters) -> None:
 
 def distances(clusters: Clusters, codes: Array) -> tuple[Array, Array]:
     """Distance `[B]` to the nearest centre and its number."""
-    apart = losses.squared_distances(codes, clusters.centres)
-    return jnp.sqrt(apart.min(axis=-1)), apart.argmin(axis=-1)
+    distance = losses.squared_distances(codes, clusters.centres)
+    return jnp.sqrt(distance.min(axis=-1)), distance.argmin(axis=-1)
 
 
 def mahalanobis(clusters: Clusters, codes: Array) -> Array:

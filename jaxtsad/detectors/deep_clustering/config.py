@@ -168,8 +168,8 @@ class Config:
             share = (since >= 1).astype(jnp.float32)
         else:
             share = jnp.clip(since, 0.0, 1.0)
-        found = self.alpha_start + (self.alpha - self.alpha_start) * share
-        return jnp.where(epoch < self.pretrain, 0.0, found)
+        alpha = self.alpha_start + (self.alpha - self.alpha_start) * share
+        return jnp.where(epoch < self.pretrain, 0.0, alpha)
 
 
 TINY = Config(

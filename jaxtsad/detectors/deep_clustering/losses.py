@@ -42,8 +42,8 @@ def soft_assignment(latent: Array, centres: Array, freedom: float = 1.0) -> Arra
         >>> soft_assignment(latent, centres).round(4).tolist()[1]
         [0.5, 0.5]
     """
-    apart = squared_distances(latent, centres)
-    logits = -0.5 * (freedom + 1) * jnp.log1p(apart / freedom)
+    distance = squared_distances(latent, centres)
+    logits = -0.5 * (freedom + 1) * jnp.log1p(distance / freedom)
     return jax.nn.softmax(logits, axis=-1)
 
 
@@ -84,5 +84,5 @@ def nearest(
         weight: `[N]`, 0 for padding.
         squared: Whether distances are squared.
     """
-    apart = squared_distances(latent, jax.lax.stop_gradient(centres)).min(axis=-1)
-    return mean(apart if squared else jnp.sqrt(apart + 1e-12), weight)
+    distance = squared_distances(latent, jax.lax.stop_gradient(centres)).min(axis=-1)
+    return mean(distance if squared else jnp.sqrt(distance + 1e-12), weight)

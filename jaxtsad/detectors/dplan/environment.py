@@ -135,9 +135,9 @@ def towards(
         >>> [int(towards(jnp.zeros(1), subset, itself, a, True)) for a in (1, 0)]
         [0, 2]
     """
-    apart = jnp.square(subset_phi - phi[:, None]).sum(axis=0)
-    near = jnp.where(itself & exclude_self, -jnp.inf, -apart)
-    wanted = jnp.where(action == 1, near, apart)
+    distance = jnp.square(subset_phi - phi[:, None]).sum(axis=0)
+    near = jnp.where(itself & exclude_self, -jnp.inf, -distance)
+    wanted = jnp.where(action == 1, near, distance)
     # The first of the largest; `argmax` says the same more slowly.
     places = jnp.arange(len(wanted), dtype=jnp.int32)
     return jnp.where(wanted == wanted.max(), places, len(wanted) - 1).min()

@@ -93,8 +93,8 @@ def td_loss(q: Array, target: Array, kind: TdLoss = "huber") -> Array:
         >>> float(td_loss(q, target)), float(td_loss(q, target, "squared"))
         (1.3125, 2.3125)
     """
-    apart = jnp.abs(q - target)
-    squared = 0.5 * apart**2
+    error = jnp.abs(q - target)
+    squared = 0.5 * error**2
     if kind == "squared":
         return squared.mean()
-    return jnp.where(apart <= 1, squared, apart - 0.5).mean()
+    return jnp.where(error <= 1, squared, error - 0.5).mean()

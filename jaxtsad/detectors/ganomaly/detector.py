@@ -119,8 +119,8 @@ def build(config: Config) -> Detector:
         del keys
         if config.images:
             output = run(model, batch.values, batch)
-            apart = losses.residual(batch.values, output).mean((1, 2))
-            return losses.latent_score(output, config.score_norm) + share * apart
+            residual = losses.residual(batch.values, output).mean((1, 2))
+            return losses.latent_score(output, config.score_norm) + share * residual
         square, middle = model.spread["square"], model.spread["mean"]
         sd = jnp.sqrt(jnp.maximum(square - middle**2, 1e-12))
 
@@ -159,7 +159,7 @@ def _parts(
 ) -> dict[str, Array]:
     """Mean and mean square over a batch of the latent score and of the residual."""
     latent = losses.latent_score(output, norm)
-    apart = losses.residual(x, output).reshape(len(x), -1)
-    means = jnp.stack([mean(latent, weight), mean(apart.mean(1), weight)])
-    squares = [mean(latent**2, weight), mean((apart**2).mean(1), weight)]
+    residual = losses.residual(x, output).reshape(len(x), -1)
+    means = jnp.stack([mean(latent, weight), mean(residual.mean(1), weight)])
+    squares = [mean(latent**2, weight), mean((residual**2).mean(1), weight)]
     return {"mean": means, "square": jnp.stack(squares)}

@@ -68,14 +68,14 @@ def named(
         tree: Tree shaped like the collection.
         collection: `params` or `stats`.
     """
-    found = {}
+    arrays = {}
     for entry in entries:
         if entry.path[0] == collection:
             leaf = tree
             for key in entry.path[1:]:
                 leaf = leaf[key]
-            found[entry.name] = np.asarray(leaf).transpose(np.argsort(entry.axes))
-    return found
+            arrays[entry.name] = np.asarray(leaf).transpose(np.argsort(entry.axes))
+    return arrays
 
 
 def generator_entries(names: Iterable[str]) -> list[Entry]:
@@ -84,7 +84,7 @@ def generator_entries(names: Iterable[str]) -> list[Entry]:
     Raises:
         ValueError: If one of the three parts is missing.
     """
-    found = []
+    entries = []
     names = list(names)
     for part, ours in PARTS.items():
         listed = [name for name in names if name.startswith(f"{part}.main.")]
@@ -94,8 +94,8 @@ def generator_entries(names: Iterable[str]) -> list[Entry]:
         blocks = sorted(
             {_block(name) for name in listed}, key=lambda b: _rank(b, layers)
         )
-        found += _entries(blocks, listed, ours, part == "decoder")
-    return found
+        entries += _entries(blocks, listed, ours, part == "decoder")
+    return entries
 
 
 def discriminator_entries(names: Iterable[str]) -> list[Entry]:
@@ -143,17 +143,19 @@ def _entries(
     convolutions = [block for block in blocks if block not in norms]
     axes = (2, 3, 0, 1) if decoder else (2, 3, 1, 0)
     inner = () if decoder else ("Features_0",)
-    found = []
+    entries = []
     for number, block in enumerate(convolutions):
         last = number == len(convolutions) - 1
         place = ("Conv_0",) if last and not decoder else (*inner, f"Conv_{number}")
-        found.append(Entry(f"{block}.weight", ("params", ours, *place, "kernel"), axes))
+        entries.append(
+            Entry(f"{block}.weight", ("params", ours, *place, "kernel"), axes)
+        )
     for number, block in enumerate(norms):
         place = (*inner, f"Normalise_{number}", "BatchNorm_0")
         for theirs, (collection, leaf) in NUMBERS.items():
             path = (collection, ours, *place, leaf)
-            found.append(Entry(f"{block}.{theirs}", path, (0,)))
-    return found
+            entries.append(Entry(f"{block}.{theirs}", path, (0,)))
+    return entries
 
 
 def _tree(entries: list[Entry], state: Mapping[str, np.ndarray]) -> PyTree:

@@ -77,8 +77,8 @@ class Reader(NamedTuple):
             if self.reconstruction:
                 maker = generator._replace(params=params["generator"])
                 again = network.run(self.generator, maker, self._read(reader, x))
-                apart = jnp.square(again - x).reshape(len(x), -1).mean(axis=1)
-                total += self.reconstruction * mean(apart, weight)
+                error = jnp.square(again - x).reshape(len(x), -1).mean(axis=1)
+                total += self.reconstruction * mean(error, weight)
             return total
 
         before = self._moved(encoder, generator)

@@ -127,13 +127,13 @@ def search_of(config: Config, params: PyTree) -> Search:
 
 def errors(config: Config, result: SearchResult, x: Array) -> Array:
     """Error of every restart at every step or pixel, `[B, R, S..]`."""
-    apart = squared_errors(result, x)
+    squared = squared_errors(result, x)
     if config.error == "relative":
         blank = -1.0 if config.output == "tanh" else 0.0
         whole = scored_channels(config, jnp.square(x - blank))
         whole = jnp.maximum(whole.reshape(len(x), -1).mean(axis=1), LEAST)
-        apart = apart / whole.reshape(-1, *(1,) * x.ndim)
-    return scored_channels(config, apart).mean(axis=-1)
+        squared = squared / whole.reshape(-1, *(1,) * x.ndim)
+    return scored_channels(config, squared).mean(axis=-1)
 
 
 def scored_channels(config: Config, values: Array) -> Array:

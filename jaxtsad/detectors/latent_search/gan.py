@@ -76,10 +76,10 @@ class Recipe(NamedTuple):
             name: network.start(keys[name], getattr(self, name), inputs[name])
             for name in PLAYERS
         }
-        params = {name: one.params for name, one in made.items()}
+        params = {name: network.params for name, network in made.items()}
         return Gan(
             params,
-            {name: one.stats for name, one in made.items()},
+            {name: network.stats for name, network in made.items()},
             {name: self.transform(name).init(params) for name in PLAYERS},
         )
 

@@ -90,7 +90,7 @@ def starts(key: Key, restarts: int, latent: int) -> Array:
     return jax.vmap(lambda key: jax.random.normal(key, (latent,)))(keys)
 
 
-def one(
+def restart(
     how: Search, generate: Generate, params: PyTree, sample: Array, code: Array
 ) -> SearchResult:
     """One restart for one sample: k gradients and k + 1 passes.
@@ -111,7 +111,7 @@ def one(
 def frames(
     how: Search, generate: Generate, params: PyTree, sample: Array, code: Array
 ) -> Array:
-    """What the generator makes before every step of `one` and after the last.
+    """What the generator makes before every step of `restart` and after the last.
 
     Returns:
         `[k + 1, ...]`.
@@ -185,7 +185,7 @@ def search(
         return padded.reshape(-1, size, *array.shape[1:])
 
     def restarts(sample: Array, codes: Array) -> SearchResult:
-        alone = functools.partial(one, how, generate, params, sample)
+        alone = functools.partial(restart, how, generate, params, sample)
         return jax.vmap(alone)(codes)
 
     def piece(inputs: tuple[Array, Array]) -> SearchResult:
@@ -215,7 +215,7 @@ def follow(
     def step(warm: Array, inputs: tuple[Array, Array]) -> tuple[Array, SearchResult]:
         sample, codes = inputs
         codes = codes.at[0].set(warm)
-        alone = functools.partial(one, how, generate, params, sample)
+        alone = functools.partial(restart, how, generate, params, sample)
         result: SearchResult = jax.vmap(alone)(codes)
         return result.codes[result.losses[:, -1].argmin()], result
 

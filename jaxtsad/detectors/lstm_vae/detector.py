@@ -66,13 +66,13 @@ def build(config: Config) -> Detector:
         beta = losses.warmed(config.beta, epoch, config.warmup_epochs)
         return loss(params, batch, noise, beta)[:2]
 
-    way = descent.descent(objective, config)
+    trainer = descent.descent(objective, config)
 
     def init(key: Key, source: WindowView) -> State:
         del source
         windows = jnp.zeros((1, config.window, config.channels))
         noise = jnp.zeros((1, config.latent))
-        return way.start(network.init(key, windows, noise)["params"])
+        return trainer.start(network.init(key, windows, noise)["params"])
 
     def measure(key: Key, model: PyTree, batch: Batch) -> Metrics:
         del key
@@ -97,9 +97,9 @@ def build(config: Config) -> Detector:
             return error(model, batch, jnp.zeros((len(keys), config.latent)))
 
         def drawn(number: Array) -> Array:
-            here = jax.vmap(jax.random.fold_in, (0, None))(keys, number)
+            row_keys = jax.vmap(jax.random.fold_in, (0, None))(keys, number)
             draw = functools.partial(jax.random.normal, shape=(config.latent,))
-            return error(model, batch, jax.vmap(draw)(here))
+            return error(model, batch, jax.vmap(draw)(row_keys))
 
         return jax.lax.map(drawn, jnp.arange(config.samples)).mean(axis=0)
 
@@ -116,7 +116,7 @@ def build(config: Config) -> Detector:
     return Detector(
         steps=functools.partial(epochs.steps, batch_size=config.batch_size),
         init=init,
-        advance=way.advance,
+        advance=trainer.advance,
         validate=validate,
         score=score,
         explain=explain,

@@ -10,12 +10,8 @@ import numpy as np
 import pytest
 
 from jaxtsad.detectors.anomaly_transformer import losses
-from jaxtsad.detectors.anomaly_transformer.network import (
-    AnomalyTransformer,
-    Output,
-    forward,
-)
-from jaxtsad.models.anomaly_attention import Settings
+from jaxtsad.detectors.anomaly_transformer.network import AnomalyTransformer
+from jaxtsad.models.anomaly_attention import Output, Settings, forward
 
 L, C, D, H, N = 6, 3, 8, 2, 2
 K = 3.0

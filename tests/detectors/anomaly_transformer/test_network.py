@@ -13,12 +13,11 @@ import pytest
 from jaxtsad.detectors.anomaly_transformer.network import (
     AnomalyTransformer,
     TokenEmbedding,
-    forward,
     gelu,
     positional_encoding,
 )
 from jaxtsad.models.affine import Factors
-from jaxtsad.models.anomaly_attention import PRIOR_PARAMS, Settings
+from jaxtsad.models.anomaly_attention import PRIOR_PARAMS, Settings, forward
 
 L, C, D, H, N = 10, 3, 8, 2, 2
 

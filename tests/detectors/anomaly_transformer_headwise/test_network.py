@@ -12,10 +12,8 @@ import pytest
 from jaxtsad.detectors.anomaly_transformer_headwise import detector
 from jaxtsad.detectors.anomaly_transformer_headwise import losses as objectives
 from jaxtsad.detectors.anomaly_transformer_headwise.config import TINY, Config
-from jaxtsad.detectors.anomaly_transformer_headwise.network import (
-    HeadwiseTransformer,
-    forward,
-)
+from jaxtsad.detectors.anomaly_transformer_headwise.network import HeadwiseTransformer
+from jaxtsad.models.anomaly_attention import forward
 from jaxtsad.ops.attention import association
 
 L, C, H, N = 10, 3, 2, 1

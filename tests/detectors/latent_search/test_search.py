@@ -61,18 +61,18 @@ def searched(how: Search, chunk: int | None = None) -> SearchResult:
 
 def test_first_step_by_hand() -> None:
     code, sample = jnp.asarray([0.5, -1.0, 2.0, 0.0]), jnp.ones(6)
-    found = latent_search.one(Search(steps=1), linear, WEIGHTS, sample, code)
+    found = latent_search.restart(Search(steps=1), linear, WEIGHTS, sample, code)
     gradient = 2 / 6 * WEIGHTS["w"] @ (code @ WEIGHTS["w"] - sample)
     expected = code - 5e-2 * jnp.sign(gradient)
     np.testing.assert_allclose(found.codes, expected, atol=1e-6)
     plain = Search(steps=1, optimizer="sgd")
-    found = latent_search.one(plain, linear, WEIGHTS, sample, code)
+    found = latent_search.restart(plain, linear, WEIGHTS, sample, code)
     np.testing.assert_allclose(found.codes, code - 5e-2 * gradient, atol=1e-6)
 
 
 def test_no_steps_is_the_error_of_the_start() -> None:
     code, sample = jnp.asarray([0.5, -1.0, 2.0, 0.0]), jnp.ones(6)
-    found = latent_search.one(Search(steps=0), linear, WEIGHTS, sample, code)
+    found = latent_search.restart(Search(steps=0), linear, WEIGHTS, sample, code)
     expected = jnp.square(code @ WEIGHTS["w"] - sample).mean()
     np.testing.assert_allclose(found.losses, expected[None], rtol=1e-6)
 
@@ -84,7 +84,7 @@ def test_k_gradients_and_one_more_pass() -> None:
         jax.debug.callback(lambda: passes.append(1))
         return linear(params, codes)
 
-    found = latent_search.one(
+    found = latent_search.restart(
         Search(steps=7), counted, WEIGHTS, jnp.ones(6), jnp.ones(4)
     )
     jax.effects_barrier()
@@ -204,6 +204,6 @@ def test_frames_are_the_searches_own_pictures() -> None:
     how = Search(steps=4)
     sample, code = jnp.ones(6), jnp.ones(4)
     made = latent_search.frames(how, linear, WEIGHTS, sample, code)
-    found = latent_search.one(how, linear, WEIGHTS, sample, code)
+    found = latent_search.restart(how, linear, WEIGHTS, sample, code)
     errors = jnp.square(made - sample[None]).mean(1)
     np.testing.assert_allclose(errors, found.losses, rtol=1e-5)
