@@ -68,7 +68,8 @@ class Role(enum.StrEnum):
     TEST = "test"
 
 
-_CUTTING = object()
+class _Cutting:
+    """The token of what cuts data, and of copies that keep the role."""
 
 
 def _refuse(self: object, name: str, value: object = None) -> None:
@@ -91,17 +92,19 @@ class _Roled:
     def __init__(
         self, values: np.ndarray, role: Role, entity: str, token: object = None
     ) -> None:
-        if token is not _CUTTING:
+        if token is not _Cutting:
             raise TypeError(
                 f"a {type(self).__name__} cannot be made by hand: the role of data is "
                 "set where it is cut (types.cut_train, types.cut_test) and travels on"
             )
-        object.__setattr__(self, "values", values)
-        object.__setattr__(self, "role", role)
-        object.__setattr__(self, "entity", entity)
+        for name, value in {"values": values, "role": role, "entity": entity}.items():
+            object.__setattr__(self, name, value)
 
     __setattr__ = _refuse
     __delattr__ = _refuse
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.values, self.role, self.entity, _Cutting)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -134,7 +137,7 @@ class Scores(_Roled):
         if len(roles) != 1:
             raise ValueError(f"scores of one role can be joined, got {sorted(roles)}")
         values = np.concatenate([part.values for part in parts])
-        return Scores(values, parts[0].role, entity, _CUTTING)
+        return Scores(values, parts[0].role, entity, _Cutting)
 
 
 def restored(values: np.ndarray, role: str, entity: str) -> Scores:
@@ -147,7 +150,7 @@ def restored(values: np.ndarray, role: str, entity: str) -> Scores:
     """
     if role not in set(Role):
         raise ValueError(f"{role=} is unknown; the choices are {', '.join(Role)}")
-    return Split(values, Role(role), entity, _CUTTING).scored(values)
+    return Split(values, Role(role), entity, _Cutting).scored(values)
 
 
 class Split(_Roled):
@@ -157,7 +160,7 @@ class Split(_Roled):
 
     def map(self, function: Callable[[np.ndarray], np.ndarray]) -> Split:
         """Applies preprocessing `[T, C] -> [T, C']` to the values; the role is kept."""
-        return Split(function(self.values), self.role, self.entity, _CUTTING)
+        return Split(function(self.values), self.role, self.entity, _Cutting)
 
     def scored(self, values: np.ndarray) -> Scores:
         """Binds one finite score per step to this part's role.
@@ -174,7 +177,7 @@ def _scores(values: np.ndarray, like: _Roled) -> Scores:
         raise ValueError(f"{values.shape=} of scores, expected ({len(like)},)")
     for bad in np.flatnonzero(~np.isfinite(values)):
         raise ValueError(f"scores must be finite, got {values[bad]} at step {bad}")
-    return Scores(values, like.role, like.entity, _CUTTING)
+    return Scores(values, like.role, like.entity, _Cutting)
 
 
 def cut_train(
@@ -208,14 +211,14 @@ def cut_train(
     border = int(len(values) * (1 - validation) + 1e-9)
     held_out = values[border + window - 1 :]
     if validation == 0 or len(held_out) < window:
-        return Split(values, Role.FIT, entity, _CUTTING), None
-    fit = Split(values[:border], Role.FIT, entity, _CUTTING)
-    return fit, Split(held_out, Role.VALIDATION, entity, _CUTTING)
+        return Split(values, Role.FIT, entity, _Cutting), None
+    fit = Split(values[:border], Role.FIT, entity, _Cutting)
+    return fit, Split(held_out, Role.VALIDATION, entity, _Cutting)
 
 
 def cut_test(values: np.ndarray, *, entity: str = "series") -> Split:
     """Marks `values [T, C]` as test data, on which nothing can be fitted."""
-    return Split(values, Role.TEST, entity, _CUTTING)
+    return Split(values, Role.TEST, entity, _Cutting)
 
 
 class View:
@@ -232,11 +235,10 @@ class View:
 
     def __init__(self, like: Split, **fields: Any) -> None:
         if not isinstance(like, Split):
-            name, got = type(self).__name__, type(like).__name__
-            raise TypeError(
-                f"a {name} is made of a Split, whose role it takes, got {got}"
-            )
-        self._set({**fields, "role": like.role})
+            got = f"whose role it takes, got {type(like).__name__}"
+            raise TypeError(f"a {type(self).__name__} is made of a Split, {got}")
+        for name, value in {**fields, "role": like.role}.items():
+            object.__setattr__(self, name, value)
 
     def __init_subclass__(cls) -> None:
         """Registers the subclass as a pytree."""
@@ -253,16 +255,15 @@ class View:
                 f"{name!r} of a {type(self).__name__} cannot be replaced; its arrays "
                 f"are {', '.join(self.ARRAYS)}"
             )
-        new = object.__new__(type(self))
-        fields = {name: getattr(self, name) for name in (*self.ARRAYS, *self.STATIC)}
-        new._set({**fields, **arrays})
-        return new
-
-    def _set(self, fields: Mapping[str, Any]) -> None:
-        for name, value in fields.items():
-            object.__setattr__(self, name, value)
+        static = tuple(getattr(self, name) for name in self.STATIC)
+        kept = (arrays.get(name, getattr(self, name)) for name in self.ARRAYS)
+        return self._unflatten(static, kept)
 
     __setattr__ = _refuse
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        children, static = self._flatten()
+        return self._unflatten, (static, tuple(leaf for _, leaf in children))
 
     def _flatten(self) -> tuple[tuple[tuple[Any, Any], ...], tuple[Any, ...]]:
         key = jax.tree_util.GetAttrKey
@@ -272,8 +273,9 @@ class View:
     @classmethod
     def _unflatten(cls, static: tuple[Any, ...], children: Iterable[Any]) -> Self:
         new = object.__new__(cls)
-        values = (*children, *static)
-        new._set(dict(zip((*cls.ARRAYS, *cls.STATIC), values, strict=True)))
+        names = (*cls.ARRAYS, *cls.STATIC)
+        for name, value in zip(names, (*children, *static), strict=True):
+            object.__setattr__(new, name, value)
         return new
 
 

@@ -186,7 +186,7 @@ layers, width
             near = difflib.get_close_matches(str(name), choices, 1)
             hint = f" (did you mean {where}{near[0]}?)" if near else ""
             listed = ", ".join(where + choice for choice in choices)
-            value = f"={_shown(names[name])}" if isinstance(names, Mapping) else ""
+            value = f"={shown(names[name])}" if isinstance(names, Mapping) else ""
             raise ValueError(
                 f"{where}{name}{value} is no {what}{hint}; the choices are {listed}"
             )
@@ -266,10 +266,11 @@ def line(error: pydantic.ValidationError, kind: Any) -> str:
             break
         part = inner
         name += f"[{step}]" if isinstance(step, int) else f".{step}"
-    return f"{name}={_shown(first['input'])} {_right(part, whole, first['type'])}"
+    return f"{name}={shown(first['input'])} {_right(part, whole, first['type'])}"
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A value as an error line shows it, at most 80 letters."""
     try:
         text = " ".join(repr(value).split())
     except ValueError:  # Python writes no whole number of more than 4300 digits.

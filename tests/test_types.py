@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import pickle
 
 import jax.numpy as jnp
 import numpy as np
@@ -49,6 +50,38 @@ def test_relabeling_fails_for_roled_data(kind: type) -> None:
     with pytest.raises((AttributeError, TypeError)):
         copy.copy(one).role = Role.FIT
     assert one.role is Role.TEST
+
+
+@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, pickle])
+@pytest.mark.parametrize("role", Role)
+def test_copies_keep_their_role_and_cannot_be_relabeled(again, role: Role) -> None:
+    duplicate = again if callable(again) else lambda x: pickle.loads(pickle.dumps(x))
+    values = np.arange(9.0)
+    split = types.restored(values, role, "mine")
+    part = types.cut_test(values[:, None], entity="mine")
+    for one in (split, part, split.map(np.square), part.map(np.square)):
+        other = duplicate(one)
+        assert type(other) is type(one) and other is not one
+        assert (other.role, other.entity) == (one.role, one.entity)
+        np.testing.assert_array_equal(other.values, one.values)
+        with pytest.raises(AttributeError, match="cannot be relabeled"):
+            other.role = Role.FIT
+        assert not hasattr(other, "__setstate__")
+    with pytest.raises(ValueError, match="fit or validation"):
+        thresholds.fit("quantile", duplicate(part.scored(values)))
+
+
+@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, pickle])
+def test_copies_of_views_keep_their_role(again) -> None:
+    duplicate = again if callable(again) else lambda x: pickle.loads(pickle.dumps(x))
+    split = types.cut_test(np.arange(18.0).reshape(9, 2))
+    for view in (windows.view(split, 3, 1), samples.view(split)):
+        other = duplicate(view)
+        assert (type(other), other.role) == (type(view), Role.TEST)
+        for name in view.ARRAYS:
+            np.testing.assert_array_equal(getattr(other, name), getattr(view, name))
+        with pytest.raises(AttributeError, match="cannot be relabeled"):
+            other.role = Role.FIT
 
 
 def test_relabeling_fails_for_views() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Mapping
 from typing import Any, Self
@@ -75,15 +74,6 @@ class BaseDetector(OutlierMixin, BaseEstimator):
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "fitted_")
-
-    def __getstate__(self) -> dict[str, Any]:
-        """As after loading: how training went and calibration scores stay behind."""
-        state: dict[str, Any] = dict(super().__getstate__())
-        if "fitted_" in state:
-            state["fitted_"] = dataclasses.replace(
-                self.fitted_, result=None, calibration=()
-            )
-        return state
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "fitted_"):

@@ -13,6 +13,7 @@ from jaxtsad.datasets import catalog
 from jaxtsad.datasets.preprocessing import ScalerKind
 from jaxtsad.evaluation import thresholds
 from jaxtsad.ops.aggregate import Aggregate
+from jaxtsad.pipeline.members import MOST_SEED
 from jaxtsad.pipeline.setup import Setup
 from jaxtsad.training.plan import Plan
 from jaxtsad.validation import (
@@ -26,7 +27,7 @@ from jaxtsad.validation import (
 
 Pooling: TypeAlias = Literal["per_entity", "pooled", "glued"]
 Protocol: TypeAlias = Literal["strict", "paper"]
-Seed = Annotated[int, Field(ge=0, le=2**32 - 1, title="Seed")]
+Seed = Annotated[int, Field(ge=0, le=MOST_SEED, title="Seed")]
 
 
 @validation.config

@@ -18,7 +18,7 @@ from jaxtsad.pipeline.layout import (
     uses_labels,
     view,
 )
-from jaxtsad.pipeline.members import Fitted, Member, keys_of, score
+from jaxtsad.pipeline.members import Fitted, Member, keys_of, score, seed_of
 from jaxtsad.pipeline.parts import Part, draw_windows, prepare, shape_of
 from jaxtsad.pipeline.setup import Setup
 from jaxtsad.training import fit as training
@@ -63,6 +63,7 @@ def fit(
     Raises:
         ValueError: If an option or the data is bad (see `parts.prepare`).
     """
+    seeds = [seed_of(seed) for seed in seeds]
     layout = layout_of(setup, shape_of(setup, data))
     groups = _groups(setup, data, seeds, known, paired)
     parts = {part.entity: part for _, group in groups for part in group}

@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from jaxtsad import types
+from jaxtsad import types, validation
 from jaxtsad.datasets import preprocessing
 from jaxtsad.datasets.reading import screening
 from jaxtsad.evaluation import events, thresholds
@@ -20,6 +19,8 @@ from jaxtsad.pipeline.setup import Setup
 from jaxtsad.training import fit as training
 from jaxtsad.training import fleet, scoring
 from jaxtsad.types import Key, PyTree, Scores, Split
+
+MOST_SEED = 2**63 - 1
 
 
 class Member(NamedTuple):
@@ -72,9 +73,31 @@ def parameters(model: PyTree) -> int:
     return sum(int(np.prod(leaf.shape[1:])) for leaf in jax.tree.leaves(model))
 
 
+def seed_of(value: Any) -> int:
+    """A seed as a Python int.
+
+    Raises:
+        ValueError: If it is no whole number from 0 to `MOST_SEED`.
+
+    Example:
+        >>> seed_of(np.int64(3))
+        3
+    """
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not whole or not 0 <= value <= MOST_SEED:
+        shown = validation.shown(value)
+        raise ValueError(f"seed={shown} must be a whole number from 0 to 2**63 - 1")
+    return int(value)
+
+
 def keys_of(members: Sequence[Member]) -> Key:
-    """`[M]` keys; a member's key is its seed's, whoever it is trained with."""
-    return jax.vmap(jax.random.key)(jnp.array([member.seed for member in members]))
+    """`[M]` keys; a member's key is its seed's, whoever it is trained with.
+
+    All 63 bits of a seed count.
+    """
+    seeds = np.array([seed_of(member.seed) for member in members], np.int64)
+    with jax.enable_x64(True):
+        return jax.vmap(jax.random.key)(seeds)
 
 
 def subset(fitted: Fitted, index: Sequence[int]) -> Fitted:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
+import io
+import pathlib
 import pickle
 from typing import Any, Self
 
+import joblib
 import numpy as np
 import pytest
 import sklearn.base
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_validate
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from jaxtsad import SampleDetector, TimeSeriesDetector
+from jaxtsad import SampleDetector, TimeSeriesDetector, detectors
+from jaxtsad.types import Role
 from tests.detectors.test_contract import sines
 
 
@@ -23,6 +28,10 @@ class WithoutLabels(SampleDetector):
         return super().fit(X, callbacks=callbacks)
 
 
+WINDOW: dict[Any, dict[str, int]] = {
+    SampleDetector: {},
+    TimeSeriesDetector: {"window": 8},
+}
 LABELS = "flags are 1 for an anomaly and 0 for a normal sample, not -1 and 1"
 EXPECTED_FAILURES = {
     "check_outliers_fit_predict": LABELS,
@@ -116,6 +125,89 @@ def test_fitted_ones_are_copied_and_pickled() -> None:
         for again in (copy.deepcopy(detector), pickle.loads(pickle.dumps(detector))):
             np.testing.assert_array_equal(again.decision_function(test), expected)
             np.testing.assert_array_equal(again.predict(test), detector.predict(test))
+            roles = [scores.role for scores in again.fitted_.calibration]
+            assert roles == [Role.VALIDATION]
+
+
+def test_a_pickle_holds_values_and_no_programs() -> None:
+    """Whatever is in it is a value of a kind that is listed here."""
+    fitted = TimeSeriesDetector("pca", window=8).fit(sines(100, 2))
+    fitted.decision_function(sines(40, 2))
+    content = pickle.dumps(fitted)
+    wanted = set()
+
+    class Unpickler(pickle.Unpickler):
+        def find_class(self, module: str, name: str) -> Any:
+            wanted.add((module, name))
+            return super().find_class(module, name)
+
+    Unpickler(io.BytesIO(content)).load()
+    modules = {module.split(".")[0] for module, _ in wanted}
+    assert modules <= {"jaxtsad", "jax", "numpy", "builtins"}, wanted
+    assert not any("jit" in name.lower() for _, name in wanted)
+    assert len(content) < 40_000
+
+
+@pytest.mark.slow  # each of the two processes imports and compiles
+def test_joblib_and_other_processes(tmp_path: pathlib.Path) -> None:
+    """Fitted ones come back from other processes and go there (pycaret#322)."""
+    values, labels = rows(60), np.repeat([0, 1], 30)
+    found = cross_validate(
+        SampleDetector("pca"),
+        values,
+        labels,
+        cv=StratifiedKFold(2),
+        scoring="roc_auc",
+        n_jobs=2,
+        return_estimator=True,
+        error_score="raise",
+    )
+    for fold, (train, _) in zip(
+        found["estimator"], StratifiedKFold(2).split(values, labels), strict=True
+    ):
+        here = SampleDetector("pca").fit(values[train], labels[train])
+        np.testing.assert_allclose(
+            fold.decision_function(values), here.decision_function(values), rtol=1e-5
+        )
+    joblib.dump(found["estimator"][0], tmp_path / "one.joblib")
+    again = joblib.load(tmp_path / "one.joblib")
+    np.testing.assert_array_equal(
+        again.predict(values), found["estimator"][0].predict(values)
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", detectors.available())
+def test_every_detector_is_copied_and_pickled(name: str) -> None:
+    tiny = dataclasses.asdict(detectors.module(name).TINY)
+    window = tiny.pop("window")
+    values = sines(160, tiny.pop("channels"))
+    tiny.pop("layout", None)
+    series = TimeSeriesDetector(name, window=window, options=tiny, epochs=1)
+    samples = SampleDetector(name, options=tiny, epochs=1)
+    windows = np.stack([values[i : i + window] for i in range(0, 120, 2)])
+    for detector, data in ((series, values), (samples, windows)):
+        expected = detector.fit(data).decision_function(data)
+        for again in (copy.deepcopy(detector), pickle.loads(pickle.dumps(detector))):
+            np.testing.assert_array_equal(again.decision_function(data), expected)
+            np.testing.assert_array_equal(again.predict(data), detector.predict(data))
+
+
+@pytest.mark.parametrize("kind", [SampleDetector, TimeSeriesDetector])
+def test_every_seed_works_or_is_one_line(kind: Any) -> None:
+    values, test = rows(60), rows(9, seed=3)
+    for seed in (5, 2**31, 2**32 + 5, np.uint64(2**63 - 1)):
+        once, twice = (
+            kind("zscore", threshold_options={"q": 0.9}, seed=seed, **WINDOW[kind])
+            .fit(values)
+            .decision_function(test)
+            for _ in range(2)
+        )
+        np.testing.assert_array_equal(once, twice)
+    for bad in (-1, 2**63, 10**5000, 1.0, True, None, "x"):
+        with pytest.raises(ValueError, match=r"^seed=.* must be a whole number") as one:
+            kind("zscore", seed=bad, **WINDOW[kind]).fit(values)
+        assert len(str(one.value)) < 120 and "\n" not in str(one.value)
 
 
 def test_batch_size_and_clip_gradients_reach_the_detector() -> None:

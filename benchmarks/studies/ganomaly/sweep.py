@@ -167,7 +167,8 @@ def sweep(
         for parts in ([one.train for one in cuts], [one.test for one in cuts])
     )
     pairs = list(itertools.product(range(len(cuts)), variants))
-    keys = jnp.stack([jax.random.key(cuts[number].seed) for number, _ in pairs])
+    seeds = [members.Member(None, cuts[number].seed) for number, _ in pairs]
+    keys = members.keys_of(seeds)
     index = jnp.asarray([number for number, _ in pairs], jnp.int32)
     table = np.asarray([one[1:] for _, one in pairs], np.float32)
     weights = Weights(*jnp.asarray(table.T))
