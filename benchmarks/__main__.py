@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks.throughput import options as options_
 from benchmarks.throughput import regressions, report, results, suites, tables
-from jaxtsad.training import sharding
+from jaxtsad.training import fleet
 
 BAD_INPUT = 2
 REFUSED = 3
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = parser().parse_args(arguments)
     if not asked.quick:
         _without_cache()
-    sharding.use_cores()
+    fleet.use_cores()
     folder, rows, slower, path = folder_of(asked), [], [], None
     try:
         for row in suites.module(asked.suite).measure(options_of(asked)):

@@ -14,7 +14,8 @@ import sklearn.base
 
 import jaxtsad
 from jaxtsad import SampleDetector
-from jaxtsad.pipeline import fitting, layout, members, parts
+from jaxtsad.pipeline import fitting, members, parts
+from jaxtsad.pipeline import setup as pipeline_setup
 from jaxtsad.pipeline.setup import Setup
 
 OPTIONS = {"latent": 4, "width": 4, "batch_size": 16, "learning_rate": 2e-3}
@@ -125,15 +126,15 @@ def test_known_anomalies_are_left_out_where_nobody_learns_from_them() -> None:
 def test_known_anomalies_reach_a_detector_that_learns_from_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(layout, "uses_labels", lambda name: True)
+    monkeypatch.setattr(parts, "uses_labels", lambda name: True)
     values, y = rows(50), np.zeros(50)
     values[:4], y[:4] = 9.0, 1
     setup = Setup("zscore", kind="samples")
     [part] = parts.prepare(setup, [("rows", values)], [y])
     assert part.validation is not None and len(part.validation) == 10
     assert part.known.sum() == 4 and len(part.fit) == 40
-    shape = layout.layout_of(setup, (5,))
-    view = layout.view(setup, shape, [part.fit], known=part.known)
+    shape = pipeline_setup.layout_of(setup, (5,))
+    view = pipeline_setup.view(setup, shape, [part.fit], known=part.known)
     marked = np.asarray(view.known) == 1
     raw = part.fit.values * part.scaler.scale + part.scaler.shift
     np.testing.assert_allclose(raw[marked], 9.0, rtol=1e-5)

@@ -33,7 +33,7 @@ from jaxtsad.experiments import (
 )
 from jaxtsad.experiments import report as reports
 from jaxtsad.experiments.config import Config
-from jaxtsad.training import sharding
+from jaxtsad.training import fleet
 from jaxtsad.types import Series
 
 NAME = "anomaly_transformer_protocols"
@@ -156,7 +156,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def run(session: Session) -> Report:
     """Runs both protocols on every data set."""
-    sharding.use_cores()
+    fleet.use_cores()
     sets: dict[str, Any] = {}
     for name in session.options.datasets:
         own = {}

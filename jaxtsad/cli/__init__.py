@@ -29,12 +29,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if rest and not getattr(options, "overridable", False):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     options.overrides = rest
-    from jaxtsad.training import sharding
+    from jaxtsad.training import fleet
     from jaxtsad.training.fit import Interrupted
 
     try:
         _cache_compilations()
-        sharding.use_cores()
+        fleet.use_cores()
         options.command(options)
         sys.stdout.flush()
     except (Interrupted, KeyboardInterrupt):

@@ -136,7 +136,7 @@ class TimeSeriesDetector(BaseDetector):
             self._setup(),
             [(one.name, one.values) for one in given.series],
             seeds=(self.seed,),
-            known=labels.steps(y, given),
+            known=None if y is None else labels.steps(y, given),
             callbacks=callbacks,
         )
         self._learned(given.series[0].channels)

@@ -16,7 +16,7 @@ import numpy as np
 
 from jaxtsad.experiments.recordings import channel_names
 from jaxtsad.pipeline.members import Fitted
-from jaxtsad.training import sharding
+from jaxtsad.training import fleet
 from jaxtsad.types import PyTree, Series
 
 PLOTTED = 4
@@ -37,7 +37,7 @@ def versions() -> dict[str, str]:
 def device() -> str:
     """The device in words, such as `cpu x 1, 2 cores`."""
     devices = jax.devices()
-    return f"{devices[0].device_kind} x {len(devices)}, {sharding.cores()} cores"
+    return f"{devices[0].device_kind} x {len(devices)}, {fleet.cores()} cores"
 
 
 def revision() -> str | None:

@@ -10,17 +10,16 @@ import numpy as np
 
 from jaxtsad import types
 from jaxtsad.evaluation import events, thresholds
-from jaxtsad.pipeline import labels
-from jaxtsad.pipeline.layout import (
+from jaxtsad.pipeline.members import Fitted, Member, keys_of, score, seed_of
+from jaxtsad.pipeline.parts import Part, draw_windows, mark_windows, prepare, shape_of
+from jaxtsad.pipeline.setup import (
     InputLayout,
+    Setup,
     build,
     layout_of,
     uses_labels,
     view,
 )
-from jaxtsad.pipeline.members import Fitted, Member, keys_of, score, seed_of
-from jaxtsad.pipeline.parts import Part, draw_windows, prepare, shape_of
-from jaxtsad.pipeline.setup import Setup
 from jaxtsad.training import fit as training
 from jaxtsad.training import fleet
 from jaxtsad.training.checkpoints import Checkpoints
@@ -167,7 +166,7 @@ def _fit_view(setup: Setup, layout: InputLayout, group: Sequence[Part]) -> Any:
     if not any(part.known.any() for part in group):
         return windows
     learns = uses_labels(setup.detector)
-    return labels.marked(windows, [part.known for part in group], learns)
+    return mark_windows(windows, [part.known for part in group], learns)
 
 
 def _calibration(fitted: Fitted, groups: Sequence[tuple[Part, ...]]) -> list[Scores]:

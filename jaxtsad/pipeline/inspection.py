@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxtsad.ops import aggregate, windows
-from jaxtsad.pipeline.layout import view
 from jaxtsad.pipeline.members import Fitted, keys_of
+from jaxtsad.pipeline.setup import view
 from jaxtsad.training import fleet, scoring
 from jaxtsad.types import Array, Batch, PyTree, Split
 

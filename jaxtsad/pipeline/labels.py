@@ -1,14 +1,12 @@
-"""Known anomalies of recordings, as steps or events, and the windows they mark."""
+"""Known anomalies of recordings, as steps or events."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
-from jaxtsad.ops.windows import WindowView
 from jaxtsad.pipeline.inputs import Recordings
 
 
@@ -48,27 +46,6 @@ def steps(y: Any, given: Recordings) -> list[np.ndarray] | None:
         _of_series(series.name, len(series.values), labels)
         for series, labels in zip(given.series, each, strict=True)
     ]
-
-
-def marked(view: WindowView, known: Sequence[np.ndarray], learns: bool) -> WindowView:
-    """Marks the windows that meet a known anomaly, or leaves them out.
-
-    Args:
-        view: Windows of parts of recordings.
-        known: `[T]` bool of each part, which together are as long as the view's series.
-        learns: Whether marked windows are learnt from; else their weight becomes 0.
-
-    Raises:
-        ValueError: If every window is a known anomaly.
-    """
-    count = np.concatenate([[0], np.cumsum(np.concatenate(known))])
-    starts = np.asarray(view.starts)
-    meets = count[starts + view.length] > count[starts]
-    if meets.all():
-        raise ValueError(f"all {len(meets)} windows meet known anomalies")
-    if learns:
-        return view.with_arrays(known=jnp.asarray(meets, jnp.float32))
-    return view.with_arrays(weight=view.weight * jnp.asarray(~meets, jnp.float32))
 
 
 def _of_series(name: str, length: int, labels: Any) -> np.ndarray:

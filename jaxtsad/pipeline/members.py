@@ -14,8 +14,7 @@ from jaxtsad.datasets import preprocessing
 from jaxtsad.datasets.reading import screening
 from jaxtsad.evaluation import events, thresholds
 from jaxtsad.ops import aggregate, windows
-from jaxtsad.pipeline.layout import InputLayout, build, per_sample, view
-from jaxtsad.pipeline.setup import Setup
+from jaxtsad.pipeline.setup import InputLayout, Setup, build, per_sample, view
 from jaxtsad.training import fit as training
 from jaxtsad.training import fleet, scoring
 from jaxtsad.types import Key, PyTree, Scores, Split

@@ -12,8 +12,7 @@ from jaxtsad import types
 from jaxtsad.datasets import preprocessing
 from jaxtsad.datasets.reading import screening
 from jaxtsad.ops.windows import WindowView
-from jaxtsad.pipeline import layout
-from jaxtsad.pipeline.setup import Setup
+from jaxtsad.pipeline.setup import Setup, uses_labels
 from jaxtsad.types import Split
 
 
@@ -133,7 +132,7 @@ def _samples(
         values[order], window=1, validation=setup.validation, entity=name
     )
     scaler, fit = _scaler(setup, [normal]), normal
-    count = int(mark.sum()) if layout.uses_labels(setup.detector) else 0
+    count = int(mark.sum()) if uses_labels(setup.detector) else 0
     if count:
         fit = normal.map(lambda kept: np.concatenate([kept, values[mark]]))
     known = np.repeat([False, True], [len(normal), count])
@@ -183,3 +182,26 @@ def _chosen(view: WindowView, index: np.ndarray) -> WindowView:
     where = jnp.asarray(np.sort(index))
     names = ("starts", "weight", "known")
     return view.with_arrays(**{name: getattr(view, name)[where] for name in names})
+
+
+def mark_windows(
+    view: WindowView, known: Sequence[np.ndarray], learns: bool
+) -> WindowView:
+    """Marks the windows that meet a known anomaly, or leaves them out.
+
+    Args:
+        view: Windows of parts of recordings.
+        known: `[T]` bool of each part, which together are as long as the view's series.
+        learns: Whether marked windows are learnt from; else their weight becomes 0.
+
+    Raises:
+        ValueError: If every window is a known anomaly.
+    """
+    count = np.concatenate([[0], np.cumsum(np.concatenate(known))])
+    starts = np.asarray(view.starts)
+    meets = count[starts + view.length] > count[starts]
+    if meets.all():
+        raise ValueError(f"all {len(meets)} windows meet known anomalies")
+    if learns:
+        return view.with_arrays(known=jnp.asarray(meets, jnp.float32))
+    return view.with_arrays(weight=view.weight * jnp.asarray(~meets, jnp.float32))

@@ -17,9 +17,8 @@ import safetensors.numpy
 from jaxtsad import files, types
 from jaxtsad.datasets.preprocessing import Scaler
 from jaxtsad.evaluation.thresholds import Threshold
-from jaxtsad.pipeline.layout import InputLayout, build, view
 from jaxtsad.pipeline.members import Fitted, Member
-from jaxtsad.pipeline.setup import Setup
+from jaxtsad.pipeline.setup import InputLayout, Setup, build, view
 from jaxtsad.training.plan import Plan
 from jaxtsad.types import PyTree
 

@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import orbax.checkpoint as ocp
 
-from jaxtsad.training import sharding
+from jaxtsad.training import fleet
 from jaxtsad.types import PyTree
 
 
@@ -19,7 +19,7 @@ def runtime_info() -> dict[str, Any]:
     return {
         "jax": jax.__version__,
         "backend": jax.default_backend(),
-        "cores": sharding.cores(),
+        "cores": fleet.cores(),
     }
 
 

@@ -1,12 +1,14 @@
-"""The one training loop: members in, best parameters out, resumable at any moment."""
+"""Training: members in, best parameters out, resumable at any moment."""
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
+import jax
 import numpy as np
 
-from jaxtsad.training import fleet, loop, plan, programs, sharding
+from jaxtsad.training import fleet, loop, plan, programs
 from jaxtsad.training.callbacks import Callbacks, Interrupted, Status
 from jaxtsad.training.checkpoints import Checkpoints
 from jaxtsad.training.loop import Result
@@ -35,9 +37,9 @@ def fit(
         sources: View of the fit part, stacked `[M, ...]` (see `fleet.stack`).
         validations: View of the validation part, stacked `[M, ...]`, or None.
         validated: `[M]` bool, members whose validation part is real; None for all.
-        plan: Epochs, schedule and early stopping.
+        plan: Epochs, schedule and early stopping; no epochs leave a detector untrained.
         checkpoints: Where to save, and to resume from when something is there.
-        callbacks: Whom training reports to.
+        callbacks: Whom training reports to; detectors that take no steps do not.
 
     Returns:
         The best models and how training went.
@@ -46,18 +48,49 @@ def fit(
         Interrupted: When `callbacks.stop` says so; with `checkpoints` nothing is lost.
         ValueError: If a checkpoint cannot be written or is of another model.
     """
-    callbacks = callbacks or Callbacks()
     real = fleet.members_of(sources)
-    devices = sharding.devices_for(real, detector.rows)
-    keys, sources = sharding.place((keys, sources), devices)
+    devices = fleet.devices_for(real, detector.rows)
+    keys, sources = fleet.place((keys, sources), devices)
     members = fleet.members_of(sources)
     compiled = programs.compiled(detector, members, plan.members, devices)
-    going = loop.Loop(
-        detector, compiled, sources, plan, keys, members, callbacks, checkpoints
+    steps = detector.steps(fleet.member(sources, 0))
+    if not steps or not plan.epochs:
+        return _without_steps(keys, detector, compiled, sources, real, steps == 0)
+    training = loop.Loop(
+        detector,
+        compiled,
+        sources,
+        plan,
+        keys,
+        members,
+        callbacks or Callbacks(),
+        checkpoints,
     )
-    going.progress.active[real:] = False
+    training.progress.active[real:] = False
     if validations is not None and detector.validate is not None:
-        going.validations = sharding.place(validations, devices)
+        training.validations = fleet.place(validations, devices)
         given = np.ones(real, bool) if validated is None else validated
-        going.validated[:real] = given
-    return going.run(real)
+        training.validated[:real] = given
+    return training.run(real)
+
+
+def _without_steps(
+    keys: Key,
+    detector: Detector,
+    compiled: programs.Programs,
+    sources: Any,
+    real: int,
+    solved: bool,
+) -> Result:
+    """Models after `init`: closed forms, and any detector untrained.
+
+    A closed form that is solved on the host is refreshed once.
+    """
+    began = time.perf_counter()
+    by_use = fleet.keys_by_use(keys)
+    state = jax.block_until_ready(compiled.init(by_use.init, sources))
+    if solved:
+        active = np.arange(fleet.members_of(sources)) < real
+        state = fleet.refreshed(detector, by_use.refresh, state, sources, active, 0)
+    model = jax.tree.map(lambda leaf: leaf[:real], state.model)
+    return Result(model, plan.begin(real), time.perf_counter() - began, 0.0, 0.0)

@@ -2,19 +2,29 @@
 
 Members are stacked on a leading axis. Padding adds whole windows of weight 0, never
 steps inside a window, so a member's result is the same as training it alone.
+
+Over several devices members are padded to a multiple of these by repeating the first;
+the copies are inactive, and cut off again at the end. One member alone is on every
+device, and these may share the rows of its batches (`training.rows`).
 """
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from jaxtsad.training import sharding
-from jaxtsad.types import PyTree, View
+from jaxtsad.types import Detector, Key, PyTree, State, View
+
+MEMBERS, ROWS = "members", "rows"
+LEAST = 16
+"""Rows of a batch below which another core does not pay."""
 
 
 def bucket(count: int) -> int:
@@ -86,6 +96,51 @@ def members_of(tree: PyTree) -> int:
     return jax.tree.leaves(tree)[0].shape[0]
 
 
+class KeysByUse(NamedTuple):
+    """Keys `[M]` of a member by what they are for."""
+
+    init: Key
+    train: Key
+    validate: Key
+    refresh: Key
+
+
+def keys_by_use(keys: Key) -> KeysByUse:
+    """Splits keys `[M]`, so that no two uses share their randomness."""
+    split = jax.vmap(lambda key: jax.random.split(key, len(KeysByUse._fields)))(keys)
+    return KeysByUse(*(split[:, use] for use in range(len(KeysByUse._fields))))
+
+
+def refreshed(
+    detector: Detector,
+    keys: Key,
+    state: State,
+    sources: Any,
+    active: np.ndarray,
+    epoch: int,
+) -> State:
+    """Runs a detector's host step, where it has one, on each active member in turn.
+
+    Args:
+        detector: Whose `refresh` to run.
+        keys: `[M]` of the refresh.
+        state: Stacked states `[M, ...]`.
+        sources: Stacked views `[M, ...]`.
+        active: `[M]` bool; the others keep their state.
+        epoch: The epoch that begins, folded into the keys.
+    """
+    if detector.refresh is None:
+        return state
+    states = []
+    for index in range(len(active)):
+        each = member(state, index)
+        if active[index]:
+            key = jax.random.fold_in(keys[index], epoch)
+            each = detector.refresh(key, each, member(sources, index))
+        states.append(each)
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
+
+
 def resolve(choice: str) -> str:
     """Resolves `auto`: `map` on a CPU, where a batch gains nothing, else `vmap`."""
     if choice != "auto":
@@ -102,7 +157,7 @@ def lift(
         function: Function of arrays without the member axis.
         members: Number of members M, a multiple of `devices`.
         choice: `vmap`, `map` or `auto`.
-        devices: Devices that the members are laid over (see `sharding.place`), or
+        devices: Devices that the members are laid over (see `place`), or
             among which one member shares the rows of its batches.
 
     Returns:
@@ -114,10 +169,105 @@ def lift(
         def alone(*stacked: Any) -> Any:
             return jax.tree.map(lambda leaf: leaf[None], function(*member(stacked, 0)))
 
-        return sharding.run_sharded(alone, 1, devices) if devices > 1 else alone
+        return run_sharded(alone, 1, devices) if devices > 1 else alone
     if devices > 1:
         on_device = lift(function, members // devices, choice)
-        return sharding.run_sharded(on_device, members, devices)
+        return run_sharded(on_device, members, devices)
     if resolve(choice) == "vmap":
         return jax.vmap(function)
     return lambda *stacked: jax.lax.map(lambda args: function(*args), stacked)
+
+
+def devices_for(members: int, shared: int = 0) -> int:
+    """How many devices share the work: all, but none would be left idle.
+
+    Args:
+        members: Number of members.
+        shared: Rows of a batch that devices may share where there is one member.
+    """
+    if members == 1:
+        return _sharing_devices(shared)
+    return min(members, jax.device_count())
+
+
+def _sharing_devices(rows: int) -> int:
+    """How many CPU devices share batches of `rows`: a divisor, each with enough.
+
+    Other backends share none: a batch that small is faster on one of their devices.
+    """
+    if jax.default_backend() != "cpu":
+        return 1
+    most = max(1, min(jax.device_count(), rows // LEAST))
+    return next(count for count in range(most, 0, -1) if rows % count == 0)
+
+
+def use_cores() -> None:
+    """Makes every CPU core a device, so that members share the work of all of them.
+
+    One program of small products keeps one core busy; members on as many devices as
+    there are cores keep all. Nothing is changed where the user has chosen a number
+    (`JAX_NUM_CPU_DEVICES` or `XLA_FLAGS`) or JAX has already started.
+    """
+    chosen = "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
+    given: Any = jax.config
+    if chosen or given.jax_num_cpu_devices > 0:
+        return
+    with contextlib.suppress(RuntimeError):  # JAX has started
+        jax.config.update("jax_num_cpu_devices", cores())
+
+
+def cores() -> int:
+    """CPU cores that this process may use; 1 where the system does not tell."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+
+
+def layout(members: int, devices: int) -> NamedSharding:
+    """Stacked members over the first `devices` devices; one member on each of them."""
+    axis, spec = (
+        (ROWS, PartitionSpec()) if members == 1 else (MEMBERS, PartitionSpec(MEMBERS))
+    )
+    return NamedSharding(Mesh(jax.devices()[:devices], (axis,)), spec)
+
+
+def place(tree: PyTree, devices: int) -> PyTree:
+    """Pads stacked members to a multiple of the devices and lays them over these.
+
+    Args:
+        tree: Arrays stacked `[M, ...]`.
+        devices: Number of devices D.
+
+    Returns:
+        Arrays `[ceil(M / D) * D, ...]`, sharded over the first axis; one member on
+        several devices is on each of them, and for one device it is the tree itself.
+    """
+    if devices == 1:
+        return tree
+    members = jax.tree.leaves(tree)[0].shape[0]
+    missing = 0 if members == 1 else -members % devices
+
+    def padded(leaf: Any) -> Any:
+        copies = jnp.repeat(leaf[:1], missing, axis=0)
+        return jnp.concatenate([leaf, copies])
+
+    tree = jax.tree.map(padded, tree) if missing else tree
+    return jax.device_put(tree, layout(members, devices))
+
+
+def run_sharded(
+    function: Callable[..., Any], members: int, devices: int
+) -> Callable[..., Any]:
+    """Runs a function of stacked members on each device's own members.
+
+    Args:
+        function: Of what a device holds, arrays with a leading axis of members.
+        members: Number of members M on all devices, a multiple of these, or 1.
+        devices: Number of devices.
+    """
+    placed = layout(members, devices)
+    return jax.shard_map(
+        function,
+        mesh=placed.mesh,
+        in_specs=placed.spec,
+        out_specs=placed.spec,
+        check_vma=False,
+    )

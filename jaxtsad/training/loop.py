@@ -55,32 +55,26 @@ class Loop:
         checkpoints: Checkpoints | None,
     ) -> None:
         self.detector, self.programs, self.sources = detector, programs, sources
-        self.plan, self.keys, self.members = plan_, keys, members
+        self.plan, self.members = plan_, members
         self.real = members
         self.callbacks, self.checkpoints = callbacks, checkpoints
         self.validations: Any = None
         self.validated = np.zeros(members, bool)
-        steps = detector.steps(fleet.member(sources, 0))
-        self.solved_on_host = steps == 0 and detector.refresh is not None
-        self.steps = steps if plan_.epochs else 0
+        self.steps = detector.steps(fleet.member(sources, 0))
         self.progress = plan.begin(members)
         self.epoch, self.first, self.stretch = 0, 0, 1
         self.sums: dict[str, np.ndarray] = {}
         self.compile_s = self.train_s = self.trained = 0.0
         self.saved_at = time.monotonic()
-        split = jax.vmap(lambda key: jax.random.split(key, 4))(keys)
-        self.init_keys, self.train_keys, self.check_keys, self.refresh_keys = (
-            split[:, i] for i in range(4)
-        )
+        self.keys = fleet.keys_by_use(keys)
 
     def run(self, real: int) -> Result:
         """Trains to the end; members from `real` on are padding."""
         self.real = real
         self.start()
-        if self.steps:
-            while self.epoch < self.plan.epochs and self.progress.active.any():
-                self.run_epoch()
-            self.save()
+        while self.epoch < self.plan.epochs and self.progress.active.any():
+            self.run_epoch()
+        self.save()
         best, progress = jax.tree.map(
             lambda leaf: leaf[:real], (self.best, self.progress)
         )
@@ -90,14 +84,9 @@ class Loop:
         """Initializes, compiles, and restores a checkpoint if there is one."""
         began = time.perf_counter()
         self.state = jax.block_until_ready(
-            self.programs.init(self.init_keys, self.sources)
+            self.programs.init(self.keys.init, self.sources)
         )
-        if self.solved_on_host:
-            self.refresh()
         self.best = jax.tree.map(jnp.copy, self.state.model)
-        if not self.steps:
-            self.compile_s = time.perf_counter() - began
-            return
         self.state, metrics = self.programs.advance(*self.arguments(0))
         self.sums = {name: np.zeros(self.members, np.float32) for name in metrics}
         jax.block_until_ready(self.state)
@@ -117,12 +106,19 @@ class Loop:
             jnp.asarray(scale),
         )
         active = jnp.asarray(self.progress.active)
-        return active, self.train_keys, self.state, self.sources, clock
+        return active, self.keys.train, self.state, self.sources, clock
 
     def run_epoch(self) -> None:
         """Trains what is left of the current epoch."""
-        if self.detector.refresh is not None and self.first == 0:
-            self.refresh()
+        if self.first == 0:
+            self.state = fleet.refreshed(
+                self.detector,
+                self.keys.refresh,
+                self.state,
+                self.sources,
+                self.progress.active,
+                self.epoch,
+            )
         while self.first < self.steps:
             self.run_stretch()
             if self.callbacks.stop():
@@ -155,19 +151,6 @@ class Loop:
                 self.real,
             )
         )
-
-    def refresh(self) -> None:
-        """Runs the detector's host step, one active member at a time."""
-        assert self.detector.refresh is not None
-        states = []
-        for index in range(self.members):
-            state = fleet.member(self.state, index)
-            if self.progress.active[index]:
-                key = jax.random.fold_in(self.refresh_keys[index], self.epoch)
-                source = fleet.member(self.sources, index)
-                state = self.detector.refresh(key, state, source)
-            states.append(state)
-        self.state = jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
 
     def finish_epoch(self) -> None:
         """Validates, keeps the best parameters and reports."""
@@ -203,7 +186,7 @@ class Loop:
             return {}
         began = time.perf_counter()
         metrics = self.programs.validate(
-            self.check_keys, self.state.model, self.validations
+            self.keys.validate, self.state.model, self.validations
         )
         read = {name: np.asarray(value) for name, value in metrics.items()}
         if self.epoch == 0:

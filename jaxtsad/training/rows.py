@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 import jax
 
-from jaxtsad.training.sharding import ROWS
+from jaxtsad.training.fleet import ROWS
 from jaxtsad.types import PyTree
 
 Network: TypeAlias = Callable[..., PyTree]

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxtsad.training import compiling, epochs, fleet, sharding
+from jaxtsad.training import fleet, programs
 from jaxtsad.types import Array, Batch, Detector, Key, PyTree
 
 OUTPUTS = ("score", "explain", "inspect")
@@ -54,8 +54,8 @@ def run(
     if counts is None:
         counts = np.full(number, views.size)
     shared = batch_size if detector.rows else 0
-    devices = sharding.devices_for(number, shared)
-    placed = sharding.place((keys, model, views), devices)
+    devices = fleet.devices_for(number, shared)
+    placed = fleet.place((keys, model, views), devices)
     chunks = np.zeros(fleet.members_of(placed), np.int32)
     chunks[:number] = -(-np.asarray(counts) // batch_size)
     # Closed forms gain nothing by being compiled otherwise alone than with others.
@@ -81,7 +81,7 @@ def _program(
     function = jax.jit(getattr(detector, output), inline=True)
 
     def scored(key: Key, model: PyTree, view: Any, chunks: Array) -> PyTree:
-        rows = epochs.steps(view, batch_size) * batch_size
+        rows = -(-view.size // batch_size) * batch_size
         last = view.size - 1
 
         def chunk(number: Array) -> PyTree:
@@ -105,4 +105,6 @@ def _program(
         return jax.lax.fori_loop(0, chunks, put, out)
 
     lifted = fleet.lift(scored, number, members, devices)
-    return jax.jit(lifted, compiler_options=compiling.options() if alone else None)
+    return jax.jit(
+        lifted, compiler_options=programs.compiler_options() if alone else None
+    )

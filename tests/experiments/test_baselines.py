@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jaxtsad.experiments import baselines, toml
-from jaxtsad.pipeline.layout import build, layout_of
+from jaxtsad.pipeline.setup import build, layout_of
 
 
 def names(detector: str, **tree: dict) -> list[str]:

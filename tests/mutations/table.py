@@ -129,9 +129,9 @@ MUTATIONS = (
     ),
     Mutation(
         "training starts from the key of init",
-        "jaxtsad/training/loop.py",
-        "split[:, i] for i in range(4)",
-        "split[:, i] for i in (0, 0, 2, 3)",
+        "jaxtsad/training/fleet.py",
+        "split[:, use] for use in range(len(KeysByUse._fields))",
+        "split[:, use] for use in (0, 0, 2, 3)",
         (f"{KEYS}::test_the_key_of_init_is_not_that_of_training",),
     ),
     Mutation(
@@ -161,7 +161,7 @@ MUTATIONS = (
     Mutation(
         "members that fill up the devices are trained",
         "jaxtsad/training/fit.py",
-        "going.progress.active[real:] = False\n",
+        "training.progress.active[real:] = False\n",
         "",
         (
             "tests/training/test_padded_members.py"

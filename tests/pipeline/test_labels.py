@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jaxtsad import TimeSeriesDetector, types
-from jaxtsad.ops import windows
+from jaxtsad import TimeSeriesDetector
 from jaxtsad.pipeline import inputs, labels
 
 TWO = {"a": np.zeros((6, 1)), "b": np.zeros((5, 1))}
@@ -44,19 +43,6 @@ def test_several_series_as_they_are_given() -> None:
 def test_bad_labels_are_one_clear_line(X: Any, y: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         labels.steps(y, inputs.recordings(X))
-
-
-def test_windows_that_meet_a_known_anomaly() -> None:
-    fit, _ = types.cut_train(np.zeros((10, 1)), window=3, validation=0)
-    view = windows.view(fit, 3, 2)
-    known = [np.arange(10) == 4]
-    learnt = labels.marked(view, known, learns=True)
-    np.testing.assert_array_equal(learnt.known, [0, 1, 1, 0, 0])
-    np.testing.assert_array_equal(learnt.weight, 1)
-    left_out = labels.marked(view, known, learns=False)
-    np.testing.assert_array_equal(left_out.weight, [1, 0, 0, 1, 1])
-    with pytest.raises(ValueError, match="all 5 windows"):
-        labels.marked(view, [np.ones(10, bool)], learns=True)
 
 
 def test_a_detector_that_does_not_learn_from_labels_leaves_them_out() -> None:

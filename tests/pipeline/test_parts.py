@@ -62,3 +62,16 @@ def test_an_unknown_split_is_refused() -> None:
         ValueError, match="split='random' is unknown; the choices are time, wind"
     ):
         Setup("zscore", split="random")
+
+
+def test_windows_that_meet_a_known_anomaly() -> None:
+    fit, _ = types.cut_train(np.zeros((10, 1)), window=3, validation=0)
+    view = windows.view(fit, 3, 2)
+    known = [np.arange(10) == 4]
+    learnt = parts.mark_windows(view, known, learns=True)
+    np.testing.assert_array_equal(learnt.known, [0, 1, 1, 0, 0])
+    np.testing.assert_array_equal(learnt.weight, 1)
+    left_out = parts.mark_windows(view, known, learns=False)
+    np.testing.assert_array_equal(left_out.weight, [1, 0, 0, 1, 1])
+    with pytest.raises(ValueError, match="all 5 windows"):
+        parts.mark_windows(view, [np.ones(10, bool)], learns=True)

@@ -65,7 +65,7 @@ import tempfile
 import jax
 import numpy as np
 from jaxtsad.detectors import lstm_vae
-from jaxtsad.training import checkpoints, fit, fleet, plan, scoring, sharding
+from jaxtsad.training import checkpoints, fit, fleet, plan, scoring
 from tests.training.test_fit import Stopper, views
 
 keys = jax.random.split(jax.random.key(3), 1)
@@ -74,7 +74,7 @@ source, held_out = (fleet.stack([view]) for view in pair)
 plan_ = plan.Plan(epochs=3)
 config = dataclasses.replace(lstm_vae.TINY, window=10, batch_size=32)
 shared = lstm_vae.build(config)
-assert sharding.devices_for(1, shared.rows) == 2
+assert fleet.devices_for(1, shared.rows) == 2
 results = []
 for detector in (shared, shared._replace(rows=0)):
     result = fit.fit(keys, detector, source, validations=held_out, plan=plan_)

@@ -32,7 +32,7 @@ from benchmarks.studies.at_ablation import (
 from benchmarks.studies.at_ablation.training import Each
 from benchmarks.studies.report import Report
 from benchmarks.studies.study import Session, Study
-from jaxtsad.training import sharding
+from jaxtsad.training import fleet
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -73,7 +73,7 @@ def run(session: Session) -> Report:
 @contextlib.contextmanager
 def _workers() -> Iterator[Each]:
     """A `map` over as many processes as there are cores, for what Python measures."""
-    count = sharding.cores()
+    count = fleet.cores()
     if count == 1:
         yield map
         return

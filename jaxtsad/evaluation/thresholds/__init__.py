@@ -1,8 +1,8 @@
 """Thresholds: fitted on calibration scores, `fit(kind, calibration)`.
 
-Each kind is a file of this package with a function `value(scores, **options)`, named
-in `KINDS`. What looks at the test stream itself lies in `transductive` and `dynamic`
-and carries the word in its name; `spot` and `dspot` update themselves along a stream.
+Each kind is a function `(scores, **options) -> value`, named in `KINDS`. What looks at
+the test stream itself lies in `transductive` and `dynamic` and carries the word in its
+name; `spot` and `dspot` update themselves along a stream.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from jaxtsad import types, validation
-from jaxtsad.evaluation.thresholds import gaussian, iqr, mad, pot, quantile
+from jaxtsad.evaluation.thresholds import kinds, pot
 from jaxtsad.evaluation.thresholds.threshold import Threshold, calibration_values
 
 __all__ = ["KINDS", "Threshold", "check", "choices", "fit"]
 
 KINDS: dict[str, Callable[..., float]] = {
-    "quantile": quantile.value,
-    "gaussian": gaussian.value,
-    "mad": mad.value,
-    "iqr": iqr.value,
+    "quantile": kinds.quantile,
+    "gaussian": kinds.gaussian,
+    "mad": kinds.mad,
+    "iqr": kinds.iqr,
     "pot": pot.value,
 }
 

@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 from jax.custom_derivatives import CustomVJPPrimal, SymbolicZero
 
-from jaxtsad.ops.attention import blocks, rows
+from jaxtsad.ops.attention import rows
 from jaxtsad.ops.attention.rows import DivergenceSpec
 from jaxtsad.types import Array, PyTree
 
@@ -141,7 +141,7 @@ def _forward_pass(
 
         def block(_: None, part: tuple[Array, ...]) -> Any:
             first, query, sigma = part
-            *out, series = blocks.forward(query, key, value, sigma, first, spec)
+            *out, series = rows.forward(query, key, value, sigma, first, spec)
             return None, (*out, series if cut.keep_series else None)
 
         _, (mixed, *rest) = _over_queries(block, None, (query, sigma), (), cut.queries)
@@ -167,7 +167,7 @@ def _backward(
 
         def block(sums: PyTree, part: tuple[Any, ...]) -> Any:
             first, query, sigma, series, mixed, *cotangents = part
-            to_query, to_key, to_value, to_sigma = blocks.backward(
+            to_query, to_key, to_value, to_sigma = rows.backward(
                 (query, key, value, sigma), (series, mixed), cotangents, first, spec
             )
             sums = jax.tree.map(jnp.add, sums, (to_key, to_value))
