@@ -13,7 +13,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxtsad.models.affine import Affine, Factors, joined
+from jaxtsad.models.layers import Affine, Factors, joined
 from jaxtsad.ops.attention import association
 from jaxtsad.ops.attention import dispatch as attention
 from jaxtsad.ops.attention.association import Direction, Epsilon

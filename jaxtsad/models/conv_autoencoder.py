@@ -15,8 +15,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxtsad.models.affine import add_bias
 from jaxtsad.models.convolutional import BatchNorm
+from jaxtsad.models.layers import add_bias
 from jaxtsad.ops import convolution, products
 from jaxtsad.types import Array
 

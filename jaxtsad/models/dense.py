@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import flax.linen as nn
 
-from jaxtsad.models.affine import add_bias
+from jaxtsad.models.layers import add_bias
 from jaxtsad.ops import products
 from jaxtsad.types import Array
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import flax.linen as nn
 import jax.numpy as jnp
 
-from jaxtsad.models.affine import uniform_init
+from jaxtsad.models.layers import uniform_init
 from jaxtsad.ops import recurrent
 from jaxtsad.ops.recurrent import Carry, Implementation, Weights
 from jaxtsad.types import Array, Key

@@ -9,9 +9,8 @@ import jax
 import numpy as np
 
 from jaxtsad.training import fleet, loop, plan, programs
-from jaxtsad.training.callbacks import Callbacks, Interrupted, Status
 from jaxtsad.training.checkpoints import Checkpoints
-from jaxtsad.training.loop import Result
+from jaxtsad.training.loop import Callbacks, Interrupted, Result, Status
 from jaxtsad.types import Detector, Key
 
 __all__ = ["Callbacks", "Interrupted", "Result", "Status", "fit"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -11,7 +12,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxtsad.training import fleet, plan
-from jaxtsad.training.callbacks import Callbacks, Interrupted, Status
 from jaxtsad.training.checkpoints import Checkpoints
 from jaxtsad.training.programs import Programs
 from jaxtsad.types import Clock, Detector, Key, PyTree, State
@@ -20,6 +20,40 @@ STRETCH_SECONDS = 4.0
 """How often progress shows and an interrupt is heard. Every stretch takes its temporary
 memory from the system anew: on a CPU an eighth of the time of steps of a second, were
 each a stretch of its own."""
+
+
+class Interrupted(Exception):
+    """Training was asked to stop; its state is in the last checkpoint."""
+
+
+class Status(NamedTuple):
+    """What a progress bar shows."""
+
+    epoch: int
+    step: int
+    steps: int
+    epochs: int
+    active: int
+    members: int
+
+
+class Callbacks(NamedTuple):
+    """Whom training reports to.
+
+    Attributes:
+        status: Called after every stretch.
+        epoch: Called once per finished epoch with its records, one per member.
+        resumed: Called with the number of finished epochs before the first stretch.
+        stop: Asked between stretches; True saves a checkpoint and interrupts.
+        model: Called once per finished epoch with its number, from 0, and the members'
+            models as they are then, stacked; to be read before it returns.
+    """
+
+    status: Callable[[Status], None] = lambda status: None
+    epoch: Callable[[list[dict[str, Any]]], None] = lambda records: None
+    resumed: Callable[[int], None] = lambda epochs: None
+    stop: Callable[[], bool] = lambda: False
+    model: Callable[[int, PyTree], None] = lambda epoch, model: None
 
 
 class Result(NamedTuple):

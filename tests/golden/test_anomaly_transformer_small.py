@@ -13,7 +13,7 @@ from jaxtsad.detectors.anomaly_transformer import detector as anomaly_transforme
 from jaxtsad.detectors.anomaly_transformer import pytorch as interop
 from jaxtsad.evaluation.metrics import point, point_adjusted
 from jaxtsad.evaluation.thresholds import transductive
-from jaxtsad.models.positional_encoding import positional_encoding
+from jaxtsad.models.layers import positional_encoding
 from jaxtsad.ops.attention import association
 from jaxtsad.ops.attention.kernels import launch as attention_kernels
 from tests.golden import anomaly_transformer as golden

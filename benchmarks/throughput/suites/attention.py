@@ -205,7 +205,7 @@ def training(sizes: Sizes, precision: products.Precision, options: Options) -> R
 def operations(sizes: Sizes) -> float:
     """Operations of the network's matrix products, forward, as it is defined.
 
-    Its first layer takes fewer, see `models.affine.Factors`.
+    Its first layer takes fewer, see `models.layers.Factors`.
     """
     window, batch, width, channels = sizes
     dense = LAYERS * (4 * width**2 + 2 * width**2) + 4 * channels * width

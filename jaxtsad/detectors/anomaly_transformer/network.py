@@ -14,15 +14,13 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxtsad.models.affine import Affine, Factors
 from jaxtsad.models.anomaly_attention import (
     AnomalyAttention,
     Associations,
     Output,
     Settings,
 )
-from jaxtsad.models.layer_norm import LayerNorm
-from jaxtsad.models.positional_encoding import positional_encoding
+from jaxtsad.models.layers import Affine, Factors, LayerNorm, positional_encoding
 from jaxtsad.types import Array
 
 

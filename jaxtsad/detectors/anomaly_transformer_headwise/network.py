@@ -14,10 +14,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxtsad.models.affine import Affine, joined
 from jaxtsad.models.anomaly_attention import Associations, Output
-from jaxtsad.models.layer_norm import LayerNorm
-from jaxtsad.models.positional_encoding import positional_encoding
+from jaxtsad.models.layers import Affine, LayerNorm, joined, positional_encoding
 from jaxtsad.ops.attention import association
 from jaxtsad.types import Array
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import flax.linen as nn
 
-from jaxtsad.models.affine import add_bias
 from jaxtsad.models.conv_autoencoder import (
     Layer,
     Output,
@@ -18,6 +17,7 @@ from jaxtsad.models.conv_autoencoder import (
     repeated,
     switches,
 )
+from jaxtsad.models.layers import add_bias
 from jaxtsad.ops import products
 from jaxtsad.types import Array
 

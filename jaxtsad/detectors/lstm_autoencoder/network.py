@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple, TypeAlias
 import flax.linen as nn
 
 from jaxtsad.models import lstm_layers
-from jaxtsad.models.affine import Affine
+from jaxtsad.models.layers import Affine
 from jaxtsad.models.lstm_layers import Lstm
 from jaxtsad.ops.recurrent import Carry, Implementation
 from jaxtsad.types import Array

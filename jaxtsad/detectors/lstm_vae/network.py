@@ -18,8 +18,8 @@ from typing import NamedTuple
 import flax.linen as nn
 import jax.numpy as jnp
 
-from jaxtsad.models import affine
-from jaxtsad.models.affine import Affine
+from jaxtsad.models import layers
+from jaxtsad.models.layers import Affine
 from jaxtsad.models.lstm_layers import Lstm
 from jaxtsad.ops.recurrent import Implementation
 from jaxtsad.types import Array
@@ -72,7 +72,7 @@ class LstmVae(nn.Module):
     def encode(self, windows: Array) -> Posterior:
         """The posterior of `windows [B, L, C]`."""
         _, last = self.encoder(windows)
-        return Posterior(*affine.joined(last.hidden, self.mean, self.log_variance))
+        return Posterior(*layers.joined(last.hidden, self.mean, self.log_variance))
 
     def decode(self, code: Array, length: int) -> Array:
         """Windows `[B, length, C]` of codes `[B, Z]`."""

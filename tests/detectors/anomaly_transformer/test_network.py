@@ -16,8 +16,8 @@ from jaxtsad.detectors.anomaly_transformer.network import (
     gelu,
     positional_encoding,
 )
-from jaxtsad.models.affine import Factors
 from jaxtsad.models.anomaly_attention import PRIOR_PARAMS, Settings, forward
+from jaxtsad.models.layers import Factors
 
 L, C, D, H, N = 10, 3, 8, 2, 2
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from flax import linen as nn
 
-from jaxtsad.models.affine import Affine, Factors, joined
+from jaxtsad.models.layers import Affine, Factors, joined
 
 B, L, S, D = 3, 4, 2, 6
 

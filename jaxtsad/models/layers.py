@@ -1,4 +1,7 @@
-"""Affine maps that start as PyTorch's do, with parameters that can be joined."""
+"""Layers of several networks: affine maps, layer norm, positional encoding.
+
+Affine maps start as PyTorch's do, and several of one input can be joined.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,14 @@ from typing import NamedTuple
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxtsad.ops import products
 from jaxtsad.ops.products import Precision
 from jaxtsad.types import Array, Key
+
+EPSILON = 1e-5
+"""What a layer norm adds to the variance."""
 
 
 def uniform_init(key: Key, shape: tuple[int, ...], fan_in: int) -> Array:
@@ -113,3 +120,32 @@ def joined(x: Array, *maps: Affine, factors: Factors | None = None) -> list[Arra
 
 def _shifted(x: Array, shift: Array) -> Array:
     return x + jnp.broadcast_to(shift[None], x.shape)
+
+
+class LayerNorm(nn.Module):
+    """Normalises the last axis, with the variance of centred values."""
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        """Maps `[B, L, D]` to the same."""
+        scale = self.param("scale", nn.initializers.ones, x.shape[-1:])
+        bias = self.param("bias", nn.initializers.zeros, x.shape[-1:])
+        centred = x - x.mean(-1, keepdims=True)
+        variance = jnp.square(centred).mean(-1, keepdims=True)
+        normal = centred * jax.lax.rsqrt(variance + EPSILON)
+        return normal * scale[None, None] + bias[None, None]
+
+
+def positional_encoding(length: int, width: int) -> np.ndarray:
+    """Fixed sinusoidal encoding `[L, D]` of the step within the window.
+
+    Computed in float32 throughout, as the published code does.
+
+    Args:
+        length: L.
+        width: D, even.
+    """
+    step = np.arange(length, dtype=np.float32)[:, None]
+    even = np.arange(0, width, 2, dtype=np.float32)
+    angle = step * np.exp(even * np.float32(-math.log(10000.0) / width))
+    return np.stack([np.sin(angle), np.cos(angle)], axis=-1).reshape(length, width)
