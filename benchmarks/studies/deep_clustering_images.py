@@ -10,25 +10,22 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import io
-import pathlib
+import functools
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from rich.console import Console
 
 from benchmarks.studies import digits, study
 from benchmarks.studies.report import Report, Section, Table
 from benchmarks.studies.study import Session, Study
-from jaxtsad import files
 from jaxtsad.datasets import catalog
 from jaxtsad.datasets.reading import pictures as pictures_
 from jaxtsad.evaluation.metrics import clustering
-from jaxtsad.experiments import console, toml
-from jaxtsad.pipeline import fitting, members
+from jaxtsad.experiments import facts, toml
+from jaxtsad.pipeline import members
 from jaxtsad.pipeline.members import Fitted
 from jaxtsad.pipeline.setup import Setup
 from jaxtsad.training.fit import Callbacks
@@ -133,52 +130,55 @@ def setup(size: Size, clusters: int, loss: str) -> Setup:
     )
 
 
+def pixels(
+    name: str, values: np.ndarray, labels: np.ndarray, seeds: Sequence[int]
+) -> list[Row]:
+    """Clusters the pictures as they are."""
+    flat, clusters = values.reshape(len(values), -1) / 255.0, len(np.unique(labels))
+    return [
+        _row(name, "pixels", seed, labels, _kmeans(flat, clusters, seed))
+        for seed in seeds
+    ]
+
+
 def compare(
+    session: Session,
     name: str,
     values: np.ndarray,
     labels: np.ndarray,
     size: Size,
-    losses: Sequence[str],
+    loss: str,
     seeds: Sequence[int],
-    terminal: Console,
-) -> tuple[list[Row], Fitted, np.ndarray]:
-    """Clusters pixels, codes after reconstruction, and codes after each loss.
-
-    Returns:
-        Rows, the last fleet, and the codes of its first member.
-    """
+) -> list[Row]:
+    """Clusters codes after reconstruction, and after both losses."""
     clusters = len(np.unique(labels))
+    kept: dict[int, PyTree] = {}
+
+    def keep(epoch: int, model: PyTree) -> None:
+        if epoch + 1 in (size.pretrain, size.pretrain + size.refine):
+            kept[epoch + 1] = jax.tree.map(np.array, model)
+
+    fitted = session.fit(
+        f"{name} {loss}",
+        setup(size, clusters, loss),
+        [(name, values)],
+        seeds=seeds,
+        callbacks=Callbacks(model=keep),
+    )
+    early, before = (
+        dataclasses.replace(fitted, model=kept[epoch])
+        for epoch in (size.pretrain, size.pretrain + size.refine)
+    )
     rows = []
-    pixels = values.reshape(len(values), -1) / 255.0
-    for seed in seeds:
-        rows.append(_row(name, "pixels", seed, labels, _kmeans(pixels, clusters, seed)))
-    for number, loss in enumerate(losses):
-        kept: dict[int, PyTree] = {}
-
-        def keep(epoch: int, model: PyTree, kept: dict[int, PyTree] = kept) -> None:
-            if epoch + 1 in (size.pretrain, size.pretrain + size.refine):
-                kept[epoch + 1] = jax.tree.map(np.array, model)
-
-        with console.progress(terminal, f"{name} {loss}") as status:
-            callbacks = Callbacks(status=status, model=keep)
-            fitted = fitting.fit(
-                setup(size, clusters, loss),
-                [(name, values)],
-                seeds=seeds,
-                callbacks=callbacks,
-            )
-        if not number:
-            early = dataclasses.replace(fitted, model=kept[size.pretrain])
-            for member, seed in enumerate(seeds):
-                codes = _seen(early, member, values)["latent"]
-                found = _kmeans(codes, clusters, seed)
-                rows.append(_row(name, "autoencoder", seed, labels, found))
-        before = dataclasses.replace(fitted, model=kept[size.pretrain + size.refine])
-        for when, one in (("before", before), ("final k-means", fitted)):
-            for member, seed in enumerate(seeds):
-                found = _seen(one, member, values)["cluster"]
-                rows.append(_row(name, f"{loss}, {when}", seed, labels, found))
-    return rows, fitted, _seen(fitted, 0, values)["latent"]
+    for member, seed in enumerate(seeds):
+        codes = _seen(early, member, values)["latent"]
+        found = _kmeans(codes, clusters, seed)
+        rows.append(_row(name, "autoencoder", seed, labels, found))
+    for when, one in (("before", before), ("final k-means", fitted)):
+        for member, seed in enumerate(seeds):
+            found = _seen(one, member, values)["cluster"]
+            rows.append(_row(name, f"{loss}, {when}", seed, labels, found))
+    return rows
 
 
 def lines(rows: Sequence[Row]) -> list[list[str]]:
@@ -201,45 +201,11 @@ def lines(rows: Sequence[Row]) -> list[list[str]]:
 HEADING = ["data", "space", "ACC", "NMI", "published ACC", "published NMI"]
 
 
-def report(
-    rows: Sequence[Row], notes: Sequence[str], facts: Mapping[str, Any]
-) -> Report:
+def report(rows: Sequence[Row], notes: Sequence[str]) -> Report:
     """The table of agreements beside published ones."""
     flat = [row._asdict() for row in rows]
     sections = [Section("", tables=(Table(HEADING, lines(rows), len(HEADING) - 2),))]
-    return Report(TITLE, (), sections, notes, flat, {"rows": flat, "facts": facts})
-
-
-def draw(path: pathlib.Path, title: str, codes: np.ndarray, labels: np.ndarray) -> None:
-    """Draws codes in two dimensions, by principal axes and by t-SNE, coloured by class.
-
-    Raises:
-        ValueError: If the file cannot be written.
-    """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-    from sklearn.decomposition import PCA
-    from sklearn.manifold import TSNE
-
-    order = np.random.default_rng(0).permutation(len(codes))[:2000]
-    codes, labels = codes[order], labels[order]
-    perplexity = min(30.0, (len(codes) - 1) / 3)
-    planes = {
-        "principal axes": PCA(2).fit_transform(codes),
-        "t-SNE": TSNE(init="pca", random_state=0, perplexity=perplexity).fit_transform(
-            codes
-        ),
-    }
-    figure = Figure(figsize=(8, 4), layout="constrained")
-    for axes, (name, plane) in zip(figure.subplots(1, 2), planes.items(), strict=True):
-        axes.scatter(*plane.T, c=labels, cmap="tab20", s=4)
-        axes.set_title(name)
-        axes.set_xticks([])
-        axes.set_yticks([])
-    figure.suptitle(title)
-    stream = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(stream)
-    files.write_bytes(path, stream.getvalue())
+    return Report(TITLE, (), sections, notes, flat, {"rows": flat})
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -265,7 +231,8 @@ def run(session: Session) -> Report:
     """Clusters each set of pictures."""
     given = session.options
     rows: list[Row] = []
-    notes, facts = [*NOTES], {}
+    notes = [*NOTES]
+    cache = session.cache(__name__)
     wanted = toml.assignments(given.options)
     if given.unpool:
         wanted["unpool"] = given.unpool
@@ -281,15 +248,22 @@ def run(session: Session) -> Report:
             values = pictures_.resized(values, 32)
         else:
             values, labels = load(name, session.root, size.pictures)
-        found, fitted, codes = compare(
-            name, values, labels, size, given.losses, given.seeds, session.terminal
-        )
-        rows += found
+        data = facts.checksum((values, labels))
+        same = {"data": data, "seeds": given.seeds, "size": size._asdict()}
+        make = functools.partial(pixels, name, values, labels, given.seeds)
+        kept = cache.tree(f"{name}_pixels", {"data": data, "seeds": given.seeds}, make)
+        for loss in given.losses:
+            own = name, values, labels, size, loss, given.seeds
+            make = functools.partial(compare, session, *own)
+            # What reconstruction alone gives is the same under every loss.
+            kept += [
+                row
+                for row in cache.tree(f"{name}_{loss}", same, make)
+                if row[1] != "autoencoder" or loss == given.losses[0]
+            ]
+        rows += [Row(*row) for row in kept]
         notes.append(f"{name}: {len(values)} pictures, {size}")
-        result = fitted.result
-        facts[name] = {"train_s": result.train_s if result is not None else 0.0}
-        draw(session.folder / f"{session.name}_{name}.png", name, codes, labels)
-    return report(rows, notes, facts)
+    return report(rows, notes)
 
 
 STUDY = Study(

@@ -124,8 +124,6 @@ TSB_AD: dict[str, float] = {
 """Mean VUS-PR of a tuned Anomaly Transformer in the TSB-AD-M benchmark, by source."""
 POINTWISE: dict[str, float] = {"msl": 0.191, "smap": 0.227, "smd": 0.080, "psm": 0.434}
 """Best point-wise F1 in NPSR (Lai et al., NeurIPS 2023), table 2."""
-DIVERGENCE = (38_000, 40_000)
-"""Steps of the glued MSL test series where the published scores differ most."""
 TELEMETRY_KEYS = ("precision", "recall", "f1", "accuracy", "auc_roc", "auc_pr")
 TELEMETRY_MACRO: Mapping[str, Mapping[str, float]] = {
     "lstm_vae": dict(
@@ -147,53 +145,3 @@ TELEMETRY_MACRO: Mapping[str, Mapping[str, float]] = {
     ),
 }
 """Macro means over the 28 channels, by detector."""
-
-_TELEMETRY = """
-A-7 .170/.349 .603/.804
-A-8 .652/.843 .071/.054
-A-9 .715/.940 .418/.438
-D-1 .874/.956 .872/.941
-D-12 .845/.940 .808/.936
-D-15 .364/.642 .333/.625
-D-16 .366/.530 .344/.530
-D-2 .373/.694 .419/.767
-D-3 .838/.966 .838/.967
-D-4 .879/.998 .879/.998
-D-7 .335/.680 .377/.722
-D-9 .561/.863 .813/.872
-E-1 .052/.560 .202/.665
-E-12 .067/.367 .084/.575
-E-2 .192/.627 .161/.494
-E-3 .265/.286 .254/.384
-E-4 .150/.363 .207/.338
-E-8 .217/.631 .220/.564
-F-2 .596/.705 .291/.577
-F-8 .322/.597 .290/.553
-M-1 .422/.430 .427/.499
-M-2 .652/.862 .499/.667
-P-1 .142/.521 .151/.409
-P-2 .501/.918 .501/.891
-P-3 .342/.641 .342/.633
-P-7 .410/.728 .670/.840
-T-1 .306/.698 .233/.324
-T-2 .309/.657 .215/.379
-"""
-
-
-def telemetry_channels(detector: str) -> dict[str, dict[str, float]]:
-    """F1 and AUC-ROC by channel; empty where they are not published.
-
-    Example:
-        >>> telemetry_channels("lstm_vae")["D-4"]
-        {'f1': 0.879, 'auc_roc': 0.998}
-    """
-    if detector not in ("lstm_vae", "lstm_attention"):
-        return {}
-    place = 1 if detector == "lstm_vae" else 2
-    found = {}
-    for line in _TELEMETRY.split("\n"):
-        if line:
-            words = line.split()
-            f1, area = words[place].split("/")
-            found[words[0]] = {"f1": float(f1), "auc_roc": float(area)}
-    return found

@@ -1,4 +1,4 @@
-"""What a study finds, and its files: Markdown, CSV, JSON, one page and the terminal."""
+"""What a study finds, and its files: Markdown, CSV, JSON and the terminal."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from jaxtsad import files
-from jaxtsad.reporting import html as html_
-from jaxtsad.reporting.html import Safe
+from jaxtsad.evaluation.uncertainty import Estimate
 from jaxtsad.reporting.tables import formats
 
 WIDEST = 8
@@ -59,27 +58,18 @@ class Table(NamedTuple):
     lead: str = ""
 
 
-def titled(
-    title: str, lead: str, heads: Sequence[str], lines: Sequence[Sequence[str]]
-) -> Table:
-    """A table with a title and a word on how to read it."""
-    return Table(heads, lines, 0, title, lead)
-
-
 class Section(NamedTuple):
-    """Tables and pictures of one data set.
+    """Tables of one data set.
 
     Attributes:
         title: Its name.
         texts: Paragraphs above the tables.
         tables: The tables.
-        pictures: Figures of the page.
     """
 
     title: str
     texts: Sequence[str] = ()
     tables: Sequence[Table] = ()
-    pictures: Sequence[Safe] = ()
 
 
 class Report(NamedTuple):
@@ -117,25 +107,6 @@ def markdown(report: Report) -> str:
     return "\n\n".join(piece for piece in pieces if piece) + "\n"
 
 
-def html(report: Report) -> str:
-    """The report as a page that needs nothing else."""
-    lead = [html_.element("p", text, class_="lead") for text in report.texts]
-    pieces = [Safe(html_.element("h1", report.title)), *lead]
-    for section in report.sections:
-        inner = [html_.element("h2", section.title)] if section.title else []
-        inner += [html_.element("p", text, class_="lead") for text in section.texts]
-        inner += section.pictures
-        for table in section.tables:
-            if table.title:
-                inner.append(html_.element("h3", table.title))
-            if table.lead:
-                inner.append(html_.element("p", table.lead, class_="note"))
-            inner.append(html_.table(table.heads, map(_cells, table.lines)))
-        pieces.append(html_.element("section", *inner))
-    pieces += [html_.element("p", note, class_="note") for note in report.notes]
-    return html_.page(report.title, *pieces)
-
-
 def table_csv(rows: Sequence[Mapping[str, Any]]) -> str:
     """Every row as a line of comma-separated values, "n/a" where there is none."""
     fields = list(dict.fromkeys(name for row in rows for name in row))
@@ -151,7 +122,7 @@ def table_csv(rows: Sequence[Mapping[str, Any]]) -> str:
 def write(
     report: Report, folder: pathlib.Path, name: str, about: Mapping[str, Any]
 ) -> None:
-    """Writes `<name>.md`, `.json`, `.html`, and `.csv` where there are rows.
+    """Writes `<name>.md`, `.json`, and `.csv` where there are rows.
 
     Args:
         report: What was found.
@@ -164,7 +135,6 @@ def write(
     """
     files.write_json(folder / f"{name}.json", {**about, **report.tree})
     files.write_text(folder / f"{name}.md", markdown(report))
-    files.write_text(folder / f"{name}.html", html(report))
     if report.rows:
         files.write_text(folder / f"{name}.csv", table_csv(report.rows))
 
@@ -203,6 +173,19 @@ def number(value: float | None, *, signed: bool = False) -> str:
     if value is None or math.isnan(value):
         return ""
     return f"{value:+.3f}" if signed else f"{value:.3f}"
+
+
+def ranged(one: Estimate, *, signed: bool = False) -> str:
+    """A mean with its interval, where there is one.
+
+    Example:
+        >>> ranged(Estimate(0.5, 0.1, 0.4, 0.6, 9))
+        '0.500 (0.400 to 0.600)'
+    """
+    mean, low, high = (
+        number(end, signed=signed) for end in (one.mean, one.low, one.high)
+    )
+    return f"{mean} ({low} to {high})" if mean and low else mean
 
 
 def over_seeds(
@@ -264,11 +247,6 @@ def _spread(cell: tuple[float, float, int] | None) -> str:
 
 def _missing(value: Any) -> bool:
     return value is None or (isinstance(value, float) and math.isnan(value))
-
-
-def _cells(line: Sequence[str]) -> list[str]:
-    """Texts that begin as numbers do stand to the right."""
-    return [html_.Number(c) if c[:1] in set("+-.0123456789") else c for c in line]
 
 
 def _short(cell: str) -> str:

@@ -14,12 +14,11 @@ with the package, so that it runs anywhere within seconds.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import dataclasses
 import pathlib
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -29,6 +28,10 @@ from benchmarks.studies.cache import Cache
 from benchmarks.studies.report import Report
 from jaxtsad.datasets import places
 from jaxtsad.experiments import console, facts
+from jaxtsad.pipeline import fitting
+from jaxtsad.pipeline.members import Fitted
+from jaxtsad.pipeline.setup import Setup
+from jaxtsad.training.checkpoints import Checkpoints
 from jaxtsad.training.fit import Callbacks, Interrupted
 
 
@@ -69,11 +72,45 @@ class Session:
         """Tells what is done now."""
         self.terminal.print(text, highlight=False, markup=False)
 
-    @contextlib.contextmanager
-    def training(self, title: str) -> Iterator[Callbacks]:
-        """Callbacks that show a bar of optimizer steps."""
-        with console.progress(self.terminal, title) as status:
-            yield Callbacks(status=status)
+    def fit(
+        self,
+        title: str,
+        setup: Setup,
+        data: fitting.Data,
+        *,
+        folder: pathlib.Path | None = None,
+        **options: Any,
+    ) -> Fitted:
+        """Fits a detector, with a bar of optimizer steps.
+
+        Args:
+            title: Of the bar.
+            setup: How it is trained.
+            data: Name and values of each entity.
+            folder: Of checkpoints, from which an interrupted training goes on.
+            **options: Of `pipeline.fitting.fit`.
+
+        Raises:
+            Interrupted: On Ctrl-C, after saving a checkpoint.
+        """
+        checkpoints = Checkpoints(folder, {"title": title}) if folder else None
+        try:
+            with (
+                console.interruptible() as stop,
+                console.progress(self.terminal, title) as status,
+            ):
+                callbacks = options.pop("callbacks", Callbacks())
+                callbacks = callbacks._replace(status=status, stop=stop)
+                return fitting.fit(
+                    setup,
+                    data,
+                    checkpoints=checkpoints,
+                    callbacks=callbacks,
+                    **options,
+                )
+        finally:
+            if checkpoints:
+                checkpoints.close()
 
 
 def _none(parser: argparse.ArgumentParser) -> None:

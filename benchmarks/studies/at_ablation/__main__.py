@@ -10,29 +10,18 @@ accelerator.
 from __future__ import annotations
 
 import argparse
-import concurrent.futures
-import contextlib
-import multiprocessing
-import os
-import pathlib
-import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 import jax
 
 from benchmarks.studies import study
-from benchmarks.studies.at_ablation import (
-    page,
-    stages,
-    tasks,
-    training,
-    variants,
-)
-from benchmarks.studies.at_ablation.training import Each
+from benchmarks.studies.at_ablation import measures, rows, tables, tasks, variants
+from benchmarks.studies.at_ablation.variants import Preset, Variant
 from benchmarks.studies.report import Report
 from benchmarks.studies.study import Session, Study
-from jaxtsad.training import fleet
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -46,52 +35,64 @@ def options(parser: argparse.ArgumentParser) -> None:
 def run(session: Session) -> Report:
     """Trains and measures what is not kept yet, on every data set."""
     asked = session.options
-    _cache_compilations(session.folder)
     preset = variants.PRESETS[asked.preset]
     count = preset.seeds if asked.seeds is None else asked.seeds
     if count < 1:
         raise ValueError(f"--seeds {count} must be at least 1")
     chosen = variants.chosen(asked.variants)
-    loaded = [tasks.load(name, preset, session.root) for name in asked.datasets]
-    space = training.room(loaded)
-    with _workers() as each:
-        sets = {
-            task.name: stages.run(
-                *(task, preset, range(count), chosen, session), space=space, each=each
-            )
-            for task in loaded
-        }
     made = {
         "name": asked.preset,
         "preset": preset._asdict(),
         "seeds": list(range(count)),
-        "sets": sets,
+        "sets": {
+            name: of_set(name, preset, range(count), chosen, session)
+            for name in asked.datasets
+        },
     }
-    return page.report(made, session.cache(stages.__name__))
+    return tables.report(made)
 
 
-@contextlib.contextmanager
-def _workers() -> Iterator[Each]:
-    """A `map` over as many processes as there are cores, for what Python measures."""
-    count = fleet.cores()
-    if count == 1:
-        yield map
-        return
-    # A fork would copy the locks of JAX's threads; Ctrl-C is for the parent alone.
-    with concurrent.futures.ProcessPoolExecutor(
-        count,
-        multiprocessing.get_context("spawn"),
-        signal.signal,
-        (signal.SIGINT, signal.SIG_IGN),
-    ) as pool:
-        yield pool.map
+def of_set(
+    name: str,
+    preset: Preset,
+    seeds: Sequence[int],
+    chosen: Sequence[Variant],
+    session: Session,
+) -> dict[str, Any]:
+    """All of one data set: each baseline and each variant is a stage of its own."""
+    task = tasks.load(name, preset, session.root)
+    data = tasks.described(task)
+    cache = session.cache(__name__, name)
+    same = {"seeds": list(seeds), "data": data, "preset": preset._asdict()}
 
+    def stage(part: str, about: Any, make: Callable[[], Any]) -> Mapping[str, Any]:
+        def told() -> Any:
+            session.say(f"{name}: {part}")
+            # No other part runs these programs, and a process may hold only so many.
+            jax.clear_caches()
+            return make()
 
-def _cache_compilations(folder: pathlib.Path) -> None:
-    """Keeps compiled programs beside the results: parts of one run share some."""
-    chosen = getattr(jax.config, "jax_compilation_cache_dir", None)
-    if chosen is None and "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-        jax.config.update("jax_compilation_cache_dir", str(folder / "compiled"))
+        kept: Mapping[str, Any] = cache.tree(part, {**same, "about": about}, told)
+        return kept
+
+    pair = task, preset
+    return {
+        "data": data,
+        "noise": measures.noise(task.names, task.labels),
+        "baselines": {
+            one: stage(one, {}, partial(rows.of_baseline, one, *pair, seeds))
+            for one in rows.BASELINES
+        },
+        "paper": stage(
+            "paper", {}, partial(rows.by_procedure, *pair, seeds[0], session.root)
+        ),
+        "variants": {
+            one.name: stage(
+                one.name, one._asdict(), partial(rows.of_variant, one, *pair, seeds)
+            )
+            for one in chosen
+        },
+    }
 
 
 STUDY = Study(

@@ -9,17 +9,19 @@ from typing import Any
 import numpy as np
 
 from jaxtsad import types
-from jaxtsad.evaluation import thresholds
-from jaxtsad.evaluation.metrics import affiliation, point, point_adjusted, vus
+from jaxtsad.evaluation import baselines, thresholds
+from jaxtsad.evaluation.metrics import point, point_adjusted, vus
 from jaxtsad.evaluation.thresholds import Threshold
 from jaxtsad.evaluation.thresholds.dynamic import transductive_dynamic
 
 AREAS = ("auc_roc", "auc_pr", "vus_pr", "oracle_f1")
 RULES = ("quantile", "pot", "dynamic")
-FLAGGED = ("f1", "pa_f1", "affiliation_f1", "flagged")
+FLAGGED = ("f1", "pa_f1")
 GLUED = "glued"
 REDRAWN = ("auc_roc", "auc_pr")
 DRAWS = 200
+SHARE = 0.01
+"""Share of the steps that random scores flag."""
 
 
 def rows(
@@ -31,7 +33,7 @@ def rows(
     intervals: bool = False,
     **about: Any,
 ) -> list[dict[str, Any]]:
-    """Measures one model's score on every entity, and on all of them end to end.
+    """Measures one model's score on every entity, and its areas on all end to end.
 
     Args:
         scores: `[T]` of each entity, higher is more anomalous and none below 0.
@@ -45,16 +47,14 @@ def rows(
         A row per entity and one of `GLUED`. The dynamic threshold looks at the test
         scores and is named transductive elsewhere; here it is the key `dynamic`.
     """
-    rules = (*fitted, "dynamic")
-    found, flags = [], []
+    found = []
     for name, score, label in zip(names, scores, labels, strict=True):
-        own = {kind: one.flags(score) for kind, one in fitted.items()}
-        own["dynamic"] = transductive_dynamic(score).flags
-        flags.append(own)
-        found.append({**about, "entity": name, "metrics": measure(score, label, own)})
-    together = {rule: np.concatenate([own[rule] for own in flags]) for rule in rules}
-    whole = measure(np.concatenate(scores), np.concatenate(labels), together)
-    last = {**about, "entity": GLUED, "metrics": whole}
+        flags = {kind: one.flags(score) for kind, one in fitted.items()}
+        flags["dynamic"] = transductive_dynamic(score).flags
+        found.append({**about, "entity": name, "metrics": measure(score, label, flags)})
+    whole = np.concatenate(labels), np.concatenate(scores).astype(np.float64)
+    areas = {"auc_roc": point.auc_roc(*whole), "auc_pr": point.auc_pr(*whole)}
+    last = {**about, "entity": GLUED, "metrics": areas}
     if intervals:
         last["intervals"] = redrawn(scores, labels)
     return [*found, last]
@@ -103,15 +103,15 @@ def redrawn(
 
 
 def measure(
-    score: np.ndarray, label: np.ndarray, flags: dict[str, np.ndarray]
+    score: np.ndarray, label: np.ndarray, flags: Mapping[str, np.ndarray]
 ) -> dict[str, float]:
     """Areas of a score, and `rule/metric` of each rule's flags.
 
     Example:
         >>> label = np.repeat([0, 1, 0], [40, 10, 50])
         >>> found = measure(label * 1.0, label, {"quantile": label})
-        >>> found["auc_pr"], found["quantile/f1"], found["quantile/flagged"]
-        (1.0, 1.0, 0.1)
+        >>> found["auc_pr"], found["quantile/f1"]
+        (1.0, 1.0)
     """
     values = np.asarray(score, np.float64)
     found = {
@@ -121,11 +121,28 @@ def measure(
         "oracle_f1": point.oracle_f1(label, values).value,
     }
     for rule, own in flags.items():
-        near = affiliation.affiliation(label, own).f1 if label.any() else float("nan")
-        found |= {
-            f"{rule}/f1": point.f1(label, own),
-            f"{rule}/pa_f1": point_adjusted.pa_f1(label, own),
-            f"{rule}/affiliation_f1": near,
-            f"{rule}/flagged": float(np.mean(own)),
-        }
+        found[f"{rule}/f1"] = point.f1(label, own)
+        found[f"{rule}/pa_f1"] = point_adjusted.pa_f1(label, own)
     return found
+
+
+def noise(
+    names: Sequence[str], labels: Sequence[np.ndarray], seeds: int = 5
+) -> dict[str, list[dict[str, Any]]]:
+    """Rows of random scores that flag 1 % of the steps, and of flagging all of them."""
+    found: dict[str, list[dict[str, Any]]] = {"random": [], "all_positive": []}
+    for name, label in zip(names, labels, strict=True):
+        for seed in range(seeds):
+            score = baselines.random_scores(len(label), seed)
+            found["random"].append(_row(name, label, seed, score, score > 1 - SHARE))
+        every = np.zeros(len(label)), np.ones(len(label))
+        found["all_positive"].append(_row(name, label, 0, *every))
+    return found
+
+
+def _row(
+    name: str, label: np.ndarray, seed: int, score: np.ndarray, flags: np.ndarray
+) -> dict[str, Any]:
+    own = measure(score, label, {"quantile": flags.astype(np.int8)})
+    about = {"score": "own", "fold": "mean", "seed": seed}
+    return {**about, "entity": name, "metrics": own}

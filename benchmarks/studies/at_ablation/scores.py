@@ -1,23 +1,23 @@
-"""All scores of one Anomaly Transformer at once, folded to steps."""
+"""All scores of one Anomaly Transformer at once, aggregated to steps."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxtsad.detectors import configure
 from jaxtsad.detectors.anomaly_transformer import detector as anomaly_transformer
-from jaxtsad.detectors.anomaly_transformer import training as _minimax
+from jaxtsad.detectors.anomaly_transformer import training
 from jaxtsad.detectors.anomaly_transformer.config import Config, Score
 from jaxtsad.models.anomaly_attention import forward
-from jaxtsad.ops import aggregate, windows
-from jaxtsad.training import fleet, scoring
-from jaxtsad.types import Array, Batch, Detector, Key, PyTree, Split
+from jaxtsad.ops.aggregate import Aggregate
+from jaxtsad.pipeline import members
+from jaxtsad.pipeline.members import Fitted
+from jaxtsad.types import Array, Batch, Detector, PyTree, Split
 
 SCORES: dict[str, tuple[Score, float]] = {
     "assdis": ("assdis", 50.0),
@@ -42,7 +42,7 @@ WORDS = {
 @functools.lru_cache(maxsize=32)
 def scorer(config: Config) -> Detector:
     """The detector of a config whose score is all of `NAMES` at once, `[B, L, K]`."""
-    network = _minimax.network(config)
+    network = training.network(config)
     kinds = [
         dataclasses.replace(config, score=kind, temperature=temperature)
         for kind, temperature in SCORES.values()
@@ -59,98 +59,35 @@ def scorer(config: Config) -> Detector:
     return anomaly_transformer.build(config)._replace(score=score)
 
 
-class Windows(NamedTuple):
-    """Windows of several parts, one after another, ready to be scored.
+@dataclasses.dataclass(frozen=True, eq=False)
+class Reader(Fitted):
+    """Members whose score is another one than their detector's.
 
     Attributes:
-        view: Stacked for each member alike.
-        size: Windows that are no padding.
-        bounds: `(start, stop)` of each part's own steps.
-        steps: Steps of all parts together, padding included.
+        scorer: The detector of a config that gives this score.
     """
 
-    view: Any
-    size: int
-    bounds: tuple[tuple[int, int], ...]
-    steps: int
+    scorer: Callable[[Config], Detector] = scorer
+
+    @property
+    def detector(self) -> Detector:
+        """Scores `[B, L, K]`."""
+        sizes = {"window": self.setup.window, "channels": self.layout.channels}
+        options = {**self.setup.options, **sizes}
+        return self.scorer(configure("anomaly_transformer", options))
 
 
-def view(
-    parts: Sequence[Split],
-    length: int,
-    stride: int,
-    members: int,
-    least: Mapping[str, int] | None = None,
-) -> Windows:
-    """Views parts as windows; those shorter than a window are extended to the left.
+def steps(
+    reader: Fitted, parts: Sequence[Split], how: Aggregate = "mean"
+) -> list[np.ndarray]:
+    """Scores `[S, T, K]` of each part by all members.
 
     Args:
-        parts: Recordings.
-        length: Window length in steps.
-        stride: Gap between windows.
-        members: How many members see them.
-        least: See `fleet.stack`.
+        reader: The members, see `Reader`.
+        parts: Scaled parts.
+        how: How windows become steps (`ops.aggregate.AGGREGATES`).
     """
-    longer = [part.map(lambda v: windows.extend(v, length)) for part in parts]
-    first, bounds = 0, []
-    for part, whole in zip(parts, longer, strict=True):
-        first += len(whole)
-        bounds.append((first - len(part), first))
-    one = windows.view(longer, length, stride)
-    stacked = fleet.stack([one] * members, bucketed=True, least=least)
-    return Windows(stacked, one.size, tuple(bounds), stacked.values.shape[1])
-
-
-def run(
-    detector: Detector,
-    model: PyTree,
-    keys: Key,
-    seen: Windows,
-    batch_size: int,
-    folds: Sequence[str] = ("mean",),
-) -> dict[str, list[np.ndarray]]:
-    """Scores all windows and folds them.
-
-    Args:
-        detector: What `scorer` gives.
-        model: Models stacked `[S, ...]`.
-        keys: `[S]`.
-        seen: The windows.
-        batch_size: Windows per call.
-        folds: Ways to fold (`ops.aggregate.AGGREGATES`).
-
-    Returns:
-        By fold, scores `[S, T, K]` of each part.
-    """
-    found = scoring.run(
-        keys,
-        detector,
-        model,
-        seen.view,
-        batch_size=batch_size,
-        counts=np.full(fleet.members_of(model), seen.size),
-    )
-    length = seen.view.length
-    by_fold = {}
-    for how in folds:
-        steps = [
-            np.asarray(
-                aggregate.aggregate(
-                    one,
-                    seen.view.starts[i],
-                    seen.view.weight[i],
-                    steps=seen.steps,
-                    length=length,
-                    how=how,
-                )
-            )
-            for i, one in enumerate(found)
-        ]
-        table = np.stack(steps)
-        by_fold[how] = [table[:, start:stop] for start, stop in seen.bounds]
-    return by_fold
-
-
-def sliced(model: PyTree, members: int) -> PyTree:
-    """The first members of a stacked model, without those that fill a device."""
-    return jax.tree.map(lambda leaf: leaf[:members], model)
+    setup = dataclasses.replace(reader.setup, aggregate=how)
+    reader = dataclasses.replace(reader, setup=setup)
+    number = len(reader.members)
+    return [np.stack(members.aggregated(reader, [part] * number)) for part in parts]

@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.studies.at_ablation.variants import Preset
 from jaxtsad import types
-from jaxtsad.datasets import catalog, places, smap_msl
+from jaxtsad.datasets import catalog, places
 from jaxtsad.experiments import facts
 from jaxtsad.pipeline import parts
 from jaxtsad.pipeline.parts import Part
@@ -28,7 +28,6 @@ class Task(NamedTuple):
         setup: Windows, scaling and pooling.
         parts: Training parts, scaled together.
         tests: Test parts, scaled alike.
-        starts: First step of each entity in the glued series of the whole data set.
     """
 
     name: str
@@ -37,7 +36,11 @@ class Task(NamedTuple):
     setup: Setup
     parts: tuple[Part, ...]
     tests: tuple[Split, ...]
-    starts: tuple[int, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the entities."""
+        return [one.name for one in self.series]
 
     @property
     def labels(self) -> list[np.ndarray]:
@@ -62,7 +65,7 @@ def load(name: str, preset: Preset, root: str | None) -> Task:
     )
     if not everything:
         raise ValueError(f"{name} has no recording with a labelled test part")
-    series = [one for one in _chosen(name, everything, preset)]
+    series = _chosen(name, everything, preset)
     columns = _columns(series, preset.columns)
     series = [_narrowed(one, columns) for one in series]
     fit = sum(max(0, int(0.8 * len(one.train)) - preset.length) for one in series)
@@ -81,26 +84,13 @@ def load(name: str, preset: Preset, root: str | None) -> Task:
         scaler.apply(types.cut_test(np.asarray(one.test), entity=one.name))
         for one in series
     )
-    glued, starts = 0, {}
-    for one in everything:
-        starts[one.name] = glued
-        if one.name not in smap_msl.DROPPED_BY_PAPERS:
-            glued += len(np.asarray(one.test))
-    return Task(
-        name,
-        tuple(series),
-        tuple(columns),
-        setup,
-        prepared,
-        tests,
-        tuple(starts[one.name] for one in series),
-    )
+    return Task(name, tuple(series), tuple(columns), setup, prepared, tests)
 
 
 def described(task: Task) -> dict[str, object]:
     """What a report says of the data, and what tells one run's from another's."""
     return {
-        "entities": [one.name for one in task.series],
+        "entities": task.names,
         "columns": list(task.columns),
         "steps": int(sum(len(one) for one in task.tests)),
         "labelled": float(np.concatenate(task.labels).mean()),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -13,9 +15,8 @@ from benchmarks.studies.at_ablation import scores
 from benchmarks.studies.at_improved.recipes import INPUT, Evidence
 from benchmarks.studies.cache import Cache
 from jaxtsad import types
-from jaxtsad.detectors import configure
 from jaxtsad.detectors.anomaly_transformer import detector as anomaly_transformer
-from jaxtsad.detectors.anomaly_transformer import training as _minimax
+from jaxtsad.detectors.anomaly_transformer import training as minimax
 from jaxtsad.detectors.anomaly_transformer.config import Config
 from jaxtsad.experiments import facts
 from jaxtsad.models.anomaly_attention import forward
@@ -23,7 +24,7 @@ from jaxtsad.ops import windows
 from jaxtsad.pipeline import parts as cutting
 from jaxtsad.pipeline.members import Member, keys_of
 from jaxtsad.pipeline.parts import Part
-from jaxtsad.pipeline.setup import Setup
+from jaxtsad.pipeline.setup import Setup, build, layout_of
 from jaxtsad.training import fit as training
 from jaxtsad.training import fleet
 from jaxtsad.training.plan import Plan
@@ -123,43 +124,36 @@ def errors(
     seed: int,
 ) -> Errors:
     """Trains one network on all entities together and takes its errors."""
-    sizes = {"window": size.window, "channels": parts[0].fit.values.shape[1]}
-    config = configure("anomaly_transformer", {**SIZES, **network.options, **sizes})
-    keys = keys_of([Member(None, seed)])
+    setup = dataclasses.replace(setup, options={**SIZES, **network.options})
+    layout = layout_of(setup, parts[0].fit.values.shape[1:])
     held_out = [part.validation for part in parts if part.validation]
-    alone = [part.fit for part in parts if not part.validation]
     checks = None
     if held_out:
         watched = windows.view(held_out, setup.window, size.score_stride)
         checks = fleet.stack([watched], bucketed=True)
     fit_view = windows.view([p.fit for p in parts], setup.window, setup.stride)
+    who = (Member(None, seed),)
     result = training.fit(
-        keys,
-        anomaly_transformer.build(config),
+        keys_of(who),
+        build(setup, layout),
         fleet.stack([fit_view], bucketed=True),
         validations=checks,
         plan=Plan(epochs=size.epochs if network.trained else 0, **PLAN),
     )
-    model = scores.sliced(result.model, 1)
-
-    def run(splits: Sequence[Split]) -> list[np.ndarray]:
-        if not splits:
-            return []
-        seen = scores.view(splits, size.window, size.score_stride, 1)
-        folded = scores.run(scorer(config), model, keys, seen, setup.scoring_batch_size)
-        return [one[0] for one in folded["mean"]]
-
-    known = iter(run(held_out)), iter(run(alone))
-    held = [next(known[part.validation is None])[:, :-1].mean(0) for part in parts]
+    model = jax.tree.map(lambda leaf: leaf[:1], result.model)
+    reader = scores.Reader(setup, layout, who, model, (), scorer=scorer)
+    held = scores.steps(reader, [part.calibration for part in parts])
+    tests = [tested(*pair) for pair in zip(series, parts, strict=True)]
     return Errors(
-        held, run([tested(*pair) for pair in zip(series, parts, strict=True)])
+        [one[0, :, :-1].mean(0) for one in held],
+        [one[0] for one in scores.steps(reader, tests)],
     )
 
 
 @functools.lru_cache(maxsize=32)
 def scorer(config: Config) -> Detector:
     """The detector of a config whose score is `[B, L, C + 1]`, see `Errors.test`."""
-    network = _minimax.network(config)
+    network = minimax.network(config)
 
     def score(keys: Array, model: PyTree, batch: Batch) -> Array:
         del keys

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from benchmarks.studies.at_ablation.summary import ranged
 from benchmarks.studies.at_improved import judging
 from benchmarks.studies.at_improved.networks import NETWORKS
 from benchmarks.studies.at_improved.recipes import INPUT, Recipe
-from benchmarks.studies.report import Report, Section, Table, number
+from benchmarks.studies.report import Report, Section, Table, number, ranged
 from jaxtsad.evaluation import uncertainty
 
 Made = Mapping[str, Any]

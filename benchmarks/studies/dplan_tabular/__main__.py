@@ -1,17 +1,19 @@
-"""DPLAN on tables with 60 known anomalies, beside four other scorers.
+"""DPLAN on tables with 60 known anomalies, beside three other scorers.
 
 python -m benchmarks.studies.dplan_tabular --data-root DIR
 
 The CPU preset takes at most 10,000 unlabelled rows of each table. Tables with one
-anomaly class have no unknown class; the synthetic task has two. `--ablations dplan_p05
-dplan_external` adds p of 0.05 and the agent without intrinsic rewards; `VARIANTS` has
-all of them.
+anomaly class have no unknown class; the synthetic task has two. `--scorers` names some
+of the rows; `--ablations dplan_p05 dplan_external` adds p of 0.05 and the agent without
+intrinsic rewards; `VARIANTS` has all of them.
 """
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
+import functools
+import math
+import pathlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -19,16 +21,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchmarks.studies import study
-from benchmarks.studies.dplan_tabular import label_baselines, partial_labels
+from benchmarks.studies.cache import Cache
+from benchmarks.studies.dplan_tabular import partial_labels
 from benchmarks.studies.dplan_tabular.partial_labels import Cut
 from benchmarks.studies.report import Report, Row, Section, by_group
 from benchmarks.studies.study import Session, Study
 from jaxtsad.datasets import catalog
 from jaxtsad.evaluation.metrics import point
 from jaxtsad.experiments import facts
-from jaxtsad.pipeline import fitting, members
+from jaxtsad.pipeline import members
 from jaxtsad.pipeline.setup import Setup
-from jaxtsad.training.fit import Callbacks
 from jaxtsad.training.plan import Plan
 
 METRICS = {"auc_pr": point.auc_pr, "auc_roc": point.auc_roc}
@@ -81,6 +83,10 @@ SIZES = {
     "cpu": Size(10_000, 10_000, {}, 15),
     "full": Size(0, 0, {}, 15),
 }
+SCORERS = ("dplan", "iforest", "devnet", "deep_sad")
+BATCHES = {"devnet": 256, "deep_sad": 128}
+"""Rows per step of the scorers that learn from the same labels, for `STEPS` steps."""
+STEPS = 1000
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "dplan_p05": {"p": 0.05},
     "dplan_external": {"intrinsic": "none"},
@@ -106,40 +112,79 @@ def load(name: str, root: str | None) -> tuple[np.ndarray, np.ndarray]:
     return found.values, found.labels
 
 
-def setup(size: Size, detector: str = "dplan", **options: Any) -> Setup:
-    """How a detector is fitted; all blocks are run, seeds in one program."""
-    given = {**size.options, **options} if detector == "dplan" else options
-    plan = Plan(epochs=size.epochs, stop="none", members="vmap")
+def setup(size: Size, scorer: str, rows_: int) -> Setup:
+    """How a scorer is fitted; all blocks are run, seeds in one program.
+
+    Args:
+        size: How large the experiment is.
+        scorer: One of `SCORERS` or `VARIANTS`.
+        rows_: Training rows of each cut.
+    """
+    detector, options, epochs = scorer, dict(VARIANTS.get(scorer, {})), size.epochs
+    if scorer == "dplan" or scorer in VARIANTS:
+        detector, options = "dplan", {**size.options, **options}
+    if scorer in BATCHES:
+        options["batch_size"] = BATCHES[scorer]
+        epochs = math.ceil(STEPS / math.ceil(rows_ / BATCHES[scorer]))
+    plan = Plan(epochs=epochs, stop="none", members="vmap")
     return Setup(
-        detector, given, kind="samples", scaler="minmax", validation=0.0, plan=plan
+        detector, options, kind="samples", scaler="minmax", validation=0.0, plan=plan
     )
 
 
 def compare(
-    cuts: Sequence[Cut],
-    size: Size,
-    variants: Mapping[str, Mapping[str, Any]],
-    callbacks: Callbacks | None = None,
-) -> tuple[dict[str, list[np.ndarray]], dict[str, float]]:
-    """Scores of every cut of one table by DPLAN, its variants and the baselines.
+    session: Session, name: str, cuts: Sequence[Cut], size: Size, cache: Cache
+) -> tuple[list[Row], str]:
+    """Rows of all scorers on one table, each kept as soon as it is done.
 
     Returns:
-        Scores `[M]` of each cut by detector, and seconds that DPLAN took to train.
+        The rows, and what is said of the table.
     """
-    found, seconds = {}, {}
-    for name, options in {"dplan": {}, **variants}.items():
-        found[name], seconds[name] = _fitted(setup(size, **options), cuts, callbacks)
-    found["iforest"], _ = _fitted(setup(size, "iforest"), cuts, None)
-    scaled = [_unit(one) for one in cuts]
-    for name in label_baselines.NAMES:
-        found[name] = label_baselines.scores(
-            name,
-            [train for train, _ in scaled],
-            [one.known for one in cuts],
-            [test for _, test in scaled],
-            [one.seed for one in cuts],
-        )
-    return found, seconds
+    data = facts.checksum(
+        part for one in cuts for part in (one.train, one.known, one.test, one.classes)
+    )
+    seeds = [one.seed for one in cuts]
+    found, flat = [], {}
+    for scorer in (*session.options.scorers, *session.options.ablations):
+        asked = setup(size, scorer, len(cuts[0].train))
+        about = {"setup": repr(asked), "seeds": seeds, "data": data}
+        part = f"{name}_{scorer}"
+        folder = cache.place(f"{part}_checkpoints", about)
+        make = functools.partial(_measured, session, scorer, asked, cuts, folder)
+        kept = cache.tree(part, about, make)
+        found += [Row(*row) for row in kept["rows"]]
+        flat[scorer] = kept["constant"]
+    return found, _said(cuts[0], flat)
+
+
+def _measured(
+    session: Session,
+    scorer: str,
+    asked: Setup,
+    cuts: Sequence[Cut],
+    folder: pathlib.Path,
+) -> dict[str, Any]:
+    fitted = session.fit(
+        f"{cuts[0].name}, {scorer}",
+        asked,
+        [(one.name, one.train) for one in cuts],
+        folder=folder,
+        known=[one.known for one in cuts],
+        seeds=[one.seed for one in cuts],
+        paired=True,
+    )
+    parts = [
+        members.test_part(fitted, number, one.name, one.test)
+        for number, one in enumerate(cuts)
+    ]
+    scores = {scorer: members.aggregated(fitted, parts)}
+    groups = SYNTHETIC if cuts[0].name == "synthetic" else None
+    made = [
+        row._replace(metric=key)
+        for key, of in METRICS.items()
+        for row in rows(cuts, scores, of, groups)
+    ]
+    return {"rows": made, "constant": constant(scores)[scorer]}
 
 
 def rows(
@@ -184,6 +229,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     add("--seeds", type=int, nargs="+", default=list(range(10)))
     add("--size", default="cpu", choices=tuple(SIZES))
     add("--epochs", type=int)
+    add("--scorers", nargs="+", choices=SCORERS, default=list(SCORERS))
     add("--ablations", nargs="*", choices=tuple(VARIANTS), default=[])
 
 
@@ -192,44 +238,18 @@ def run(session: Session) -> Report:
     given = session.options
     size = SIZES[given.size]
     size = size._replace(epochs=given.epochs or size.epochs)
-    variants = {name: VARIANTS[name] for name in given.ablations}
     notes = [*NOTES, f"size {given.size}: {size}"]
     cache = session.cache(__name__)
     found: list[Row] = []
-    seconds: dict[str, float] = {}
     for name in given.tables or (*TABLES, "synthetic"):
         try:
             cuts = _cuts(name, given.data_root, given.seeds, size)
         except FileNotFoundError as error:
             notes.append(f"{name}: {error}")
             continue
-
-        def make(name: str = name, cuts: Sequence[Cut] = cuts) -> dict[str, Any]:
-            with session.training(name) as callbacks:
-                scores, took = compare(cuts, size, variants, callbacks)
-            groups = SYNTHETIC if name == "synthetic" else None
-            made = [
-                row._replace(metric=key)
-                for key, of in METRICS.items()
-                for row in rows(cuts, scores, of, groups)
-            ]
-            said = _said(cuts[0], constant(scores))
-            return {"rows": made, "train_s": took, "note": said}
-
-        about = {
-            "size": size._asdict(),
-            "variants": variants,
-            "seeds": given.seeds,
-            "data": facts.checksum(
-                part
-                for one in cuts
-                for part in (one.train, one.known, one.test, one.classes)
-            ),
-        }
-        kept = cache.tree(name, about, make)
-        found += [Row(*row) for row in kept["rows"]]
-        seconds[name] = kept["train_s"]
-        notes.append(kept["note"])
+        own, said = compare(session, name, cuts, size, cache)
+        found += own
+        notes.append(said)
     if not found:
         raise ValueError("none of the tables is below the data root")
     sections = [
@@ -240,8 +260,7 @@ def run(session: Session) -> Report:
         for key in METRICS
     ]
     flat = [row._asdict() for row in found]
-    about = {"setup": dataclasses.asdict(setup(size)), "train_s": seconds}
-    return Report(TITLE, (), sections, notes, flat, {"rows": flat, "facts": about})
+    return Report(TITLE, (), sections, notes, flat, {"rows": flat})
 
 
 STUDY = Study(
@@ -264,36 +283,6 @@ def _cuts(name: str, root: str | None, seeds: Sequence[int], size: Size) -> list
         )
         for seed in seeds
     ]
-
-
-def _fitted(
-    setup_: Setup, cuts: Sequence[Cut], callbacks: Callbacks | None
-) -> tuple[list[np.ndarray], float]:
-    fitted = fitting.fit(
-        setup_,
-        [(one.name, one.train) for one in cuts],
-        known=[one.known for one in cuts],
-        seeds=[one.seed for one in cuts],
-        paired=True,
-        callbacks=callbacks,
-    )
-    parts = [
-        members.test_part(fitted, number, one.name, one.test)
-        for number, one in enumerate(cuts)
-    ]
-    seconds = fitted.result.train_s if fitted.result is not None else 0.0
-    return members.aggregated(fitted, parts), seconds
-
-
-def _unit(one: Cut) -> tuple[np.ndarray, np.ndarray]:
-    """Training and test rows scaled to [0, 1] by the training rows."""
-    low, high = one.train.min(axis=0), one.train.max(axis=0)
-    spread = np.where(high > low, high - low, 1.0)
-
-    def scaled(rows: np.ndarray) -> np.ndarray:
-        return np.clip((rows - low[None]) / spread[None], 0, 1)
-
-    return scaled(one.train), scaled(one.test)
 
 
 def _said(one: Cut, flat: Mapping[str, int]) -> str:

@@ -9,31 +9,27 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import pathlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from rich.console import Console
 
-from benchmarks.studies import digits, image_plots
-from benchmarks.studies.report import Report, Row, Section, by_group, over_seeds
+from benchmarks.studies import digits
+from benchmarks.studies.report import Report, Row, Section, by_group
 from benchmarks.studies.study import Session
 from jaxtsad.datasets import catalog
 from jaxtsad.datasets.reading import pictures as pictures_
 from jaxtsad.detectors.ganomaly import losses as objectives
 from jaxtsad.evaluation.metrics import point
-from jaxtsad.experiments import console
-from jaxtsad.pipeline import fitting, members
-from jaxtsad.pipeline.members import Fitted
+from jaxtsad.experiments import facts
+from jaxtsad.pipeline import members
 from jaxtsad.pipeline.setup import Setup
-from jaxtsad.training.fit import Callbacks
 from jaxtsad.training.plan import Plan
-from jaxtsad.types import Split
 
 SIDE = 32
 PROTOCOLS = ("strict", "paper")
+PCA = Setup("pca", {"variance": 0.9}, kind="samples", validation=0.05)
 QUICK = {"size": "test", "seeds": [0]}
 PAPER_NOTES = (
     "scores by each test batch's own statistics, so that a score depends on its batch",
@@ -157,86 +153,81 @@ def setup(size: Size, protocol: str = "strict", **options: Any) -> Setup:
     )
 
 
-def scored(fitted: Fitted, cuts: Sequence[Cut]) -> list[np.ndarray]:
-    """Scores of each cut's test pictures by its member."""
-    return members.aggregated(fitted, _parts(fitted, cuts))
-
-
 def compare(
-    cuts: Sequence[Cut],
-    setup_: Setup,
-    *,
-    protocol: str = "strict",
-    terminal: Console | None = None,
-) -> tuple[list[Row], Fitted]:
-    """Trains all cuts as one fleet, and what stands beside it.
+    session: Session, cuts: Sequence[Cut], setup_: Setup, protocol: str = "strict"
+) -> list[Row]:
+    """Trains all cuts as one fleet; one row per cut of it and of each baseline."""
+    untrained = dataclasses.replace(setup_, untrained=True)
+    rows = fleet(session, "ganomaly", setup_, cuts, protocol)
+    rows += fleet(session, "untrained", untrained, cuts, protocol)
+    return [*rows, *baselines(session, cuts)]
 
-    Returns:
-        One row per cut and detector, and the trained fleet.
-    """
-    terminal = terminal or Console(quiet=True)
-    rows = []
-    with console.progress(terminal, "ganomaly") as status:
-        fleet = _fit(setup_, cuts, Callbacks(status=status))
-    others = {
-        "untrained": dataclasses.replace(setup_, untrained=True),
-        "pca": Setup("pca", {"variance": 0.9}, kind="samples", validation=0.05),
-    }
-    fitted = {"ganomaly": fleet}
-    fitted |= {name: _fit(one, cuts, Callbacks()) for name, one in others.items()}
-    for name, one in fitted.items():
-        for each, scores in zip(cuts, scored(one, cuts), strict=True):
-            if protocol == "paper" and name != "pca":
-                scores = np.asarray(objectives.rescaled(jnp.asarray(scores)))
-            rows.append(_row(each, name, scores))
+
+def baselines(session: Session, cuts: Sequence[Cut]) -> list[Row]:
+    """Pixel-space PCA and random scores on the same cuts."""
+    rows = fleet(session, "pca", PCA, cuts)
     for each in cuts:
         noise = np.random.default_rng([each.seed, 1]).random(len(each.test))
         rows.append(_row(each, "random", noise))
-    return rows, fleet
+    return rows
 
 
-def pictures(fleet: Fitted, one: Cut, member: int, count: int = 12) -> list[np.ndarray]:
-    """Rows of pictures: normal, made of them, anomalous, made of them."""
-    alone, found = members.subset(fleet, [member]), []
-    for label in (0, 1):
-        chosen = one.test[one.labels == label][:count]
-        part = members.test_part(alone, 0, one.name, chosen)
-        made = members.outputs(alone, [part], "inspect")[0]["reconstruction"]
-        found += [part.values, made]
-    return found
-
-
-def report(
-    title: str, rows: Sequence[Row], fleet: Fitted, notes: Sequence[str] = ()
-) -> Report:
-    """The table of areas, and how the fleet was trained."""
-    seconds = fleet.result.train_s if fleet.result is not None else 0.0
-    flat = [row._asdict() for row in rows]
-    facts = {"setup": dataclasses.asdict(fleet.setup), "train_s": seconds}
-    sections = [Section("AUC-ROC", tables=(by_group(rows),))]
-    return Report(title, (), sections, notes, flat, {"rows": flat, "facts": facts})
-
-
-def draw(
-    folder: pathlib.Path,
+def fleet(
+    session: Session,
     name: str,
-    title: str,
-    rows: Sequence[Row],
-    fleet: Fitted,
+    setup_: Setup,
     cuts: Sequence[Cut],
-) -> None:
-    """Writes bars and the reconstructions of every class's first seed."""
-    means = {
-        group: {key: cell[0] for key, cell in found.items()}
-        for group, found in over_seeds(rows).items()
-    }
-    image_plots.save_bars(folder / f"{name}.svg", title, means)
-    done = set()
-    for member, one in enumerate(cuts):
-        if one.name not in done:
-            done.add(one.name)
-            path = folder / f"{name}_{one.name}.png"
-            image_plots.save_grid(path, pictures(fleet, one, member))
+    protocol: str = "strict",
+) -> list[Row]:
+    """Fits one member per cut in one program, or reads its rows.
+
+    Args:
+        session: The run, which keeps the rows.
+        name: Of the rows.
+        setup_: How it is fitted.
+        cuts: The classes left out.
+        protocol: Under `paper`, scores are rescaled over each test set.
+    """
+    cache = session.cache(__name__, session.name)
+    seeds = [one.seed for one in cuts]
+    about: dict[str, Any] = {"setup": repr(setup_), "protocol": protocol}
+    about |= {"cuts": checksum(cuts), "seeds": seeds, "names": [c.name for c in cuts]}
+
+    def make() -> list[Row]:
+        fitted = session.fit(
+            name,
+            setup_,
+            [(f"{one.name}/{one.seed}", one.train) for one in cuts],
+            folder=cache.place(f"{name}_checkpoints", about),
+            seeds=seeds,
+            paired=True,
+        )
+        parts = [
+            members.test_part(fitted, index, one.name, one.test)
+            for index, one in enumerate(cuts)
+        ]
+        rows = []
+        for each, scores in zip(cuts, members.aggregated(fitted, parts), strict=True):
+            if protocol == "paper" and name != "pca":
+                scores = np.asarray(objectives.rescaled(jnp.asarray(scores)))
+            rows.append(_row(each, name, scores))
+        return rows
+
+    return [Row(*one) for one in cache.tree(name, about, make)]
+
+
+def checksum(cuts: Sequence[Cut]) -> str:
+    """Of all pictures and labels."""
+    return facts.checksum(
+        part for one in cuts for part in (one.train, one.test, one.labels)
+    )
+
+
+def report(title: str, rows: Sequence[Row], notes: Sequence[str] = ()) -> Report:
+    """The table of areas."""
+    flat = [row._asdict() for row in rows]
+    sections = [Section("AUC-ROC", tables=(by_group(rows),))]
+    return Report(title, (), sections, notes, flat, {"rows": flat})
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -289,7 +280,6 @@ def run(
     said = [*notes, f"protocol {given.protocol}, size {given.size}: {size}"]
     if given.protocol == "paper":
         said += [f"leak: {note}" for note in PAPER_NOTES]
-    main_setup = setup(size, given.protocol, **wanted)
     values, labels = load(session, dataset)
     cuts = [
         cut(
@@ -304,12 +294,8 @@ def run(
         for one in chosen
         for seed in given.seeds
     ]
-    rows, fleet = compare(
-        cuts, main_setup, protocol=given.protocol, terminal=session.terminal
-    )
-    name = session.name.replace(".", "_")
-    draw(session.folder, name, title, rows, fleet, cuts)
-    return report(title, rows, fleet, said)
+    rows = compare(session, cuts, setup(size, given.protocol, **wanted), given.protocol)
+    return report(title, rows, said)
 
 
 def load(session: Session, dataset: str) -> tuple[np.ndarray, np.ndarray]:
@@ -321,19 +307,6 @@ def load(session: Session, dataset: str) -> tuple[np.ndarray, np.ndarray]:
         assert found.labels is not None
         values, labels = found.values, found.labels
     return pictures_.resized(values, SIDE), labels
-
-
-def _fit(setup_: Setup, cuts: Sequence[Cut], callbacks: Callbacks) -> Fitted:
-    sets = [(f"{one.name}/{one.seed}", one.train) for one in cuts]
-    seeds = [one.seed for one in cuts]
-    return fitting.fit(setup_, sets, seeds=seeds, paired=True, callbacks=callbacks)
-
-
-def _parts(fitted: Fitted, cuts: Sequence[Cut]) -> list[Split]:
-    return [
-        members.test_part(fitted, index, one.name, one.test)
-        for index, one in enumerate(cuts)
-    ]
 
 
 def _row(one: Cut, name: str, scores: np.ndarray) -> Row:

@@ -24,7 +24,7 @@ from benchmarks.studies import study
 from benchmarks.studies.ganomaly import images as ganomaly_images
 from benchmarks.studies.ganomaly.images import SIDE, Cut
 from benchmarks.studies.ganomaly.mnist import DIGITS
-from benchmarks.studies.report import Report, Row, Section, by_group
+from benchmarks.studies.report import Report, Row
 from benchmarks.studies.study import Session, Study
 from jaxtsad.detectors.ganomaly import losses as objectives
 from jaxtsad.detectors.ganomaly.config import Config
@@ -33,8 +33,7 @@ from jaxtsad.detectors.ganomaly.training import GanTrainer, Networks
 from jaxtsad.evaluation.metrics import point
 from jaxtsad.models import network
 from jaxtsad.models.network import Network
-from jaxtsad.pipeline import fitting, members
-from jaxtsad.pipeline.setup import Setup
+from jaxtsad.pipeline import members
 from jaxtsad.types import Array, Key, PyTree
 
 TITLE = "GANomaly on MNIST, latent sizes and weights of its losses"
@@ -194,20 +193,6 @@ def sweep(
     ]
 
 
-def beside(cuts: Sequence[Cut]) -> list[Row]:
-    """Pixel-space PCA and random scores on the same cuts."""
-    pca = Setup("pca", {"variance": 0.9}, kind="samples", validation=0.05)
-    sets = [(f"{one.name}/{one.seed}", one.train) for one in cuts]
-    fitted = fitting.fit(pca, sets, seeds=[one.seed for one in cuts], paired=True)
-    parts = [members.test_part(fitted, i, c.name, c.test) for i, c in enumerate(cuts)]
-    rows = []
-    for one, scores in zip(cuts, members.aggregated(fitted, parts), strict=True):
-        noise = np.random.default_rng([one.seed, 1]).random(len(one.test))
-        for name, found in (("pca", scores), ("random", noise)):
-            rows.append(Row(one.name, name, one.seed, point.auc_roc(one.labels, found)))
-    return rows
-
-
 def options(parser: argparse.ArgumentParser) -> None:
     """Adds the axes of the sweep and its sizes."""
     add = parser.add_argument
@@ -239,15 +224,18 @@ def run(session: Session) -> Report:
         for seed in given.seeds
     ]
     sizes = Run(given.epochs, given.batch_size)
-    rows = [*sweep(game, sizes, cuts, variants), *beside(cuts)]
+    about = {"data": ganomaly_images.checksum(cuts), "axes": axes, "run": sizes}
+    about |= {"classes": given.classes, "seeds": given.seeds, "width": given.width}
+    about["learning_rate"] = given.learning_rate
+    cache = session.cache(__name__)
+    kept = cache.tree("sweep", about, lambda: sweep(game, sizes, cuts, variants))
+    rows = [*(Row(*one) for one in kept), *ganomaly_images.baselines(session, cuts)]
     notes = [
         "AUC of single images; the digit is the anomaly, all others are normal",
         "weights of L_adv, L_con and L_enc; published: Z 100, weights 1/50/1",
         f"{len(variants) * len(cuts)} members in one program, {sizes}",
     ]
-    flat = [row._asdict() for row in rows]
-    sections = [Section("AUC-ROC", tables=(by_group(rows),))]
-    return Report(TITLE, (), sections, notes, flat, {"rows": flat})
+    return ganomaly_images.report(TITLE, rows, notes)
 
 
 STUDY = Study(

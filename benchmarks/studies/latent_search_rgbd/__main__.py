@@ -17,13 +17,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from rich.console import Console
 
-from benchmarks.studies import image_plots, study
-from benchmarks.studies.latent_search_rgbd import baselines as rgbd_beside
+from benchmarks.studies import study
+from benchmarks.studies.latent_search_rgbd import baselines as rgbd_baselines
 from benchmarks.studies.latent_search_rgbd import data as rgbd_data
 from benchmarks.studies.latent_search_rgbd import errors as rgbd_errors
 from benchmarks.studies.latent_search_rgbd.data import Shapes
@@ -31,18 +28,12 @@ from benchmarks.studies.latent_search_rgbd.presets import SEARCHES, SIZES, setup
 from benchmarks.studies.report import Report, Row, Section, by_group
 from benchmarks.studies.study import Session, Study
 from jaxtsad.datasets import places
-from jaxtsad.detectors.latent_search import search as latent_search
-from jaxtsad.detectors.latent_search.config import Config
 from jaxtsad.detectors.latent_search.gan import LOSSES
 from jaxtsad.evaluation.metrics import point
-from jaxtsad.experiments import console
-from jaxtsad.models import network
-from jaxtsad.pipeline import fitting, members
+from jaxtsad.experiments import facts
+from jaxtsad.pipeline import members
 from jaxtsad.pipeline.members import Fitted, Member
 from jaxtsad.pipeline.setup import Setup
-from jaxtsad.training import fleet
-from jaxtsad.training.fit import Callbacks
-from jaxtsad.types import PyTree
 
 NAME = "latent_search_rgbd"
 TITLE = "Latent search on colour and depth, one generator per shape"
@@ -52,42 +43,6 @@ PUBLISHED = {
 }
 """AUCs that the original reports, on a larger set of captures than is public."""
 DEPTH = 3
-RATES = {"low": 6e-9, "high": 1e-3}
-FRAMES = 10
-
-
-def run(
-    shapes: Shapes,
-    setup_: Setup,
-    seeds: Sequence[int],
-    *,
-    folder: pathlib.Path | None = None,
-    terminal: Console | None = None,
-) -> Fitted:
-    """Trains generators of all shapes and seeds.
-
-    Args:
-        shapes: The pictures.
-        setup_: The detector.
-        seeds: Seeds.
-        folder: Where grids of what the generators make are written, one per epoch.
-        terminal: Where progress is shown.
-    """
-    loss = setup_.options["loss"]
-
-    def grids(epoch: int, model: PyTree) -> None:
-        if folder is not None:
-            # Members are in order of shapes, then seeds: the first seed of each.
-            first = range(0, len(shapes.train) * len(seeds), len(seeds))
-            made = [made_by(setup_, shapes, model, m) for m in first]
-            path = folder / "grids" / f"{loss}_{epoch:03d}.png"
-            image_plots.save_grid(path, made, zoom=1)
-
-    with console.progress(terminal or Console(quiet=True), str(loss)) as status:
-        callbacks = Callbacks(status=status, model=grids)
-        return fitting.fit(
-            setup_, rgbd_data.sets(shapes), seeds=seeds, callbacks=callbacks
-        )
 
 
 def searched(
@@ -143,55 +98,6 @@ def judged(
     return rows, means
 
 
-def made_by(setup_: Setup, shapes: Shapes, model: PyTree, member: int) -> np.ndarray:
-    """Twelve pictures `[12, S, S, 4]` that a member's generator makes."""
-    _, recipe = _recipe(setup_, shapes)
-    codes = recipe.codes(jax.random.key(0), 12)
-    own = fleet.member(model, member)
-    return np.asarray(network.run(recipe.generator, own.generator, codes))
-
-
-def along(
-    fitted: Fitted, shapes: Shapes, member: int, picture: np.ndarray, rate: float
-) -> np.ndarray:
-    """What the generator makes along a search for `picture [S, S, 4]`, `[k, S, S, 4]`.
-
-    With a high learning rate of its weights a generator of one shape turns into a maker
-    of any other, and the search says nothing any more.
-    """
-    config, recipe = _recipe(fitted.setup, shapes)
-    model = fleet.member(fitted.model, member)
-
-    def generate(params: PyTree, codes: jax.Array) -> jax.Array:
-        moved = model.generator._replace(params=params)
-        made: jax.Array = network.run(recipe.generator, moved, codes)
-        return made
-
-    published = SEARCHES["published"]
-    how = latent_search.Search(
-        steps=published["search_steps"],
-        code_rate=published["code_rate"],
-        weight_rate=rate,
-        theta="per_seed",
-    )
-    start = latent_search.starts(jax.random.key(0), 1, config.codes)[0]
-    follow = jax.jit(functools.partial(latent_search.frames, how, generate))
-    found = np.asarray(follow(model.generator.params, jnp.asarray(picture), start))
-    chosen = np.linspace(0, len(found) - 1, FRAMES).round().astype(int)
-    return found[chosen]
-
-
-def turning(fitted: Fitted, shapes: Shapes, folder: pathlib.Path) -> None:
-    """Writes the frames of a search for another shape, by low and by high rates."""
-    stranger = shapes.test[shapes.labels == len(shapes.classes) - 1][0]
-    rows = []
-    for rate in RATES.values():
-        frames = along(fitted, shapes, 0, stranger, rate)
-        rows.append(np.concatenate([frames, stranger[None]]))
-    loss = fitted.setup.options["loss"]
-    image_plots.save_grid(folder / f"{NAME}_{loss}_frames.png", rows)
-
-
 def options(parser: argparse.ArgumentParser) -> None:
     """Adds what the study is asked for."""
     add = parser.add_argument
@@ -203,7 +109,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     add("--unmasked", action="store_true", help="keep the table")
 
 
-def report(session: Session) -> Report:
+def run(session: Session) -> Report:
     """Trains and searches with every loss, by every search."""
     given, size = session.options, SIZES[session.options.size]
     if given.epochs:
@@ -213,35 +119,53 @@ def report(session: Session) -> Report:
         shapes = rgbd_data.real(root, size.side, mask=not given.unmasked)
     else:
         shapes = rgbd_data.drawn(size.side, size.train, size.test)
-    made: list[Row] = []
-    facts: dict[str, Any] = {"size": size._asdict(), "means": {}}
+    cache = session.cache(__name__)
+    same = {
+        "data": facts.checksum((*shapes.train, *shapes.held, shapes.test)),
+        "seeds": given.seeds,
+    }
+    rows: list[Row] = []
+    means: dict[str, Any] = {}
     for loss in given.losses:
-        fitted = run(
-            shapes,
-            setup(size, loss),
-            given.seeds,
-            folder=session.folder,
-            terminal=session.terminal,
-        )
-        turning(fitted, shapes, session.folder)
-        for name, how in SEARCHES.items():
-            for row, scores in searched(fitted, shapes, how).items():
-                row = f"{loss}, {name}, {row}"
-                found, means = judged(fitted, shapes, row, scores)
-                made += found
-                facts["means"][row] = means
-    rows = [*made, *rgbd_beside.beside(shapes, given.seeds)]
-    said = _notes(given.data, facts["means"], not given.unmasked)
+        asked = setup(size, loss)
+        about = {**same, "setup": repr(asked)}
+        folder = cache.place(f"{loss}_checkpoints", about)
+
+        def make(asked: Setup = asked, folder: pathlib.Path = folder) -> dict:
+            sets = rgbd_data.sets(shapes)
+            fitted = session.fit(
+                asked.options["loss"], asked, sets, folder=folder, seeds=given.seeds
+            )
+            return by_every_search(fitted, shapes)
+
+        kept = cache.tree(loss, about, make)
+        rows += [Row(*row) for row in kept["rows"]]
+        means |= kept["means"]
+    others = functools.partial(rgbd_baselines.rows, shapes, given.seeds)
+    rows += [Row(*row) for row in cache.tree("baselines", same, others)]
+    said = _notes(given.data, means, not given.unmasked)
     flat = [row._asdict() for row in rows]
     sections = [Section("AUC-ROC", tables=(by_group(rows),))]
     title = f"{TITLE} ({given.data})"
-    return Report(title, (), sections, said, flat, {"rows": flat, "facts": facts})
+    return Report(title, (), sections, said, flat, {"rows": flat, "means": means})
+
+
+def by_every_search(fitted: Fitted, shapes: Shapes) -> dict[str, Any]:
+    """Rows of every score after each of `SEARCHES`, and their means by class."""
+    rows: list[Row] = []
+    means = {}
+    for name, how in SEARCHES.items():
+        for score, values in searched(fitted, shapes, how).items():
+            row = f"{fitted.setup.options['loss']}, {name}, {score}"
+            found, means[row] = judged(fitted, shapes, row, values)
+            rows += found
+    return {"rows": rows, "means": means}
 
 
 STUDY = Study(
     NAME,
     __doc__,
-    report,
+    run,
     options,
     quick={"losses": ["gan"], "seeds": [0], "size": "test"},
     data=False,
@@ -270,12 +194,6 @@ def _notes(data: str, means: dict[str, dict], mask: bool) -> list[str]:
 def _held(shapes: Shapes, member: Member) -> np.ndarray:
     assert member.entity is not None
     return shapes.held[shapes.classes.index(member.entity)]
-
-
-def _recipe(setup_: Setup, shapes: Shapes) -> tuple[Config, Any]:
-    side, channels = shapes.test.shape[1], shapes.test.shape[3]
-    config = Config(side, channels, layout="image", **setup_.options)
-    return config, config.recipe()
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from jaxtsad.training import fleet
 from jaxtsad.types import PyTree
 
 
-def beside(shapes: Shapes, seeds: Sequence[int]) -> list[Row]:
+def rows(shapes: Shapes, seeds: Sequence[int]) -> list[Row]:
     """What needs no GAN: pixel-space PCA, the pictures' edges, what sees no shape."""
     pca = Setup(
         "pca", {"variance": 0.9}, kind="samples", scaler="none", validation=0.05
@@ -28,28 +28,28 @@ def beside(shapes: Shapes, seeds: Sequence[int]) -> list[Row]:
         for k in range(len(shapes.classes))
     ]
     light = rgbd_data.brightness(shapes.test).mean(axis=-1)
-    rows = []
+    found: list[Row] = []
     for own, scores in enumerate(members.aggregated(fitted, parts)):
         labels = (shapes.labels != own).astype(np.int64)
         pair = (shapes.held[own], shapes.test)
         model = fleet.member(fitted.model, own)
         again, made = (_projected(model, x) for x in pair)
-        found = {
+        each = {
             "pca": scores,
             "pca, relative": scores / light,
             "pca, unusual": rgbd_errors.unusual(pair[0], again, pair[1], made),
             "own edges, unusual": rgbd_errors.unusual_edges(*pair),
             "1 / brightness": 1 / light,
         }
-        found |= rgbd_data.leaks(shapes, own)
+        each |= rgbd_data.leaks(shapes, own)
         name = shapes.classes[own]
-        rows += [
-            Row(name, key, 0, point.auc_roc(labels, v)) for key, v in found.items()
+        found += [
+            Row(name, key, 0, point.auc_roc(labels, v)) for key, v in each.items()
         ]
         for seed in seeds:
             noise = np.random.default_rng([seed, own]).random(len(labels))
-            rows.append(Row(name, "random", seed, point.auc_roc(labels, noise)))
-    return rows
+            found.append(Row(name, "random", seed, point.auc_roc(labels, noise)))
+    return found
 
 
 def _projected(pca: PyTree, pictures: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 from jaxtsad import detectors
@@ -46,30 +46,6 @@ class Preset(NamedTuple):
     restore: bool
 
 
-class Choices(NamedTuple):
-    """What is compared.
-
-    Attributes:
-        preset: `strict` or `as_run`.
-        models: Names of detectors, or paths of configs.
-        channels: Names of channels, None for those of the published rule.
-        seeds: One model per channel and seed.
-        epochs: At most this many, None for the preset's.
-        clip_test: Whether test values are clipped as those fitted on are.
-        root: Folder of the data sets; None for the default.
-        beside: Trivial detectors that stand beside the models.
-    """
-
-    preset: str = "strict"
-    models: Sequence[str] = MODELS
-    channels: Sequence[str] | None = None
-    seeds: Sequence[int] = (42,)
-    epochs: int | None = None
-    clip_test: bool = True
-    root: str | None = None
-    beside: Sequence[str] = TRIVIAL
-
-
 class Recipe(NamedTuple):
     """How one row of the comparison is made.
 
@@ -77,15 +53,13 @@ class Recipe(NamedTuple):
         row: Name of the row.
         setup: How it is fitted and scored.
         calibrated: Whose scores its threshold is a quantile of: `fit` or `test`.
-        trivial: Whether it stands beside the others for comparison only.
-        clip_test: Whether test values are clipped as those fitted on are.
+        trivial: Whether it is there for comparison only.
     """
 
     row: str
     setup: Setup
     calibrated: str
     trivial: bool = False
-    clip_test: bool = True
 
 
 PRESETS: Mapping[str, Preset] = {
@@ -139,7 +113,6 @@ def recipe(
     *,
     epochs: int | None = None,
     trivial: bool = False,
-    clip_test: bool = True,
 ) -> Recipe:
     """How a model is made under a preset.
 
@@ -149,7 +122,6 @@ def recipe(
             detector and training are taken; everything else is the preset's.
         epochs: At most this many, None for the preset's.
         trivial: Whether it is there for comparison only.
-        clip_test: Whether test values are clipped.
 
     Raises:
         ValueError: If the preset, the detector or an option is unknown.
@@ -182,7 +154,7 @@ def recipe(
         threshold="quantile",
         threshold_options={"q": QUANTILE},
     )
-    return Recipe(row, setup, calibrated, trivial, clip_test)
+    return Recipe(row, setup, calibrated, trivial)
 
 
 def untrained(recipe: Recipe) -> Recipe | None:

@@ -11,6 +11,7 @@ from benchmarks.studies.latent_search_rgbd import __main__ as latent_search_rgbd
 from benchmarks.studies.latent_search_rgbd import data as rgbd_data
 from benchmarks.studies.latent_search_rgbd import presets as rgbd_presets
 from benchmarks.studies.latent_search_rgbd.data import Shapes
+from jaxtsad.pipeline import fitting
 from jaxtsad.pipeline.members import Fitted
 
 pytestmark = pytest.mark.slow
@@ -43,7 +44,7 @@ def trained() -> tuple[Fitted, Shapes]:
     )
     published = rgbd_presets.SEARCHES["published"]
     setup = rgbd_presets.setup(SIZE, "wgan_gp", **published)
-    fitted = latent_search_rgbd.run(shapes, setup, [0])
+    fitted = fitting.fit(setup, rgbd_data.sets(shapes))
     assert fitted.result is not None
     return fitted, shapes
 

@@ -1,8 +1,7 @@
-"""The telemetry comparison: labels, presets, resuming, what it says and writes."""
+"""The telemetry comparison: labels, presets, resuming, what it writes."""
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import pathlib
@@ -11,25 +10,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rich.console import Console
 
-from benchmarks.studies import published, study
-from benchmarks.studies import report as reports
-from benchmarks.studies.study import Session
+from benchmarks.studies import study
 from benchmarks.studies.telemetry_comparison import __main__ as command
-from benchmarks.studies.telemetry_comparison import (
-    advice,
-    channels,
-    comparison,
-    fleets,
-    page,
-    presets,
-    verdict,
-)
+from benchmarks.studies.telemetry_comparison import channels, presets, rows
 from jaxtsad.datasets import smap_msl
 from jaxtsad.evaluation import baselines, measure
 from jaxtsad.experiments import console
 from jaxtsad.pipeline import fitting
+from jaxtsad.reporting import run_directory
+from jaxtsad.reporting.run_directory import Scored
 from jaxtsad.types import Series
 from tests.experiments import layout
 
@@ -68,27 +58,18 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     return layout.write(tmp_path_factory.mktemp("data"), COLUMNS)
 
 
-def choices(data: pathlib.Path, folder: pathlib.Path, **values: Any) -> presets.Choices:
-    given = {
-        "models": [config(folder)],
-        "channels": layout.CHANNELS,
-        "root": str(data),
-        "seeds": (0,),
-        "beside": ("zscore",),
-    }
-    return presets.Choices(**{**given, **values})
+def words(data: pathlib.Path, folder: pathlib.Path, *more: str) -> list[str]:
+    """The command line of a small comparison."""
+    given = ["--data-root", str(data), "--out", str(folder / "out"), "--seeds", "0"]
+    given += ["--models", config(folder), "--channels", *layout.CHANNELS]
+    return [*given, "--baselines", "zscore", *more]
 
 
-def session(folder: pathlib.Path) -> Session:
-    quiet = Console(quiet=True)
-    return Session(NAME, argparse.Namespace(), folder / "out", quiet)
-
-
-def compare(asked: presets.Choices, folder: pathlib.Path) -> dict[str, Any]:
-    """Runs and writes a comparison."""
-    made = comparison.run(asked, session(folder))
-    reports.write(made, folder / "out", NAME, {})
-    return dict(made.tree)
+def compare(data: pathlib.Path, folder: pathlib.Path, *more: str) -> dict[str, Any]:
+    """Runs a comparison; what its JSON says."""
+    assert study.main(command.STUDY, words(data, folder, *more)) == 0
+    made: dict[str, Any] = json.loads((folder / "out" / f"{NAME}.json").read_text())
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +77,7 @@ def strict(
     data: pathlib.Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[pathlib.Path, dict[str, Any]]:
     folder = tmp_path_factory.mktemp("strict")
-    return folder, compare(choices(data, folder), folder)
+    return folder, compare(data, folder)
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +85,7 @@ def as_run(
     data: pathlib.Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[pathlib.Path, dict[str, Any]]:
     folder = tmp_path_factory.mktemp("as_run")
-    return folder, compare(choices(data, folder, preset="as_run"), folder)
+    return folder, compare(data, folder, "--preset", "as_run")
 
 
 def test_windows_by_number_miss_what_comes_from_the_left() -> None:
@@ -169,15 +150,6 @@ def test_trivial_rows_from_labels_alone(data_root: pathlib.Path) -> None:
     assert perfect["auc_roc"] == 1.0
 
 
-@pytest.mark.parametrize("detector", ["lstm_vae", "lstm_attention"])
-def test_published_means_are_those_of_the_published_channels(detector: str) -> None:
-    own = published.telemetry_channels(detector)
-    assert sorted(own) == channels.PUBLISHED
-    for key in ("f1", "auc_roc"):
-        mean = np.mean([one[key] for one in own.values()])
-        assert mean == pytest.approx(published.TELEMETRY_MACRO[detector][key], abs=5e-4)
-
-
 def test_presets_follow_what_they_are_named_after() -> None:
     strict = {name: presets.recipe("strict", name).setup for name in presets.MODELS}
     as_run = {name: presets.recipe("as_run", name).setup for name in presets.MODELS}
@@ -204,10 +176,9 @@ def test_presets_follow_what_they_are_named_after() -> None:
 
 
 def test_everything_is_written(strict: tuple[pathlib.Path, dict[str, Any]]) -> None:
-    folder, results = strict
+    folder, made = strict
     out = folder / "out"
-    made = json.loads((out / "telemetry_comparison.json").read_text())
-    assert made["order"] == [
+    assert list(command.macro(made["window_rows"])) == [
         "tiny_vae",
         "zscore",
         "tiny_vae_untrained",
@@ -216,41 +187,34 @@ def test_everything_is_written(strict: tuple[pathlib.Path, dict[str, Any]]) -> N
         "all_positive",
     ]
     assert made["leaks"] == [] and made["preset"] == "strict"
-    assert not made["selection"]["verified"] and not made["published"]
+    assert not made["verified"]
     facts = made["facts"]["tiny_vae"]
-    assert facts["train_s"] > 0 and facts["train_windows_per_s"] > 0
-    assert facts["parameters"] == {"3": 799} and facts["members"] == 2
-    assert facts["epochs"] == [3, 3] and facts["peak_memory_bytes"] > 0
+    assert facts["train_s"] > 0 and facts["members"] == 2
+    assert facts["parameters"] == {"3": 799}
     table = (out / "telemetry_comparison.csv").read_text().splitlines()
     assert {line.split(",")[3] for line in table[1:]} == {"window", "step"}
-    text = (out / "telemetry_comparison.html").read_text()
-    for word in ("When to use which", "By channel", "Cost", "not clipped"):
-        assert word in text
-    assert "These numbers leak" not in text and "https://" not in text
-    assert results["advice"] == made["advice"]
-    assert len(made["notes"]) >= 3 and "judged on its own windows" in made["notes"][1]
+    text = (out / "telemetry_comparison.md").read_text()
+    for part in ("## Windows", "## Steps", "## Steps by channel", *layout.CHANNELS):
+        assert part in text
+    assert "These numbers leak" not in text and "published (as_run)" not in text
+    assert "judged on its own windows" in text
 
 
 def test_thresholds_under_strict_come_from_fit_windows_alone(
-    strict: tuple[pathlib.Path, dict[str, Any]], data: pathlib.Path
+    strict: tuple[pathlib.Path, dict[str, Any]],
 ) -> None:
     folder, results = strict
-    made = fleets.make(
-        presets.recipe("strict", config(folder)),
-        channels.load(data, layout.CHANNELS),
-        lambda name, length, stride: np.zeros(0),
-        seeds=(0,),
-        session=session(folder),
-    )
-    rows = [r for r in results["window_rows"] if r["detector"] == "tiny_vae"]
-    for one in made.windows:
-        [row] = [r for r in rows if r["entity"] == one.entity]
+    [kept] = (folder / "out" / "stages").glob("tiny_vae_[0-9a-f]*/windows.npz")
+    windows = run_directory.read_scores(kept)
+    own = [r for r in results["window_rows"] if r["detector"] == "tiny_vae"]
+    for one in windows:
+        [row] = [r for r in own if r["entity"] == one.entity]
         assert row["threshold"]["value"] == pytest.approx(
             np.quantile(one.calibration.astype(np.float64), 0.7)
         )
         assert row["threshold"]["fitted_on"] == one.role == "fit"
         assert len(one.score) == (layout.STEPS - 8) // 4 + 1
-    lengths = {one.entity: len(one.calibration) for one in made.windows}
+    lengths = {one.entity: len(one.calibration) for one in windows}
     # The fit part is the first 80 % of 400 and of 460 steps.
     assert lengths == {"A-1": (320 - 8) // 4 + 1, "A-2": (368 - 8) // 4 + 1}
 
@@ -264,7 +228,7 @@ def test_as_run_flags_three_tenths_of_the_test_windows_and_confesses(
     own = [row for row in results["window_rows"] if row["detector"] == "zscore"]
     own = [row for row in own if row["entity"] in layout.CHANNELS]
     assert [row["threshold"]["fitted_on"] for row in own] == ["test", "test"]
-    text = (folder / "out" / "telemetry_comparison.html").read_text()
+    text = (folder / "out" / "telemetry_comparison.md").read_text()
     assert "These numbers leak: preset as_run" in text and len(results["leaks"]) == 3
     # A config brings a threshold of its own kind, on the windows it was fitted on.
     tiny = [row for row in results["window_rows"] if row["detector"] == "tiny_vae"]
@@ -272,10 +236,8 @@ def test_as_run_flags_three_tenths_of_the_test_windows_and_confesses(
 
 
 def test_a_quantile_of_100_test_scores_flags_30() -> None:
-    rule = verdict._judge(
-        fleets.Scored("a", "x", 0, np.arange(100.0), np.zeros(100), np.zeros(5), "fit"),
-        "test",
-    )
+    scored = Scored("a", "x", 0, np.arange(100.0), np.zeros(100), np.zeros(5), "fit")
+    rule = rows.judge_row(scored, "test")
     assert rule.threshold.value == pytest.approx(69.3) and rule.flags.sum() == 30
 
 
@@ -290,13 +252,11 @@ def test_a_finished_model_is_not_trained_again(
         raise AssertionError("something was fitted again")
 
     monkeypatch.setattr(fitting, "fit", refuse)
-    again = compare(choices(data, folder), folder)
-    assert page.macro(again["window_rows"], ["tiny_vae"]) == page.macro(
-        results["window_rows"], ["tiny_vae"]
-    )
-    for other in ({"epochs": 1}, {"seeds": (1,)}):
+    again = compare(data, folder)
+    assert again["window_rows"] == results["window_rows"]
+    for other in (["--epochs", "1"], ["--seeds", "1"]):
         with pytest.raises(AssertionError, match="fitted again"):
-            compare(choices(data, folder, **other), folder)
+            compare(data, folder, *other)
 
 
 @pytest.mark.slow
@@ -318,15 +278,7 @@ def test_an_interrupted_fleet_goes_on_from_its_checkpoint(
 
         yield stop
 
-    arguments = ["--data-root", str(data), "--models", config(folder), "--seeds", "0"]
-    arguments += [
-        "--beside",
-        "zscore",
-        "--channels",
-        *layout.CHANNELS,
-        "--out",
-        str(tmp_path / "out"),
-    ]
+    arguments = words(data, folder, "--out", str(tmp_path / "out"))
     with monkeypatch.context() as patch:
         patch.setattr(console, "interruptible", impatient)
         assert study.main(command.STUDY, arguments) == 130
@@ -335,7 +287,6 @@ def test_an_interrupted_fleet_goes_on_from_its_checkpoint(
     made = json.loads((tmp_path / "out" / "telemetry_comparison.json").read_text())
     facts = [one["facts"]["tiny_vae"] for one in (made, results)]
     assert facts[0]["state_sha256"] == facts[1]["state_sha256"]
-    assert facts[0]["epochs"] == [3, 3]
 
 
 @pytest.mark.parametrize(
@@ -360,62 +311,3 @@ def test_bad_input_is_one_line(
     assert study.main(command.STUDY, [*rest, *arguments]) == 2
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith("error: ") and said in line
-
-
-def test_flagging_nearly_everything_is_said() -> None:
-    scored = fleets.Scored(
-        "a", "knn", 0, np.arange(1.0, 101.0), np.zeros(100), np.zeros(5), "fit"
-    )
-    found = [verdict._judge(scored, "fit")]
-    assert found[0].flags.sum() == 100
-    assert verdict.liberal(found) == [
-        "knn flags 100% of the windows at its threshold, so its F1 is near that of "
-        "flagging everything"
-    ]
-    assert verdict.liberal([verdict._judge(scored, "test")]) == []
-
-
-def rows(**values: list[float]) -> list[dict[str, Any]]:
-    """Rows of channels c0, c1, ... with one number for all metrics."""
-    return [
-        {
-            "detector": name,
-            "entity": f"c{place}",
-            "seed": 0,
-            "metrics": dict.fromkeys(advice.METRICS, value),
-        }
-        for name, own in values.items()
-        for place, value in enumerate(own)
-    ]
-
-
-def recordings(count: int) -> list[Series]:
-    steps = np.random.default_rng(0).normal(size=(20, 2))
-    kinds = [
-        ((1, 2, "point"),) if i < 4 else ((1, 2, "contextual"),) for i in range(count)
-    ]
-    return [Series(f"c{i}", steps, None, None, (), kinds[i]) for i in range(count)]
-
-
-FACTS = {"net": {"train_s": 12.0, "members": 8, "parameters": {"2": 1234}}}
-
-
-def test_a_trivial_row_that_wins_is_named() -> None:
-    found = rows(net=[0.6] * 8, zscore=[0.7] * 8, all_positive=[0.5] * 8)
-    said = advice.lines(found, ["net"], recordings(8), FACTS)
-    assert said[0].endswith("use zscore, which needs no training.")
-    assert "A trivial row wins on AUC-ROC (zscore 0.700, net 0.600)" in said[1]
-    assert "Training took: net 12 s for 8 models of at most 1,234" in said[-1]
-
-
-def test_a_model_that_is_better_is_recommended_and_where() -> None:
-    better = [0.9, 0.8, 0.9, 0.8, 0.71, 0.71, 0.71, 0.71]
-    found = rows(net=better, zscore=[0.7] * 8)
-    said = " ".join(advice.lines(found, ["net"], recordings(8), FACTS))
-    assert "use net." in said and "A trivial row wins" not in said
-    assert "On the 4 channels with point events only, net leads (0.850" in said
-    worse = [0.4, 0.95, 0.9, 0.5, 0.71, 0.71, 0.71, 0.71]
-    said = advice.lines(
-        rows(net=worse, zscore=[0.7] * 8), ["net"], recordings(8), FACTS
-    )[0]
-    assert "could be chance" in said and "start with zscore" in said

@@ -1,0 +1,202 @@
+"""Trains a variant or a baseline on all seeds in one program, and measures it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from scipy import stats
+
+from benchmarks.studies import anomaly_transformer_protocols as procedure
+from benchmarks.studies.at_ablation import measures, scores
+from benchmarks.studies.at_ablation.scores import Reader
+from benchmarks.studies.at_ablation.tasks import Task
+from benchmarks.studies.at_ablation.variants import PUBLISHED_PLAN, Preset, Variant
+from benchmarks.studies.published import PUBLISHED
+from jaxtsad.evaluation import protocol as protocols
+from jaxtsad.evaluation.metrics import point
+from jaxtsad.experiments import recordings, toml
+from jaxtsad.experiments.baselines import TRIVIAL
+from jaxtsad.ops.aggregate import AGGREGATES, Aggregate
+from jaxtsad.pipeline import fitting, members
+from jaxtsad.pipeline.members import Member
+from jaxtsad.pipeline.parts import shape_of
+from jaxtsad.pipeline.setup import layout_of
+from jaxtsad.training.fit import Callbacks
+from jaxtsad.training.plan import Plan
+from jaxtsad.types import PyTree, Scores, Split
+
+LSTM = "lstm_autoencoder"
+BASELINES = (LSTM, "zscore", "zscore_smoothed", "pca", "knn")
+AGGREGATED = ("assdis", "reconstruction")
+"""Scores that are aggregated in all ways."""
+REDRAWN = ("mean", "spread")
+"""Aggregates whose areas are given intervals: ours and the published repair's."""
+
+
+def of_variant(
+    variant: Variant, task: Task, preset: Preset, seeds: Sequence[int]
+) -> dict[str, Any]:
+    """Trains a variant and measures all its scores.
+
+    Returns:
+        `rows`, see `measures.rows`; and of a followed variant `curves`, every score's
+        metrics after each epoch.
+    """
+    options = {**variant.options, **preset.sizes, "batch_size": preset.batch_size}
+    setup = dataclasses.replace(
+        task.setup,
+        options=options,
+        plan=Plan(epochs=preset.epochs, **variant.plan),
+        untrained=variant.untrained,
+    )
+    recordings_ = [(one.name, one.train) for one in task.series]
+    layout = layout_of(setup, shape_of(setup, recordings_))
+    who = tuple(Member(None, seed) for seed in seeds)
+
+    def reader(model: PyTree) -> Reader:
+        # Without those that fill a device.
+        model = jax.tree.map(lambda leaf: leaf[: len(seeds)], model)
+        return Reader(setup, layout, who, model, ())
+
+    curves: list[dict[str, Any]] = []
+
+    def after_epoch(epoch: int, model: PyTree) -> None:
+        if variant.followed:
+            along = scores.steps(reader(model), task.tests)
+            curves.extend(_curves(epoch, seeds, along, task.labels))
+
+    callbacks = Callbacks(model=after_epoch)
+    fitted = fitting.fit(setup, recordings_, seeds=seeds, callbacks=callbacks)
+    held_out = [part.validation for part in task.parts if part.validation]
+    calibrated = held_out or [part.fit for part in task.parts]
+    trained = reader(fitted.model)
+    rows = []
+    ways: tuple[Aggregate, ...] = AGGREGATES if variant.followed else ("mean",)
+    for how in ways:
+        calibration = scores.steps(trained, calibrated, how)
+        tested = scores.steps(trained, task.tests, how)
+        wanted = scores.NAMES if how == "mean" else AGGREGATED
+        intervals = how in REDRAWN and (variant.followed or variant.untrained)
+        for index, seed in enumerate(seeds):
+            for name in wanted:
+                place = scores.NAMES.index(name)
+                rows += measures.rows(
+                    [values[index, :, place] for values in tested],
+                    task.labels,
+                    measures.fitted(
+                        _joined(calibrated, [x[index, :, place] for x in calibration])
+                    ),
+                    task.names,
+                    intervals=intervals,
+                    score=name,
+                    fold=how,
+                    seed=seed,
+                )
+    return {"rows": rows, "curves": curves}
+
+
+def _joined(parts: Sequence[Split], values: Sequence[np.ndarray]) -> Scores:
+    each = [part.scored(own) for part, own in zip(parts, values, strict=True)]
+    return Scores.join(each)
+
+
+def _curves(
+    epoch: int,
+    seeds: Sequence[int],
+    steps: Sequence[np.ndarray],
+    labels: Sequence[np.ndarray],
+) -> list[dict[str, Any]]:
+    """Area of each score, and how alike its order is to that of the error alone."""
+    known = np.concatenate(labels)
+    table = np.concatenate(steps, axis=1)
+    plain = scores.NAMES.index("reconstruction")
+    found = []
+    for index, seed in enumerate(seeds):
+        for place, name in enumerate(scores.NAMES):
+            values = table[index, :, place].astype(np.float64)
+            alike = stats.spearmanr(values, table[index, :, plain]).statistic
+            about = {"epoch": epoch, "seed": seed, "score": name}
+            area = point.auc_pr(known, values)
+            found.append({**about, "auc_pr": area, "rank_correlation": float(alike)})
+    return found
+
+
+def of_baseline(
+    name: str, task: Task, preset: Preset, seeds: Sequence[int]
+) -> dict[str, Any]:
+    """Fits one of `BASELINES` on the same windows and scaling, and measures it."""
+    options: dict[str, Any]
+    if name == LSTM:
+        detector, options = LSTM, {"hidden": preset.hidden, "layers": 3}
+        options["batch_size"] = preset.batch_size
+    else:
+        (detector, options), seeds = TRIVIAL[name], seeds[:1]
+    plan = Plan(epochs=preset.epochs)
+    setup = dataclasses.replace(
+        task.setup, detector=detector, options=options, plan=plan
+    )
+    data = [(one.name, one.train) for one in task.series]
+    fitted = fitting.fit(setup, data, seeds=seeds)
+    tested = [members.aggregated(fitted, [part] * len(seeds)) for part in task.tests]
+    rows = []
+    for index, seed in enumerate(seeds):
+        rows += measures.rows(
+            [values[index] for values in tested],
+            task.labels,
+            measures.fitted(fitted.calibration[index]),
+            task.names,
+            intervals=True,
+            score="own",
+            fold="mean",
+            seed=seed,
+        )
+    return {"rows": rows}
+
+
+def by_procedure(
+    task: Task, preset: Preset, seed: int, root: str | None
+) -> Mapping[str, Any]:
+    """The reference by the publication's own procedure, with all that it leaks.
+
+    Trains on the glued entities, validates and calibrates on test, adjusts.
+
+    Returns:
+        `rows`, metrics by row; what leaks; and the share of steps that is flagged.
+    """
+    published = PUBLISHED.get(task.name.upper())
+    share = published.share if published else measures.SHARE
+    config = toml.parse(
+        {
+            "name": f"at_ablation_{task.name}",
+            "data": {
+                "dataset": task.name,
+                "entities": task.names,
+                "channels": [str(column) for column in task.columns],
+                "pooling": "glued",
+                "root": root or "",
+            },
+            "window": {"length": preset.length, "stride": task.setup.stride},
+            "detector": {
+                "name": "anomaly_transformer",
+                "options": {"mode": "reference", **preset.sizes},
+            },
+            "training": {
+                "epochs": min(preset.epochs, 3),
+                "batch_size": preset.batch_size,
+                "seeds": [seed],
+                **PUBLISHED_PLAN,
+            },
+            "evaluation": {
+                "protocol": "paper",
+                "anomaly_share": share,
+                "baselines": ["zscore"],
+            },
+        }
+    )
+    rows = procedure.rows(config, protocols.PAPER, recordings.load(config))
+    leaks = [*protocols.PAPER.leaks, protocols.GLUED]
+    return {"rows": rows, "leaks": leaks, "share": share}
