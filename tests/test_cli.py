@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
 
 import numpy as np
@@ -146,10 +147,10 @@ def test_a_full_disk_leaves_nothing_behind(
     assert cli.main(fit) == 0
     kept = (recording / "model" / "model.safetensors").read_bytes()
 
-    def full(self: pathlib.Path, data: bytes) -> int:
+    def full(handle: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(pathlib.Path, "write_bytes", full)
+    monkeypatch.setattr(os, "fsync", full)
     assert cli.main(fit) == 2
     assert "No space left on device" in capsys.readouterr().err
     assert (recording / "model" / "model.safetensors").read_bytes() == kept

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import pathlib
+import sys
 from typing import Any
 
 from jaxtsad import files
@@ -27,9 +28,9 @@ def explore(options: argparse.Namespace) -> None:
         names = frames.listed(one.name for one in found)
         raise ValueError(f"{options.data} has {len(found)} entities, name one: {names}")
     page = exploration.page(found[0], pathlib.Path(options.data).name)
-    path = pathlib.Path(options.out or f"{found[0].name}.html")
+    path = options.out or f"{found[0].name.replace('/', '_')}.html"
     files.write_text(path, page)
-    print(f"The page is {path}")
+    _say(f"The page is {path}", path)
 
 
 def fit(options: argparse.Namespace) -> None:
@@ -38,8 +39,10 @@ def fit(options: argparse.Namespace) -> None:
 
     import jaxtsad
     from jaxtsad.experiments import console, toml
+    from jaxtsad.pipeline import saving
     from jaxtsad.training.fit import Callbacks
 
+    saving.check(options.out)
     frame = _frame(options.train, options)
     chosen = {"detector": options.detector, "window": options.window}
     detector = jaxtsad.TimeSeriesDetector(
@@ -65,6 +68,7 @@ def score(options: argparse.Namespace) -> None:
 
     import jaxtsad
 
+    files.check_writable(options.out)
     detector = jaxtsad.load(options.model)
     frame = _frame(options.data, options)
     table = pd.DataFrame(
@@ -72,17 +76,19 @@ def score(options: argparse.Namespace) -> None:
     )
     table.insert(0, "step", range(len(table)))
     _write_csv(table, options.out)
-    print(f"{int(table['flag'].sum())} of {len(table)} steps flagged; {options.out}")
+    flagged = int(table["flag"].sum())
+    _say(f"{flagged} of {len(table)} steps flagged; {options.out}", options.out)
 
 
 def events(options: argparse.Namespace) -> None:
     """Writes events as CSV."""
     import jaxtsad
 
+    files.check_writable(options.out)
     detector = jaxtsad.load(options.model)
     table = detector.events(_frame(options.data, options)).drop(columns="entity")
     _write_csv(table, options.out)
-    print(f"{len(table)} events; {options.out}")
+    _say(f"{len(table)} events; {options.out}", options.out)
 
 
 def _frame(path: str, options: argparse.Namespace) -> Any:
@@ -97,4 +103,11 @@ def _frame(path: str, options: argparse.Namespace) -> Any:
 
 
 def _write_csv(table: Any, path: str) -> None:
-    files.write_text(pathlib.Path(path), table.to_csv(index=False))
+    from jaxtsad.reporting import spreadsheet
+
+    files.write_text(path, spreadsheet.to_csv(table))
+
+
+def _say(line: str, out: str) -> None:
+    """Prints beside what was written: not into it where that is standard output."""
+    print(line, file=sys.stderr if files.is_stream(out) else sys.stdout)

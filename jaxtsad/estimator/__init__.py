@@ -19,7 +19,12 @@ def load(path: str | os.PathLike[str]) -> TimeSeriesDetector | SampleDetector:
     """
     fitted, parameters, channels = saving.load(path)
     kind = TimeSeriesDetector if fitted.setup.series else SampleDetector
-    estimator = kind(**parameters)
+    try:
+        estimator = kind(**parameters)
+    except TypeError as error:
+        raise ValueError(
+            f"the detector saved in {str(path)!r} has parameters that are none: {error}"
+        ) from None
     estimator.fitted_ = fitted
     estimator._learned(channels)
     return estimator

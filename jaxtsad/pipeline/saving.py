@@ -1,9 +1,14 @@
-"""Trained members on disk: arrays as safetensors, everything else as JSON."""
+"""Trained members on disk: arrays as safetensors, everything else as JSON.
+
+The JSON holds checksums of the arrays and of itself: a changed bit is refused.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
+import math
 import os
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -14,16 +19,30 @@ import jax.numpy as jnp
 import numpy as np
 import safetensors.numpy
 
-from jaxtsad import files, types
+from jaxtsad import files, types, validation
 from jaxtsad.datasets.preprocessing import Scaler
 from jaxtsad.evaluation.thresholds import Threshold
-from jaxtsad.pipeline.members import Fitted, Member
+from jaxtsad.pipeline.members import Fitted, Member, seed_of
 from jaxtsad.pipeline.setup import InputLayout, Setup, build, view
 from jaxtsad.training.plan import Plan
 from jaxtsad.types import PyTree
 
-SCHEMA = 2
+SCHEMA = 3
 ARRAYS, RECORD = "model.safetensors", "estimator.json"
+NEXT = ".estimator.json.next"
+"""The record of arrays that are being written; it takes the record's place last."""
+KIND = "saved detector"
+UNREADABLE = (
+    OSError,
+    AttributeError,
+    ArithmeticError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    safetensors.SafetensorError,
+)
+"""What reading a record or arrays of another shape raises."""
 
 
 def save(
@@ -32,7 +51,9 @@ def save(
     parameters: Mapping[str, Any],
     channels: Sequence[str],
 ) -> None:
-    """Saves members to a folder, written beside and renamed.
+    """Saves members to a folder, new, empty or of a saved detector.
+
+    Killed at any moment it leaves the detector that was there or the new one.
 
     Raises:
         ValueError: If it cannot be written; what was there stays as it was.
@@ -43,23 +64,40 @@ def save(
             arrays[f"scaler/{number}/{name}"] = array
     record = {
         "schema": SCHEMA,
-        "parameters": dict(parameters),
+        "parameters": validation.plain(parameters),
         "channels": list(channels),
-        "setup": dataclasses.asdict(fitted.setup),
+        "setup": validation.plain(dataclasses.asdict(fitted.setup)),
         "layout": fitted.layout._asdict(),
         "members": [list(member) for member in fitted.members],
         "thresholds": [dataclasses.asdict(each) for each in fitted.thresholds],
         "spreads": list(fitted.spreads),
         "validation": list(fitted.validation),
     }
+    content = safetensors.numpy.save(
+        {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    )
+    record["arrays_sha256"] = hashlib.sha256(content).hexdigest()
     try:
-        text = json.dumps(record, indent=1)
-    except TypeError as error:
+        text = files.sealed(record)
+    except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"a parameter cannot be saved as JSON: {error}") from None
-    arrays = {k: np.ascontiguousarray(v) for k, v in arrays.items()}
-    with files.replaced_folder(path, RECORD, "saved detector") as folder:
-        (folder / ARRAYS).write_bytes(safetensors.numpy.save(arrays))
-        (folder / RECORD).write_text(text)
+    with files.locked(path, f"the folder of a {KIND}") as folder:
+        check(path)
+        try:
+            files.write_bytes(folder / NEXT, text)
+            files.write_bytes(folder / ARRAYS, content)
+            (folder / NEXT).replace(folder / RECORD)
+        finally:
+            (folder / NEXT).unlink(missing_ok=True)
+
+
+def check(path: str | os.PathLike[str]) -> None:
+    """Refuses a folder that `save` would refuse, before anything is trained.
+
+    Raises:
+        ValueError: If it holds something else or cannot be written.
+    """
+    files.check_folder(path, RECORD, KIND, (ARRAYS, NEXT))
 
 
 def load(
@@ -74,37 +112,56 @@ def load(
         ValueError: If files are missing, corrupt, truncated or do not fit together.
     """
     folder = pathlib.Path(path)
-    for name in (ARRAYS, RECORD):
-        if not (folder / name).is_file():
-            raise ValueError(f"{str(path)!r} holds no saved detector: no {name} in it")
+    names = {name for name in (ARRAYS, RECORD, NEXT) if (folder / name).is_file()}
+    if ARRAYS not in names or len(names) < 2:
+        missing = RECORD if ARRAYS in names else ARRAYS
+        raise ValueError(f"{str(path)!r} holds no {KIND}: no {missing} in it")
     try:
-        arrays = safetensors.numpy.load((folder / ARRAYS).read_bytes())
-        record = json.loads((folder / RECORD).read_text())
-        return _read(arrays, record)
-    except (OSError, KeyError, TypeError, ValueError, safetensors.SafetensorError) as e:
+        record, content = _matching(folder)
+        return _read(safetensors.numpy.load(content), record)
+    except UNREADABLE as e:
         line = str(e).strip().splitlines()[0] if str(e).strip() else type(e).__name__
         raise ValueError(
             f"the detector saved in {str(path)!r} cannot be read: {line}"
         ) from None
 
 
+def _matching(folder: pathlib.Path) -> tuple[dict[str, Any], bytes]:
+    """The record and the arrays that it is of.
+
+    The next one is tried where saving was cut short between the two, and the first one
+    again where that ended meanwhile.
+    """
+    for name in (RECORD, NEXT, RECORD):
+        if not (folder / name).is_file():
+            continue
+        text, content = (folder / name).read_bytes(), (folder / ARRAYS).read_bytes()
+        record = json.loads(text)
+        if record["schema"] != SCHEMA:
+            raise ValueError(
+                f"its schema is {record['schema']}, this version reads {SCHEMA}; fit "
+                "it again"
+            )
+        record = files.unsealed(text)
+        if hashlib.sha256(content).hexdigest() == record["arrays_sha256"]:
+            return record, content
+    raise ValueError(f"{ARRAYS} was changed or damaged, its checksum is wrong")
+
+
 def _read(
     arrays: Mapping[str, np.ndarray], record: Mapping[str, Any]
 ) -> tuple[Fitted, dict[str, Any], list[str]]:
-    if record["schema"] != SCHEMA:
-        raise ValueError(
-            f"its schema is {record['schema']}, this version reads {SCHEMA}; fit it "
-            "again"
-        )
     plan = Plan(**record["setup"].pop("plan"))
     setup = Setup(**record["setup"], plan=plan)
     shape = tuple(record["layout"].pop("shape"))
     layout = InputLayout(shape=shape, **record["layout"])
-    members = tuple(Member(entity, seed) for entity, seed in record["members"])
+    members = tuple(Member(entity, seed_of(seed)) for entity, seed in record["members"])
     scalers = tuple(
         Scaler.from_arrays(_below(arrays, f"scaler/{number}/"))
         for number in range(len(members))
     )
+    for scaler in scalers:
+        _check_scaler(scaler, shape[-1])
     template = _template(setup, layout, len(members))
     saved = _below(arrays, "model/")
     expected = _named(template)
@@ -117,19 +174,54 @@ def _read(
                 f"{name} is {saved[name].dtype}{saved[name].shape}, expected "
                 f"{leaf.dtype}{leaf.shape}"
             )
+        if leaf.dtype.kind == "f" and np.isnan(saved[name]).any():
+            raise ValueError(f"{name} holds values that are no numbers")
     leaves = [jnp.asarray(saved[name]) for name in expected]
     model = jax.tree.unflatten(jax.tree.structure(template), leaves)
+    thresholds = tuple(Threshold(**each) for each in record["thresholds"])
+    spreads = tuple(record["spreads"])
+    validated = tuple(record["validation"])
+    _check_numbers("threshold", [each.value for each in thresholds], len(members))
+    _check_numbers("spread", spreads, len(members), above=0)
+    _check_numbers("validation", validated, len(members))
+    channels = list(record["channels"])
+    if channels and setup.series and len(channels) != layout.channels:
+        raise ValueError(f"{len(channels)} channels, expected {layout.channels}")
     fitted = Fitted(
         setup,
         layout,
         members,
         model,
         scalers,
-        tuple(Threshold(**each) for each in record["thresholds"]),
-        tuple(record["spreads"]),
-        validation=tuple(record["validation"]),
+        thresholds,
+        spreads,
+        validation=validated,
     )
-    return fitted, dict(record["parameters"]), list(record["channels"])
+    return fitted, dict(record["parameters"]), channels
+
+
+def _check_numbers(
+    what: str, values: Sequence[Any], count: int, above: float = -math.inf
+) -> None:
+    if len(values) != count or not count:
+        raise ValueError(f"{len(values)} of {what}, expected one for each of {count}")
+    for value in values:
+        if not isinstance(value, int | float) or not above < value < math.inf:
+            raise ValueError(f"{what}={value!r} is no number that it could be")
+
+
+def _check_scaler(scaler: Scaler, channels: int) -> None:
+    for name in ("shift", "scale", "low", "high"):
+        array = getattr(scaler, name)
+        if array.shape != (channels,) or array.dtype != np.float64:
+            raise ValueError(
+                f"the scaler's {name} is {array.dtype}{array.shape}, expected "
+                f"float64{(channels,)}"
+            )
+    sound = np.isfinite(scaler.shift) & (0 < scaler.scale) & (scaler.scale < np.inf)
+    sound &= (scaler.low <= scaler.high) & (scaler.low < np.inf)
+    if not (sound & (scaler.high > -np.inf)).all():
+        raise ValueError("a scaler's numbers are not those of a scaler")
 
 
 def _below(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:

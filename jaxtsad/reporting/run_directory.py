@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import pathlib
-import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -15,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from jaxtsad import files
+from jaxtsad.reporting import spreadsheet
 
 CONFIG, REPORT = "config.toml", "report.json"
 SCORES, EVENTS, INSPECTION = "scores.npz", "events.csv", "inspection.npz"
@@ -122,12 +122,7 @@ def write_scores(
 
 def _read(path: pathlib.Path, wanted: Callable[[str], bool]) -> dict[str, np.ndarray]:
     """Arrays of an archive by their names."""
-    _existing(path)
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: np.asarray(file[name]) for name in file.files if wanted(name)}
-    except (zipfile.BadZipFile, OSError, EOFError, ValueError) as error:
-        raise ValueError(f"{path} is not an archive of arrays: {error}") from None
+    return files.read_arrays(_existing(path), wanted)
 
 
 def _existing(path: pathlib.Path) -> pathlib.Path:
@@ -197,6 +192,8 @@ def read_events(folder: pathlib.Path) -> pd.DataFrame:
     missing = [name for name in EVENT_COLUMNS if name not in table.columns]
     if missing:
         raise ValueError(f"{path} lacks the columns {', '.join(missing)}")
+    for name in ("entity", "detector", "channels"):
+        table[name] = table[name].map(spreadsheet.unquoted)
     for name in ("seed", "start", "stop"):
         if len(table) and table[name].dtype.kind not in "iu":
             raise ValueError(f"{path}: column {name} must hold whole numbers")
@@ -214,4 +211,4 @@ def write_events(
         columns: What the columns are, in order, at least `EVENT_COLUMNS`.
     """
     table = pd.DataFrame(list(events), columns=list(columns))
-    files.write_text(folder / EVENTS, table.to_csv(index=False))
+    files.write_text(folder / EVENTS, spreadsheet.to_csv(table))

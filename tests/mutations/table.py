@@ -180,8 +180,8 @@ MUTATIONS = (
     Mutation(
         "severities are in another series' unit after loading",
         "jaxtsad/pipeline/saving.py",
-        'tuple(record["spreads"])',
-        'tuple(record["spreads"][::-1])',
+        'spreads = tuple(record["spreads"])',
+        'spreads = tuple(record["spreads"][::-1])',
         (f"{FLEET}::test_severities_are_the_same_after_loading",),
     ),
     Mutation(
