@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import functools
 import json
 import pathlib
 from typing import Any
@@ -13,44 +11,10 @@ import pandas as pd
 import polars as pl
 import pytest
 import sklearn.base
-from hypothesis import example, given
-from hypothesis import strategies as st
 
 import jaxtsad
-from jaxtsad import detectors
 from jaxtsad.estimator import TimeSeriesDetector
 from tests.detectors.test_contract import sines
-
-NAMES = detectors.available()
-
-
-@functools.cache
-def fitted(name: str) -> TimeSeriesDetector:
-    config = detectors.module(name).TINY
-    fields = dataclasses.asdict(config)
-    window, channels = fields.pop("window"), fields.pop("channels")
-    detector = TimeSeriesDetector(
-        name, window=window, options=fields, epochs=12, stop="none", validation=0
-    )
-    return detector.fit(sines(160, channels))
-
-
-@pytest.mark.parametrize("name", NAMES)
-@given(steps=st.integers(1, 90), place=st.floats(0.1, 0.9))
-@example(steps=1, place=0.5)
-@example(steps=2, place=0.5)
-def test_every_length_is_scored_and_a_plant_is_found(
-    name: str, steps: int, place: float
-) -> None:
-    detector = fitted(name)
-    values = sines(steps, detector.n_features_in_, seed=4)
-    at = int(place * steps)
-    values[at] += 12.0
-    scores = detector.decision_function(values)
-    assert scores.shape == (steps,) and np.isfinite(scores).all()
-    if steps > 1:
-        assert abs(int(scores.argmax()) - at) <= detector.window
-    assert detector.predict(values).shape == (steps,)
 
 
 @pytest.mark.parametrize("aggregate", ["mean", "max", "last", "center", "spread"])

@@ -14,6 +14,8 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from jaxtsad import check, detectors
 from jaxtsad.detectors import knn
@@ -39,6 +41,30 @@ def sines(steps: int, channels: int, seed: int = 0) -> np.ndarray:
     phase = rng.uniform(0, 6, channels)
     wave = np.sin(np.arange(steps)[:, None] * 2 * np.pi / 12 + phase[None])
     return (wave + 0.05 * rng.normal(size=wave.shape)).astype(np.float32)
+
+
+def options_of(config: Any) -> dict[str, Any]:
+    """Options of a config that an estimator does not take from its data."""
+    return {
+        field.name: getattr(config, field.name)
+        for field in dataclasses.fields(config)
+        if field.name not in ("window", "channels", "layout")
+    }
+
+
+@functools.cache
+def fitted(name: str) -> TimeSeriesDetector:
+    """An estimator of a detector's small config, trained on sines."""
+    config = detectors.module(name).TINY
+    detector = TimeSeriesDetector(
+        name,
+        window=config.window,
+        options=options_of(config),
+        epochs=12,
+        stop="none",
+        validation=0,
+    )
+    return detector.fit(sines(160, config.channels))
 
 
 def slow(name: str, kind: str, promise: Any = None) -> list[pytest.MarkDecorator]:
@@ -89,25 +115,43 @@ def test_contract_unknown_options_are_fatal_and_name_the_choices(name: str) -> N
 def test_contract_saved_and_loaded_estimators_agree(
     name: str, kind: str, tmp_path: Any
 ) -> None:
-    config = prepared(name, kind).config
-    options = {
-        field.name: getattr(config, field.name)
-        for field in dataclasses.fields(config)
-        if field.name not in ("window", "channels", "layout")
-    }
     detector: Any
     if kind == "window":
-        train, test = sines(160, config.channels), sines(70, config.channels, seed=9)
-        detector = TimeSeriesDetector(
-            name, window=config.window, options=options, epochs=1, validation=0
-        )
+        detector = fitted(name)
+        test = sines(70, detector.n_features_in_, seed=9)
     else:
-        train, test = check.make(config, kind), check.make(config, kind, seed=9)
-        detector = SampleDetector(name, options=options, epochs=1, validation=0)
-    detector.fit(train).save(tmp_path / "saved")
+        config = prepared(name, kind).config
+        test = check.make(config, kind, seed=9)
+        detector = SampleDetector(
+            name, options=options_of(config), epochs=1, validation=0
+        )
+        detector.fit(check.make(config, kind))
+    detector.save(tmp_path / "saved")
     first = detector.decision_function(test)
     second = load(tmp_path / "saved").decision_function(test)
     np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@settings(max_examples=10)
+@given(steps=st.integers(1, 90), place=st.floats(0.1, 0.9))
+@example(steps=1, place=0.5)
+@example(steps=2, place=0.5)
+@example(steps=7, place=0.5)
+@example(steps=8, place=0.5)
+@example(steps=9, place=0.5)
+def test_contract_every_length_is_scored_and_a_plant_is_found(
+    name: str, steps: int, place: float
+) -> None:
+    detector = fitted(name)
+    values = sines(steps, detector.n_features_in_, seed=4)
+    at = int(place * steps)
+    values[at] += 12.0
+    scores = detector.decision_function(values)
+    assert scores.shape == (steps,) and np.isfinite(scores).all()
+    if steps > 1:
+        assert abs(int(scores.argmax()) - at) <= detector.window
+    assert detector.predict(values).shape == (steps,)
 
 
 @dataclasses.dataclass(frozen=True)

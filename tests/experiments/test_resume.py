@@ -17,7 +17,7 @@ from jaxtsad.experiments import toml
 from tests.experiments import layout
 
 ROOT = pathlib.Path(__file__).parents[2]
-# Compiling costs, in every process: the dearest is tested by the slow command.
+# Compiling costs in every process: one detector and one kill are tested by default.
 DETECTORS = ["lstm_vae", pytest.param("anomaly_transformer", marks=pytest.mark.slow)]
 EPOCHS = 12
 TRAIN = """
@@ -101,6 +101,7 @@ def whole(
     return folder
 
 
+@pytest.mark.slow
 def test_resume_after_five_kills_ends_the_same(whole: pathlib.Path) -> None:
     run = whole / "killed"
     saved = run / "checkpoints"

@@ -129,6 +129,7 @@ def same(script: str, devices: int) -> None:
     environment["XLA_FLAGS"] += f" --xla_force_host_platform_device_count={devices}"
     environment["PYTHONPATH"] = str(root)
     environment.setdefault("JAX_COMPILATION_CACHE_DIR", str(root / ".jax_cache"))
+    environment["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
     done = subprocess.run(
         [sys.executable, "-c", script],
         cwd=root,
