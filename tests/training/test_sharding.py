@@ -10,6 +10,7 @@ import sys
 import pytest
 
 SCRIPT = """
+import sys
 import jax
 import numpy as np
 from jaxtsad.training import fit, fleet, plan, scoring
@@ -20,11 +21,14 @@ from tests.training.test_fit import DETECTOR, views
 TINY = dataclasses.replace(lstm_vae.TINY, window=10, batch_size=64)
 VAE = lstm_vae.build(TINY)._replace(rows=0)
 assert jax.device_count() == 4
-for detector, members, lengths in (
-    (DETECTOR, "vmap", [600, 300, 600, 300, 300]),
-    (DETECTOR, "map", [600, 300]),
-    (VAE, "map", [3300, 450, 450, 450, 450]),
-):
+CASES = {
+    "lines": (
+        (DETECTOR, "vmap", [600, 300, 600, 300, 300]),
+        (DETECTOR, "map", [600, 300]),
+    ),
+    "lstm_vae": ((VAE, "map", [3300, 450, 450, 450, 450]),),
+}
+for detector, members, lengths in CASES[sys.argv[1]]:
     plan_ = plan.Plan(epochs=5, patience=1, members=members)
     keys = jax.random.split(jax.random.key(3), len(lengths))
     pairs = [views(steps, seed) for seed, steps in enumerate(lengths)]
@@ -114,15 +118,18 @@ print("same")
 """
 
 
-def test_members_over_four_devices_equal_members_alone() -> None:
-    same(SCRIPT, devices=4)
+@pytest.mark.parametrize(
+    "case", ["lines", pytest.param("lstm_vae", marks=pytest.mark.slow)]
+)
+def test_members_over_four_devices_equal_members_alone(case: str) -> None:
+    same(SCRIPT, case, devices=4)
 
 
 def test_a_batch_shared_by_two_devices_trains_scores_and_resumes_as_on_one() -> None:
     same(ROWS, devices=2)
 
 
-def same(script: str, devices: int) -> None:
+def same(script: str, *arguments: str, devices: int) -> None:
     """Runs a script on several host devices; it must end by saying "same"."""
     root = pathlib.Path(__file__).parents[2]
     environment = dict(os.environ)
@@ -131,7 +138,7 @@ def same(script: str, devices: int) -> None:
     environment.setdefault("JAX_COMPILATION_CACHE_DIR", str(root / ".jax_cache"))
     environment["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
     done = subprocess.run(
-        [sys.executable, "-c", script],
+        [sys.executable, "-c", script, *arguments],
         cwd=root,
         env=environment,
         capture_output=True,
