@@ -38,7 +38,7 @@ from jaxtsad.types import Series
 
 NAME = "anomaly_transformer_protocols"
 MAIN = "anomaly_transformer"
-BESIDE = ("untrained", "zscore")
+BASELINES = ("untrained", "zscore")
 KEYS = {
     "pa_f1": "PA-F1",
     "f1": "F1",
@@ -85,7 +85,7 @@ def config(dataset: str, protocol: Protocol, session: Session) -> Config:
             "evaluation": {
                 "protocol": protocol.name,
                 "anomaly_share": published.share if published else 0.01,
-                "baselines": list(BESIDE),
+                "baselines": list(BASELINES),
             },
         }
     )

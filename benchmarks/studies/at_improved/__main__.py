@@ -129,7 +129,7 @@ def run(session: Session) -> Report:
         judged = own[1::2]
         labels = [np.asarray(one.labels) for one in judged]
         made = rows([found[1::2] for found in evidence[name]], chosen)
-        for other in judging.BESIDE:
+        for other in judging.BASELINES:
             session.say(f"{name}: {other}")
             scores = judging.trivial(other, judged, setups[name])
             made[other] = judging.measured(labels, scores)

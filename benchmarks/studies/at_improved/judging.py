@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
-from jaxtsad.evaluation import baselines, uncertainty
+from jaxtsad.evaluation import baselines
 from jaxtsad.evaluation.metrics import point, vus
-from jaxtsad.evaluation.uncertainty import Estimate
 from jaxtsad.experiments.baselines import TRIVIAL
 from jaxtsad.pipeline import fitting, members
 from jaxtsad.pipeline.setup import Setup
 from jaxtsad.types import Series
 
 METRICS = ("auc_roc", "auc_pr", "vus_pr")
-BESIDE = ("zscore", "zscore_smoothed", "pca", "knn")
+BASELINES = ("zscore", "zscore_smoothed", "pca", "knn")
 FIT_WINDOWS = 500
 WINDOW = 100
 
@@ -43,7 +41,7 @@ def measured(labels: Sequence[np.ndarray], scores: Sequence[np.ndarray]) -> Valu
 
 
 def trivial(name: str, series: Sequence[Series], setup: Setup) -> list[np.ndarray]:
-    """Scores `[T]` of one of `BESIDE`, a model for each entity."""
+    """Scores `[T]` of one of `BASELINES`, a model for each entity."""
     detector, options = TRIVIAL[name]
     longest = max(len(one.train) for one in series)
     own = dataclasses.replace(
@@ -77,18 +75,3 @@ def random(labels: Sequence[np.ndarray], seeds: int = 5) -> Values:
 def all_positive(labels: Sequence[np.ndarray]) -> Values:
     """Areas of one score for every step."""
     return measured(labels, [np.zeros(len(one)) for one in labels])
-
-
-def joined(by_set: Sequence[Mapping[str, Any]]) -> Values:
-    """Entities of several data sets as one list."""
-    return {name: [v for one in by_set for v in one[name]] for name in METRICS}
-
-
-def mean(values: Sequence[float]) -> Estimate:
-    """Mean over entities with a bootstrap interval."""
-    return uncertainty.bootstrap(np.asarray(values))
-
-
-def difference(ours: Sequence[float], others: Sequence[float]) -> Estimate:
-    """Paired difference over entities with a bootstrap interval."""
-    return uncertainty.paired_bootstrap(np.asarray(ours), np.asarray(others))

@@ -103,16 +103,9 @@ def prepared(series: Sequence[Series], size: Size) -> tuple[Setup, tuple[Part, .
     return setup, cutting.prepare(setup, [(one.name, one.train) for one in series])
 
 
-class Errors(NamedTuple):
-    """Errors of one network.
-
-    Attributes:
-        held: Per entity, mean squared error `[C]` on the held-out part.
-        test: Per entity, squared errors and exp(-discrepancy) `[T, C + 1]`.
-    """
-
-    held: list[np.ndarray]
-    test: list[np.ndarray]
+Errors = Mapping[str, np.ndarray]
+"""Of entity i the mean squared error `held_i [C]` on the held-out part, and the squared
+errors with exp(-discrepancy) behind them, `test_i [T, C + 1]`, on the test part."""
 
 
 def errors(
@@ -122,8 +115,8 @@ def errors(
     parts: Sequence[Part],
     size: Size,
     seed: int,
-) -> Errors:
-    """Trains one network on all entities together and takes its errors."""
+) -> dict[str, np.ndarray]:
+    """Trains one network on all entities together and takes its `Errors`."""
     setup = dataclasses.replace(setup, options={**SIZES, **network.options})
     layout = layout_of(setup, parts[0].fit.values.shape[1:])
     held_out = [part.validation for part in parts if part.validation]
@@ -144,15 +137,14 @@ def errors(
     reader = scores.Reader(setup, layout, who, model, (), scorer=scorer)
     held = scores.steps(reader, [part.calibration for part in parts])
     tests = [tested(*pair) for pair in zip(series, parts, strict=True)]
-    return Errors(
-        [one[0, :, :-1].mean(0) for one in held],
-        [one[0] for one in scores.steps(reader, tests)],
-    )
+    found = {f"held_{i}": one[0, :, :-1].mean(0) for i, one in enumerate(held)}
+    each = enumerate(scores.steps(reader, tests))
+    return found | {f"test_{i}": one[0] for i, one in each}
 
 
 @functools.lru_cache(maxsize=32)
 def scorer(config: Config) -> Detector:
-    """The detector of a config whose score is `[B, L, C + 1]`, see `Errors.test`."""
+    """The detector of a config whose score is `[B, L, C + 1]`, see `Errors`."""
     network = minimax.network(config)
 
     def score(keys: Array, model: PyTree, batch: Batch) -> Array:
@@ -186,9 +178,9 @@ def evidence(
         squared = {INPUT: test}
         low = {}
         for name, own in errors.items():
-            held[name] = own.held[index]
-            squared[name] = own.test[index][:, :-1]
-            low[name] = own.test[index][:, -1]
+            held[name] = own[f"held_{index}"]
+            squared[name] = own[f"test_{index}"][:, :-1]
+            low[name] = own[f"test_{index}"][:, -1]
         varies = part.fit.values.std(axis=0) > CONSTANT
         commands = np.zeros(len(varies), bool)
         if dataset in COMMANDED:
@@ -224,14 +216,5 @@ def kept(
         "training": [SIZES, PLAN, CLIP],
     }
 
-    def make() -> dict[str, np.ndarray]:
-        made = errors(network, series, setup, parts, size, seed)
-        arrays = {f"held_{index}": one for index, one in enumerate(made.held)}
-        return arrays | {f"test_{index}": one for index, one in enumerate(made.test)}
-
-    found = cache.arrays(f"{network.name}_{seed}", about, make)
-    numbers = range(len(series))
-    return Errors(
-        [found[f"held_{index}"] for index in numbers],
-        [found[f"test_{index}"] for index in numbers],
-    )
+    make = functools.partial(errors, network, series, setup, parts, size, seed)
+    return cache.arrays(f"{network.name}_{seed}", about, make)

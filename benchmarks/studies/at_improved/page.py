@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from benchmarks.studies.at_improved import judging
 from benchmarks.studies.at_improved.networks import NETWORKS
 from benchmarks.studies.at_improved.recipes import INPUT, Recipe
 from benchmarks.studies.report import Report, Section, Table, number, ranged
 from jaxtsad.evaluation import uncertainty
+from jaxtsad.evaluation.uncertainty import Estimate
 
 Made = Mapping[str, Any]
 WORDS = {
@@ -109,9 +112,7 @@ def verdict(made: Made) -> str:
         better: list[str] = []
         not_told: list[str] = []
         for other in GOAL:
-            apart = judging.difference(
-                rows["improved"]["vus_pr"], rows[other]["vus_pr"]
-            )
+            apart = difference(rows, other)
             enough = apart.n >= uncertainty.FEWEST_PAIRS and apart.low > 0
             (better if enough else not_told).append(other)
         line = f"{name.upper()}: better than {', '.join(better) or 'none'}"
@@ -125,12 +126,20 @@ def verdict(made: Made) -> str:
     )
 
 
+def difference(rows: Mapping[str, judging.Values], other: str) -> Estimate:
+    """VUS-PR of the variant less another row's, with an interval over entities."""
+    ours, theirs = (np.asarray(rows[row]["vus_pr"]) for row in (LEFT_OUT, other))
+    return uncertainty.paired_bootstrap(ours, theirs)
+
+
 def _values(made: Made, name: str) -> dict[str, judging.Values]:
     if name != "all":
-        own: dict[str, judging.Values] = made["sets"][name]["rows"]
-        return own
+        return dict(made["sets"][name]["rows"])
     sets = [own["rows"] for own in made["sets"].values()]
-    return {row: judging.joined([one[row] for one in sets]) for row in sets[0]}
+    return {
+        row: {key: [v for one in sets for v in one[row][key]] for key in own}
+        for row, own in sets[0].items()
+    }
 
 
 def _rows(made: Made, name: str) -> Table:
@@ -138,11 +147,10 @@ def _rows(made: Made, name: str) -> Table:
     heads = ("row", "AUC-ROC", "AUC-PR", "VUS-PR", "variant's VUS-PR less the row's")
     lines = []
     for row, own in values.items():
-        cells = [judging.mean(own[key]) for key in judging.METRICS]
+        cells = [uncertainty.bootstrap(np.asarray(own[k])) for k in judging.METRICS]
         apart = ""
         if row != LEFT_OUT:
-            other = judging.difference(values["improved"]["vus_pr"], own["vus_pr"])
-            apart = ranged(other, signed=True)
+            apart = ranged(difference(values, row), signed=True)
         said = f"{row}: {WORDS[row]}"
         lines.append((said, number(cells[0].mean), *map(ranged, cells[1:]), apart))
     return Table(heads, lines, title=name.upper())

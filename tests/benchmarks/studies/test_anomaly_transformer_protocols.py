@@ -22,7 +22,7 @@ def test_both_protocols_stand_beside_noise(tmp_path: pathlib.Path) -> None:
     assert study.main(protocols.STUDY, words) == 0
     made = json.loads((tmp_path / f"{protocols.NAME}.json").read_text())
     rows = made["sets"]["smap"]["rows"]
-    names = {protocols.MAIN, *protocols.BESIDE, "random", "all_positive"}
+    names = {protocols.MAIN, *protocols.BASELINES, "random", "all_positive"}
     assert set(rows) == {"paper", "strict"}
     assert names <= set(rows["paper"]) and names <= set(rows["strict"])
     for own in rows.values():

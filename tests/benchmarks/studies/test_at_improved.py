@@ -81,7 +81,7 @@ def test_tables_of_made_up_entities() -> None:
     labels = [one.labels for one in found[0]]
     own["random"] = judging.random(labels)
     own["all_positive"] = judging.all_positive(labels)
-    for name in judging.BESIDE:
+    for name in judging.BASELINES:
         own[name] = own["random"]
     assert np.mean(own["improved"]["vus_pr"]) > np.mean(own["random"]["vus_pr"])
     trials = __main__.choose(found[0][:2])
