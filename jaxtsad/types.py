@@ -126,6 +126,10 @@ class Scores(_Roled):
         """Applies a post-processing `[T] -> [T]` (smoothing, scaling); role kept."""
         return _scores(function(self.values), self)
 
+    def at(self, steps: np.ndarray) -> Scores:
+        """Scores of some steps, `[T]` bool; the role is kept."""
+        return Scores(self.values[steps], self.role, self.entity, _Cutting)
+
     @staticmethod
     def join(parts: Sequence[Scores], entity: str = "pooled") -> Scores:
         """Concatenates scores of one role.

@@ -17,8 +17,13 @@ from jaxtsad.types import Role, Split
 
 ScalerKind = Literal["auto", "pixels", "symmetric", "zscore", "minmax", "none"]
 KINDS = typing.get_args(ScalerKind)
-CONSTANT = 1e-8
-"""A channel whose deviation (or range) is below this is not scaled and not clipped."""
+CONSTANT = 1e-13
+"""A channel whose range is at most this share of its magnitude is constant: the rest is
+rounding of float64."""
+LIMIT = 1e6
+"""Scaled values are capped here, so that their squares are finite and exact enough."""
+RAW_LIMIT = 1e15
+"""The cap of values that are not scaled: sums of their squares fit into float32."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -48,7 +53,10 @@ class Scaler:
         return len(self.shift)
 
     def transform(self, values: np.ndarray, *, clip: bool = True) -> np.ndarray:
-        """Clips and scales `[..., C]` in float64 and returns float32.
+        """Clips and scales `[..., C]` in float64 and returns finite float32.
+
+        What lies further out than `LIMIT` (`RAW_LIMIT` of kind "none") is capped there:
+        it is as anomalous as a value can be.
 
         Raises:
             ValueError: If the channel count differs from the fitted one.
@@ -60,7 +68,10 @@ class Scaler:
         wide = np.asarray(values, np.float64)
         if clip:
             wide = np.clip(wide, self.low, self.high)
-        return ((wide - self.shift) / self.scale).astype(np.float32)
+        limit = RAW_LIMIT if self.kind == "none" else LIMIT
+        with np.errstate(over="ignore"):
+            scaled = (wide - self.shift) / self.scale
+        return np.clip(scaled, -limit, limit).astype(np.float32)
 
     def apply(self, split: Split) -> Split:
         """Transforms a part; its role is kept."""
@@ -101,9 +112,9 @@ def fit_scaler(
 
     Statistics are float64 over the steps of all parts together: population variance for
     "zscore", minimum and range for "minmax". With `clip_values` the bounds are mean +-
-    so many standard deviations, and the scaling is fitted on the clipped values.
-    Channels that are constant (deviation or range below 1e-8) are divided by 1 and
-    never clipped.
+    so many standard deviations, and the scaling is fitted on the clipped values. They
+    follow a change of unit, whatever it is. Channels that are constant (their range is
+    at most 1e-13 of their magnitude) are divided by 1 and never clipped.
 
     Args:
         kind: "zscore", "minmax" (to [0, 1]) or "none"; "symmetric", the range to
@@ -150,14 +161,40 @@ def fit_scaler(
         return Scaler(kind, half, half, low, high, clip_test)
     rows = [part.values.reshape(-1, counts[0]) for part in parts]
     values = np.concatenate(rows).astype(np.float64)
+    # Powers of two change no digit; of order 1, squares neither overflow nor vanish.
+    exponent = np.frexp(np.abs(values).max(axis=0))[1]
+    values = np.ldexp(values, -exponent)
+    varies = np.ptp(values, axis=0) > CONSTANT * np.abs(values).max(axis=0)
     if clip_values is not None:
-        mean, deviation = values.mean(axis=0), values.std(axis=0)
-        varies = deviation >= CONSTANT
-        low = np.where(varies, mean - clip_values * deviation, -np.inf)
-        high = np.where(varies, mean + clip_values * deviation, np.inf)
-        values = np.clip(values, low, high)
-    shift, scale = _statistics(kind, values)
+        mean, deviation = _moments(values)
+        lowest = np.where(varies, mean - clip_values * deviation, -np.inf)
+        highest = np.where(varies, mean + clip_values * deviation, np.inf)
+        values = np.clip(values, lowest, highest)
+        low, high = _with_exponent(lowest, exponent), _with_exponent(highest, exponent)
+    shift, scale = _statistics(kind, values, varies)
+    shift = _with_exponent(shift, exponent)
+    # A constant channel, and what is not scaled, keeps its unit.
+    fixed = np.full(counts[0], kind == "none") | ~varies
+    unit = 0.5 if kind == "symmetric" else 1.0
+    scale = np.where(fixed, unit, _with_exponent(scale, exponent))
+    if kind == "symmetric":
+        shift = np.where(varies, shift, shift + unit)
     return Scaler(kind, shift, scale, low, high, clip_test)
+
+
+def _with_exponent(values: np.ndarray, exponent: np.ndarray) -> np.ndarray:
+    """Values times a power of two, as large as a float64 can be where more is asked."""
+    most = np.finfo(np.float64).max
+    with np.errstate(over="ignore"):
+        scaled = np.ldexp(values, exponent)
+    return np.where(np.isinf(values), values, np.clip(scaled, -most, most))
+
+
+def _moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Means and population deviations of columns, exact beside a large offset."""
+    mean = values.mean(axis=0)
+    rest = values - mean
+    return mean + rest.mean(axis=0), rest.std(axis=0)
 
 
 def _automatic(values: np.ndarray) -> str:
@@ -166,14 +203,20 @@ def _automatic(values: np.ndarray) -> str:
     return "pixels" if values.dtype == np.uint8 else "symmetric"
 
 
-def _statistics(kind: str, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _statistics(
+    kind: str, values: np.ndarray, varies: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Shift and scale of columns of order 1; the scale of a constant one means nothing.
+
+    A constant channel is shifted by its own value, not by a mean that rounding moves.
+    """
     if kind == "none":
         return np.zeros(values.shape[1]), np.ones(values.shape[1])
     if kind == "zscore":
-        shift, scale = values.mean(axis=0), values.std(axis=0)
+        shift, scale = _moments(values)
     else:
         shift, scale = values.min(axis=0), np.ptp(values, axis=0)
     if kind == "symmetric":
-        half = np.where(scale < CONSTANT, 1.0, scale) / 2
-        return shift + half, half
-    return shift, np.where(scale < CONSTANT, 1.0, scale)
+        scale = scale / 2
+        shift = np.where(varies, shift + scale, shift)
+    return np.where(varies, shift, values[0]), np.where(varies, scale, 1.0)

@@ -124,8 +124,8 @@ class TimeSeriesDetector(BaseDetector):
             y: Known anomalies: of one series labels `[T]`, 1 for a known anomaly and 0
                 for unlabelled, or events `[(start, stop), ...]`; of several a list or
                 mapping of these; None for no labels. A detector that does not learn
-                from labels leaves the windows that meet one out. Those of the
-                validation part are not told apart.
+                from labels leaves the windows that meet one out. Neither scalers nor
+                early stopping nor thresholds see them.
             callbacks: Whom training reports to.
 
         Raises:

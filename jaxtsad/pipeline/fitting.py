@@ -11,7 +11,14 @@ import numpy as np
 from jaxtsad import types
 from jaxtsad.evaluation import events, thresholds
 from jaxtsad.pipeline.members import Fitted, Member, keys_of, score, seed_of
-from jaxtsad.pipeline.parts import Part, draw_windows, mark_windows, prepare, shape_of
+from jaxtsad.pipeline.parts import (
+    Part,
+    draw_windows,
+    mark_windows,
+    meeting,
+    prepare,
+    shape_of,
+)
 from jaxtsad.pipeline.setup import (
     InputLayout,
     Setup,
@@ -51,7 +58,8 @@ def fit(
         data: The training data of each entity.
         seeds: One model per entity and seed; a seed also cuts samples.
         known: Known anomalies. They (of series, the windows that meet one) are learnt
-            from by a detector that learns from labels, and left out by any other.
+            from by a detector that learns from labels, and left out by any other. No
+            scaler, early stopping or threshold sees them.
         paired: One model per entity, with the seed at its place, instead of one per
             entity and seed.
         transductive_validation: Test series `[T, C]` per entity to validate on, as
@@ -143,10 +151,11 @@ def _views(
     for member, group in groups:
         if group is not previous:
             whole, held = _fit_view(setup, layout, group), None
-            checked = [tests.get(part.entity, part.validation) for part in group]
-            splits = [part for part in checked if part is not None]
-            if splits:
+            if tests:
+                splits = [tests[part.entity] for part in group]
                 held = view(setup, layout, splits, stride=setup.scoring_stride)
+            else:
+                held = _validation_view(setup, layout, group)
             previous = group
         fit_on = whole
         if setup.series and setup.split == "windows":
@@ -169,13 +178,32 @@ def _fit_view(setup: Setup, layout: InputLayout, group: Sequence[Part]) -> Any:
     return mark_windows(windows, [part.known for part in group], learns)
 
 
+def _validation_view(
+    setup: Setup, layout: InputLayout, group: Sequence[Part]
+) -> Any | None:
+    """What early stopping sees: nothing that is known to be anomalous."""
+    held = [part for part in group if part.validation is not None]
+    splits = [part.validation for part in held if part.validation is not None]
+    if not splits:
+        return None
+    windows = view(setup, layout, splits, stride=setup.scoring_stride)
+    known = [part.known_validation for part in held]
+    if not any(each.any() for each in known):
+        return windows
+    if meeting(windows, known).all():
+        return None
+    return mark_windows(windows, known, learns=False)
+
+
 def _calibration(fitted: Fitted, groups: Sequence[tuple[Part, ...]]) -> list[Scores]:
     """Each member's scores of its calibration parts, joined where it is pooled."""
     # Pooled members have the same parts in the same order.
-    each = [
-        score(fitted, [group[place].calibration for group in groups])
-        for place in range(len(groups[0]))
-    ]
+    each = []
+    for place in range(len(groups[0])):
+        parts = [group[place] for group in groups]
+        scores = score(fitted, [part.calibration for part in parts])
+        counted = [part.counted for part in parts]
+        each.append([s.at(c) for s, c in zip(scores, counted, strict=True)])
     return [
         Scores.join(_of_one_role(list(own))) if fitted.setup.pooled else own[0]
         for own in zip(*each, strict=True)

@@ -27,6 +27,9 @@ class Part(NamedTuple):
             (of samples without its known anomalies).
         scaler: The scaler of the fit part (that of all series where pooled).
         known: `[T]` or `[N]` bool, known anomalies of the fit part.
+        known_validation: `[T]` or `[N]` bool, those of the validation part.
+        counted: `[T]` or `[N]` bool, steps of the calibration part on which thresholds
+            are fitted: those that share no window with a known anomaly.
         screened: What screening found in a series; None of samples.
     """
 
@@ -36,6 +39,8 @@ class Part(NamedTuple):
     calibration: Split
     scaler: preprocessing.Scaler
     known: np.ndarray
+    known_validation: np.ndarray
+    counted: np.ndarray
     screened: screening.Screening | None = None
 
 
@@ -109,12 +114,71 @@ def _series(
         fit, held_out = types.cut_train(
             filled, window=setup.window, validation=validation, entity=name
         )
-        cut.append((fit, held_out, mark[: len(fit)], screened))
-    shared = _scaler(setup, [fit for fit, *_ in cut]) if setup.pooled else None
+        if mark[: len(fit)].all():
+            raise ValueError(
+                f"entity {name!r}: all {len(fit)} steps to fit on are known anomalies"
+            )
+        cut.append((fit, held_out, mark, screened))
+    normal = [_without_known(fit, mark) for fit, _, mark, _ in cut]
+    if setup.pooled:
+        scalers = [_scaler(setup, normal)] * len(cut)
+    else:
+        scalers = [_scaler(setup, [each]) for each in normal]
     return tuple(
-        _scaled(fit, held_out, fit, shared or _scaler(setup, [fit]), mark, screened)
-        for fit, held_out, mark, screened in cut
+        _series_part(setup, scaler, *each)
+        for scaler, each in zip(scalers, cut, strict=True)
     )
+
+
+def _without_known(fit: Split, mark: np.ndarray) -> Split:
+    """The steps that scalers are fitted on."""
+    return fit.map(lambda values: values[~mark[: len(values)]])
+
+
+def _series_part(
+    setup: Setup,
+    scaler: preprocessing.Scaler,
+    fit: Split,
+    held_out: Split | None,
+    mark: np.ndarray,
+    screened: screening.Screening,
+) -> Part:
+    """A scaled part; known anomalies count for no threshold, nor do steps near them.
+
+    Where that would leave no step of the validation part, thresholds are calibrated on
+    the fit part.
+    """
+    known = mark[: len(fit)]
+    later = mark[len(mark) - len(held_out) :] if held_out is not None else mark[:0]
+    scaled, validation = scaler.apply(fit), None
+    calibration, counted = scaled, _apart(known, setup.window)
+    if held_out is not None:
+        validation = scaler.apply(held_out)
+        if not later.all():
+            calibration, counted = validation, _apart(later, setup.window)
+    return Part(
+        fit.entity,
+        scaled,
+        validation,
+        calibration,
+        scaler,
+        known,
+        later,
+        counted,
+        screened,
+    )
+
+
+def _apart(known: np.ndarray, window: int) -> np.ndarray:
+    """Steps that share no window with a known anomaly; all others where none does."""
+    count = np.concatenate([[0], np.cumsum(known)])
+    step = np.arange(len(known))
+    first, stop = (
+        np.maximum(step - window + 1, 0),
+        np.minimum(step + window, len(known)),
+    )
+    apart = count[stop] == count[first]
+    return apart if apart.any() else ~known
 
 
 def _samples(
@@ -136,25 +200,23 @@ def _samples(
     if count:
         fit = normal.map(lambda kept: np.concatenate([kept, values[mark]]))
     known = np.repeat([False, True], [len(normal), count])
-    return _scaled(fit, held_out, normal, scaler, known)
+    scaled = scaler.apply(fit)
+    validation = None if held_out is None else scaler.apply(held_out)
+    calibration = validation or scaled.map(lambda values: values[: len(normal)])
+    return Part(
+        name,
+        scaled,
+        validation,
+        calibration,
+        scaler,
+        known,
+        np.zeros(0 if validation is None else len(validation), bool),
+        np.ones(len(calibration), bool),
+    )
 
 
 def _scaler(setup: Setup, fits: Sequence[Split]) -> preprocessing.Scaler:
     return preprocessing.fit_scaler(setup.scaler, fits, setup.clip_values)
-
-
-def _scaled(
-    fit: Split,
-    held_out: Split | None,
-    normal: Split,
-    scaler: preprocessing.Scaler,
-    known: np.ndarray,
-    screened: screening.Screening | None = None,
-) -> Part:
-    scaled = scaler.apply(fit)
-    validation = None if held_out is None else scaler.apply(held_out)
-    calibration = validation or scaled.map(lambda values: values[: len(normal)])
-    return Part(fit.entity, scaled, validation, calibration, scaler, known, screened)
 
 
 def draw_windows(
@@ -184,6 +246,19 @@ def _chosen(view: WindowView, index: np.ndarray) -> WindowView:
     return view.with_arrays(**{name: getattr(view, name)[where] for name in names})
 
 
+def meeting(view: WindowView, known: Sequence[np.ndarray]) -> np.ndarray:
+    """Which windows `[N]` of parts of recordings meet a known anomaly.
+
+    Args:
+        view: The windows.
+        known: `[T]` bool of each part, which together are as long as the view's series.
+    """
+    count = np.concatenate([[0], np.cumsum(np.concatenate(known))])
+    starts = np.asarray(view.starts)
+    meets: np.ndarray = count[starts + view.length] > count[starts]
+    return meets
+
+
 def mark_windows(
     view: WindowView, known: Sequence[np.ndarray], learns: bool
 ) -> WindowView:
@@ -197,9 +272,7 @@ def mark_windows(
     Raises:
         ValueError: If every window is a known anomaly.
     """
-    count = np.concatenate([[0], np.cumsum(np.concatenate(known))])
-    starts = np.asarray(view.starts)
-    meets = count[starts + view.length] > count[starts]
+    meets = meeting(view, known)
     if meets.all():
         raise ValueError(f"all {len(meets)} windows meet known anomalies")
     if learns:
