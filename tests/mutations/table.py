@@ -32,12 +32,11 @@ MUTATIONS = (
     Mutation(
         "the scaler of each entity is fitted on validation data too",
         "jaxtsad/pipeline/parts.py",
-        "shared or _scaler(setup, [fit]), mark, screened)\n"
-        "        for fit, held_out, mark, screened in cut",
-        "shared or _scaler(\n"
-        "            setup, [types.cut_train(whole, window=1, validation=0)[0]]\n"
-        "        ), mark, screened)\n"
-        "        for (_, whole, _), (fit, held_out, mark, screened) in zip(data, cut)",
+        "scalers = [_scaler(setup, [each]) for each in normal]",
+        "scalers = [\n"
+        "            _scaler(setup, [types.cut_train(values, window=1, validation=0)[0]])\n"
+        "            for _, values, _ in data\n"
+        "        ]",
         (
             f"{SCALING}::test_scores_do_not_depend_on_the_validation_part"
             "[per_entity-zscore]",
@@ -48,12 +47,12 @@ MUTATIONS = (
     Mutation(
         "the pooled scaler is fitted on validation data too",
         "jaxtsad/pipeline/parts.py",
-        "shared = _scaler(setup, [fit for fit, *_ in cut]) if setup.pooled else None",
+        "scalers = [_scaler(setup, normal)] * len(cut)",
         "whole = [\n"
-        "        types.cut_train(values, window=1, validation=0)[0]\n"
-        "        for _, values, _ in data\n"
-        "    ]\n"
-        "    shared = _scaler(setup, whole) if setup.pooled else None",
+        "            types.cut_train(values, window=1, validation=0)[0]\n"
+        "            for _, values, _ in data\n"
+        "        ]\n"
+        "        scalers = [_scaler(setup, whole)] * len(cut)",
         (
             f"{SCALING}::test_scores_do_not_depend_on_the_validation_part"
             "[pooled-zscore]",
@@ -91,8 +90,8 @@ MUTATIONS = (
     Mutation(
         "values are not clipped where each entity has a scaler",
         "jaxtsad/pipeline/parts.py",
-        "shared or _scaler(setup, [fit])",
-        "shared or preprocessing.fit_scaler(setup.scaler, [fit])",
+        "_scaler(setup, [each]) for each",
+        "preprocessing.fit_scaler(setup.scaler, [each]) for each",
         (f"{SCALING}::test_values_are_clipped_in_every_series[per_entity]",),
     ),
     Mutation(
