@@ -7,6 +7,7 @@ import os
 import pathlib
 from typing import Any
 
+from jaxtsad import files
 from jaxtsad.experiments import report, toml
 from jaxtsad.experiments.config import Threshold
 from jaxtsad.reporting import run_directory
@@ -42,6 +43,11 @@ def evaluate(
             kind of threshold is unknown.
     """
     path = pathlib.Path(folder)
+    with files.locked(path, run_directory.KIND):
+        return _evaluate(path, threshold)
+
+
+def _evaluate(path: pathlib.Path, threshold: str | None) -> dict[str, Any]:
     config = toml.load(path / run_directory.CONFIG)
     if threshold is not None:
         config = dataclasses.replace(config, threshold=Threshold(threshold))

@@ -8,6 +8,7 @@ import pathlib
 import numpy as np
 import pandas as pd
 
+from jaxtsad import files
 from jaxtsad.experiments import recordings, toml
 from jaxtsad.pipeline import inspection, members, saving
 from jaxtsad.reporting import run as runs
@@ -37,6 +38,13 @@ def inspect(
             unknown, or the detector offers nothing to look into.
     """
     path = pathlib.Path(folder)
+    with files.locked(path, run_directory.KIND):
+        return _inspect(path, entity, step)
+
+
+def _inspect(
+    path: pathlib.Path, entity: str | None, step: int | None
+) -> dict[str, np.ndarray]:
     config = toml.load(path / run_directory.CONFIG)
     run = runs.read(path)
     seed = config.training.seeds[0]

@@ -47,12 +47,18 @@ def run(
         The report, as `report.json` holds it.
 
     Raises:
-        ValueError: If the config or the data is bad, or `out` holds another run.
+        ValueError: If the config or the data is bad, or `out` holds another run, or
+            one that another process is at.
         Interrupted: On Ctrl-C, after saving a checkpoint.
     """
-    folder = pathlib.Path(out)
-    _check(folder, config, resume)
-    terminal = terminal or Console(quiet=True)
+    files.check_writable(out)
+    with files.locked(out, run_directory.KIND):
+        folder = pathlib.Path(out)
+        _check(folder, config, resume)
+        return _run(config, folder, terminal or Console(quiet=True))
+
+
+def _run(config: Config, folder: pathlib.Path, terminal: Console) -> dict[str, Any]:
     protocol = protocols.PROTOCOLS[config.evaluation.protocol]
     series = recordings.load(config)
     files.write_text(folder / run_directory.CONFIG, toml.dump(config))

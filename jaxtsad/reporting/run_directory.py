@@ -16,6 +16,7 @@ import pandas as pd
 from jaxtsad import files
 from jaxtsad.reporting import spreadsheet
 
+KIND = "the run directory"
 CONFIG, REPORT = "config.toml", "report.json"
 SCORES, EVENTS, INSPECTION = "scores.npz", "events.csv", "inspection.npz"
 EVENT_COLUMNS = ("entity", "detector", "seed", "start", "stop", "severity", "channels")

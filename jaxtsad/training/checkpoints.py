@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import logging
 import os
 import pathlib
+import re
+import shutil
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import jax
 import orbax.checkpoint as ocp
 
+from jaxtsad import files
 from jaxtsad.training import fleet
 from jaxtsad.types import PyTree
+
+MANIFEST = "sha256.json"
+"""Checksums of a checkpoint's files; one without it was cut short and is none."""
 
 
 def runtime_info() -> dict[str, Any]:
@@ -44,10 +54,13 @@ class Checkpoints:
             max_to_keep=2, create=True, enable_async_checkpointing=False
         )
         try:
-            self._manager = ocp.CheckpointManager(self.folder, options=options)
-        except OSError as error:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._handle, place = _plain_name(self.folder)
+            with _quiet():
+                self._manager = ocp.CheckpointManager(place, options=options)
+        except (OSError, ValueError) as error:
             raise ValueError(
-                f"cannot keep checkpoints in {str(folder)!r}: {error}"
+                f"cannot keep checkpoints in {str(folder)!r}: {_reason(error)}"
             ) from None
 
     def save(self, step: int, tree: PyTree) -> None:
@@ -60,17 +73,23 @@ class Checkpoints:
             return
         meta = {"identity": self._identity, "runtime": runtime_info()}
         try:
-            self._manager.save(
-                step,
-                args=ocp.args.Composite(
-                    state=ocp.args.StandardSave(tree), meta=ocp.args.JsonSave(meta)
-                ),
-                force=True,
-            )
-        except OSError as error:
+            with _quiet():
+                self._manager.save(
+                    step,
+                    args=ocp.args.Composite(
+                        state=ocp.args.StandardSave(tree), meta=ocp.args.JsonSave(meta)
+                    ),
+                    force=True,
+                )
+            place = self.folder / str(step)
+            manifest = files.sealed({"files": _checksums(place)})
+            files.write_bytes(place / MANIFEST, manifest)
+        except Exception as error:  # Of a full disk tensorstore raises a ValueError.
+            for partial in self.folder.glob("*.orbax-checkpoint-tmp*"):
+                shutil.rmtree(partial, ignore_errors=True)
             raise ValueError(
-                f"cannot write a checkpoint to {str(self.folder)!r}: {error}; the "
-                "previous checkpoint is untouched"
+                f"cannot write a checkpoint to {str(self.folder)!r}: {_reason(error)}; "
+                "the previous checkpoint is untouched"
             ) from None
 
     def restore(self, template: PyTree) -> PyTree | None:
@@ -85,13 +104,18 @@ class Checkpoints:
         Raises:
             ValueError: If the checkpoint is of another model or cannot be read.
         """
-        step = self._manager.latest_step()
+        step = self._newest()
         if step is None:
             return None
+        place = self.folder / str(step)
         try:
-            meta = self._manager.restore(
-                step, args=ocp.args.Composite(meta=ocp.args.JsonRestore())
-            ).meta
+            manifest = files.unsealed((place / MANIFEST).read_bytes())
+            if manifest["files"] != _checksums(place):
+                raise ValueError("its checksums are wrong: it was changed or damaged")
+            with _quiet():
+                meta = self._manager.restore(
+                    step, args=ocp.args.Composite(meta=ocp.args.JsonRestore())
+                ).meta
         except Exception as error:
             raise ValueError(self._unreadable(step, error)) from None
         self._check_identity(meta["identity"])
@@ -103,18 +127,26 @@ class Checkpoints:
                 stacklevel=2,
             )
         try:
-            return self._manager.restore(
-                step,
-                args=ocp.args.Composite(state=ocp.args.StandardRestore(template)),
-            ).state
+            with _quiet():
+                return self._manager.restore(
+                    step,
+                    args=ocp.args.Composite(state=ocp.args.StandardRestore(template)),
+                ).state
         except Exception as error:
             raise ValueError(self._unreadable(step, error)) from None
 
+    def _newest(self) -> int | None:
+        """The newest step that was written to its end; later ones are removed."""
+        for step in sorted(self._manager.all_steps(), reverse=True):
+            if (self.folder / str(step) / MANIFEST).is_file():
+                return int(step)
+            self._manager.delete(step)
+        return None
+
     def _unreadable(self, step: int, error: Exception) -> str:
-        first = str(error).strip().splitlines() or [type(error).__name__]
         return (
             f"checkpoint {step} in {str(self.folder)!r} cannot be read "
-            f"({first[0][:120]}); delete it to go on from the one before"
+            f"({_reason(error)}); delete it to go on from the one before"
         )
 
     def _check_identity(self, saved: dict[str, Any]) -> None:
@@ -128,3 +160,53 @@ class Checkpoints:
     def close(self) -> None:
         """Releases the folder."""
         self._manager.close()
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+
+def _plain_name(folder: pathlib.Path) -> tuple[int | None, pathlib.Path]:
+    """A name of a folder without letters that Orbax takes for a pattern.
+
+    Returns:
+        The handle that the name is of, to be closed, or None for the name it has.
+    """
+    if not set(str(folder)) & set("[]*?\\"):
+        return None, folder
+    handle = os.open(folder, os.O_RDONLY)
+    place = pathlib.Path(f"/proc/self/fd/{handle}")
+    if place.exists():
+        return handle, place
+    os.close(handle)
+    return None, folder
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps Orbax from writing tracebacks of what is raised anyway."""
+    logger = logging.getLogger("absl")
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
+
+
+def _reason(error: Exception) -> str:
+    """The heart of an error, in at most one line."""
+    if isinstance(error, OSError):
+        return files.reason(error)
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    system = re.search(r": ([^:]+) \[os_error_code", lines[0])
+    return system[1] if system else lines[0][:120]
+
+
+def _checksums(folder: pathlib.Path) -> dict[str, str]:
+    """SHA-256 of all files below a folder but the manifest, by their paths."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path != folder / MANIFEST:
+            with open(path, "rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            found[path.relative_to(folder).as_posix()] = digest
+    return found

@@ -139,3 +139,24 @@ def test_resume_refuses_overrides_and_other_folders(tmp_path: pathlib.Path) -> N
 
     assert cli.main(["run", "--resume", str(tmp_path / "none")]) == 2
     assert cli.main(["run", "--resume", str(tmp_path), "--training.epochs", "3"]) == 2
+
+
+def test_a_folder_that_another_process_is_at_is_refused(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture
+) -> None:
+    from jaxtsad import cli, files
+
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.toml").write_text("")
+    (tmp_path / "a.toml").write_text('[detector]\nname = "zscore"\n')
+    run = str(tmp_path / "run")
+    with files.locked(run, "run"):
+        for command in (
+            ["run", str(tmp_path / "a.toml"), "--out", run],
+            ["run", "--resume", run],
+            ["evaluate", run],
+            ["inspect", run],
+        ):
+            assert cli.main(command) == 2
+            line = f"jaxtsad: the run directory {run!r} is in use by another process\n"
+            assert capsys.readouterr().err == line
