@@ -44,10 +44,11 @@ def fit(options: argparse.Namespace) -> None:
 
     saving.check(options.out)
     frame = _frame(options.train, options)
-    chosen = {"detector": options.detector, "window": options.window}
+    name = options.detector or jaxtsad.TimeSeriesDetector().detector
+    chosen = {"detector": name, "window": options.window}
     detector = jaxtsad.TimeSeriesDetector(
         **{name: value for name, value in chosen.items() if value is not None},
-        options=toml.assignments(options.option),
+        options=toml.assignments(options.option, name),
         epochs=options.epochs,
         batch_size=options.batch_size,
         threshold=options.threshold,

@@ -12,8 +12,14 @@ from typing import Any
 
 import tomli_w
 
-from jaxtsad import validation
-from jaxtsad.experiments.config import Config
+from jaxtsad import detectors, validation
+from jaxtsad.experiments.config import Config, DetectorChoice
+
+SPELLINGS = {
+    **dict.fromkeys(("true", "yes", "on", "1"), True),
+    **dict.fromkeys(("false", "no", "off", "0"), False),
+}
+"""Truth values of the command line, in any case; others are refused."""
 
 
 def load(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Config:
@@ -33,8 +39,10 @@ def load(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Config:
         raise ValueError(f"there is no config file {str(path)!r}") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ValueError(f"config {str(path)!r} is no readable TOML: {error}") from None
-    for key, text in _pairs(overrides):
-        _put(tree, key, _meant(key, text))
+    # The detector's name comes first: what its options want depends on it.
+    pairs = sorted(_pairs(overrides), key=lambda pair: pair[0] != "detector.name")
+    for key, text in pairs:
+        _put(tree, key, _meant(_wanted(key, tree), text))
     return parse(tree)
 
 
@@ -67,8 +75,12 @@ def _without_none(tree: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def assignments(texts: Sequence[str]) -> dict[str, Any]:
+def assignments(texts: Sequence[str], detector: str | None = None) -> dict[str, Any]:
     """Reads `name=value` texts, values as in TOML.
+
+    Args:
+        texts: Options of a detector.
+        detector: Its name; where it wants a truth value, `SPELLINGS` are read as one.
 
     Raises:
         ValueError: If a text has no `=`.
@@ -76,14 +88,25 @@ def assignments(texts: Sequence[str]) -> dict[str, Any]:
     Example:
         >>> assignments(["width=64", "score=reconstruction"])
         {'width': 64, 'score': 'reconstruction'}
+        >>> assignments(["average=No"], "zscore")
+        {'average': False}
     """
+    hints = _option_hints(detector)
     found = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals:
             raise ValueError(f"{text!r} must be NAME=VALUE")
-        found[name] = _value(value)
+        name = name.strip()
+        found[name] = _truth(value) if hints.get(name) is bool else _value(value)
     return found
+
+
+def _option_hints(detector: Any) -> dict[str, Any]:
+    """What the options of a detector want; nothing where there is no such detector."""
+    if detector not in detectors.available():
+        return {}
+    return typing.get_type_hints(detectors.module(detector).Config)
 
 
 def _pairs(flags: Sequence[str]) -> list[tuple[str, str]]:
@@ -110,16 +133,36 @@ def _value(text: str) -> Any:
         return text
 
 
-def _meant(key: str, text: str) -> Any:
-    """A text of the command line as the value that its key wants.
-
-    Where text is wanted, 7 is "7"; where a list is wanted, one value is a list of it.
-    """
+def _truth(text: str) -> Any:
+    """A truth value as people spell it; anything else as `_value` reads it."""
     value = _value(text)
+    word = value if isinstance(value, str) else text
+    return SPELLINGS.get(word.strip().casefold(), value)
+
+
+def _wanted(key: str, tree: Mapping[str, Any]) -> Any:
+    """The type that a key of a config wants, or None where it is not known."""
+    if key.startswith("detector.options."):
+        chosen = tree.get("detector")
+        name = chosen.get("name") if isinstance(chosen, Mapping) else None
+        hints = _option_hints(name or DetectorChoice().name)
+        return hints.get(key.removeprefix("detector.options."))
     hint: Any = Config
     for part in key.split("."):
         hints = typing.get_type_hints(hint) if dataclasses.is_dataclass(hint) else {}
         hint = hints.get(part)
+    return hint
+
+
+def _meant(hint: Any, text: str) -> Any:
+    """A text of the command line as the value that is wanted.
+
+    Where text is wanted, 7 is "7"; where a list is wanted, one value is a list of it;
+    where a truth value is wanted, it may be spelled as in `SPELLINGS`.
+    """
+    if hint is bool:
+        return _truth(text)
+    value = _value(text)
     if typing.get_origin(hint) is tuple:
         words = typing.get_args(hint)[0] is str
         if not isinstance(value, list):

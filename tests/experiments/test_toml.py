@@ -7,6 +7,7 @@ import tomllib
 
 import pytest
 
+from jaxtsad import detectors
 from jaxtsad.datasets import places
 from jaxtsad.experiments import config, toml
 
@@ -77,3 +78,42 @@ def test_scores_of_a_batch_are_offered_under_the_paper_protocol_only() -> None:
     with pytest.raises(ValueError, match="offered only under"):
         toml.parse(tree)
     toml.parse({**tree, "evaluation": {"protocol": "paper"}})
+
+
+SPELLED = {
+    True: ("true", "True", "TRUE", "yes", "Yes", "on", "ON", "1", " true ", "'yes'"),
+    False: ("false", "False", "FALSE", "no", "nO", "off", "Off", "0", '"false"'),
+}
+
+
+@pytest.mark.parametrize("value", SPELLED)
+def test_truth_values_in_every_spelling(value: bool, tmp_path: pathlib.Path) -> None:
+    empty = tmp_path / "empty.toml"
+    empty.touch()
+    for text in SPELLED[value]:
+        read = toml.assignments([f"average={text}"], "zscore")
+        assert read == {"average": value} and type(read["average"]) is bool
+        for flags in (
+            ["--detector.options.average", text, "--detector.name", "zscore"],
+            [f"--detector.options.average={text}", "--detector.name=zscore"],
+        ):
+            config = toml.load(empty, flags)
+            assert config.detector.options["average"] is value
+        flags = ["--training.restore", text]
+        assert toml.load(empty, flags).training.restore is value
+
+
+@pytest.mark.parametrize("text", ["maybe", "2", "1.0", "", "nan", "yess", "[true]"])
+def test_what_is_no_truth_value_is_refused(text: str) -> None:
+    options = toml.assignments([f"average={text}"], "zscore")
+    with pytest.raises(ValueError, match=r"average=.* must be true or false"):
+        detectors.configure("zscore", {**options, "window": 8, "channels": 1})
+
+
+def test_other_options_keep_their_types() -> None:
+    texts = ["rank=1", "variance=0.5", "x=on", "y=no"]
+    read = toml.assignments(texts, "pca")
+    assert read == {"rank": 1, "variance": 0.5, "x": "on", "y": "no"}
+    assert type(read["rank"]) is int
+    with pytest.raises(ValueError, match="variance=True must be"):
+        detectors.configure("pca", {"variance": True, "window": 8, "channels": 1})
