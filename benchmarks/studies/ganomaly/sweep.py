@@ -243,7 +243,14 @@ STUDY = Study(
     __doc__,
     run,
     options,
-    quick={"latents": [4, 8], "width": 4, "train": 128, "test": 20, "epochs": 1},
+    quick={
+        "latents": [4, 8],
+        "contextuals": [50.0],
+        "width": 4,
+        "train": 64,
+        "test": 20,
+        "epochs": 1,
+    },
 )
 
 if __name__ == "__main__":
