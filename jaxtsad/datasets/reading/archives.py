@@ -11,7 +11,7 @@ from typing import IO
 
 import numpy as np
 
-from jaxtsad.datasets.reading.files import reading
+from jaxtsad.datasets.reading.files import check_size, reading
 
 MEMBER = re.compile(r"(?:.*/)?(train|test)/([^/]+)\.npy")
 
@@ -36,6 +36,7 @@ class Archive:
             names = [path.relative_to(place).as_posix() for path in paths]
         else:
             with reading(place), zipfile.ZipFile(place) as file:
+                check_size(file, place)
                 names = file.namelist()
         matches = (MEMBER.fullmatch(name) for name in names)
         self.members = {match.groups(): match.string for match in matches if match}

@@ -14,7 +14,7 @@ from typing import Any, TextIO
 
 import pandas as pd
 
-from jaxtsad.datasets.reading.files import arrays, reading
+from jaxtsad.datasets.reading.files import arrays, limited, reading
 
 OPENERS: Mapping[str, Callable[..., Any]] = {
     ".gz": gzip.open,
@@ -152,6 +152,8 @@ def _arrays(path: pathlib.Path, key: str | None, extra: list[str]) -> pd.DataFra
 
 def _open(path: pathlib.Path) -> TextIO:
     stream = OPENERS.get(path.suffix.lower(), open)(path, "rb")
+    if path.suffix.lower() in OPENERS:
+        stream = limited(stream, path)
     return io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from jaxtsad.datasets.reading.files import reading
+from jaxtsad.datasets.reading.files import check_size, reading
 
 
 def read(
@@ -33,6 +33,7 @@ def read(
 
     matched = False
     with reading(path), zipfile.ZipFile(path) as archive:
+        check_size(archive, path)
         for name in archive.namelist():
             match = re.fullmatch(pattern, name)
             if match is not None:
