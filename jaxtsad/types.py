@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple, Self, TypeAlias
 
@@ -26,7 +27,7 @@ class Series:
 
     Attributes:
         name: Name of the entity, unique within its data set.
-        train: Values `[T, C]`, float32, ordered in time.
+        train: Values `[T, C]`, in units of the source, ordered in time.
         test: Values `[T', C]` or None.
         labels: `[T']` 0/1 (int8), 1 where the test step is anomalous, or None.
         channels: Names of the C channels.
@@ -158,13 +159,46 @@ def restored(values: np.ndarray, role: str, entity: str) -> Scores:
 
 
 class Split(_Roled):
-    """A part `[T, C]` of a recording with its role, from `cut_train` or `cut_test`."""
+    """A part `[T, C]` of a recording with its role, from `cut_train` or `cut_test`.
 
-    __slots__ = ()
+    `breaks` are the steps before which time jumps; no window crosses one.
+    """
 
-    def map(self, function: Callable[[np.ndarray], np.ndarray]) -> Split:
-        """Applies preprocessing `[T, C] -> [T, C']` to the values; the role is kept."""
-        return Split(function(self.values), self.role, self.entity, _Cutting)
+    __slots__ = ("breaks",)
+    breaks: tuple[int, ...]
+
+    def __init__(
+        self,
+        values: np.ndarray,
+        role: Role,
+        entity: str,
+        token: object = None,
+        breaks: Sequence[int] = (),
+    ) -> None:
+        super().__init__(values, role, entity, token)
+        object.__setattr__(self, "breaks", tuple(breaks))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.values, self.role, self.entity, _Cutting, self.breaks)
+
+    @property
+    def pieces(self) -> list[tuple[int, int]]:
+        """First and last (exclusive) step of each piece between breaks."""
+        return list(itertools.pairwise((0, *self.breaks, len(self))))
+
+    def map(
+        self,
+        function: Callable[[np.ndarray], np.ndarray],
+        breaks: Sequence[int] | None = None,
+    ) -> Split:
+        """Applies preprocessing `[T, C] -> [T', C']` to the values; the role is kept.
+
+        Breaks are kept where no others are given and there are as many steps.
+        """
+        values = function(self.values)
+        if breaks is None:
+            breaks = self.breaks if len(values) == len(self) else ()
+        return Split(values, self.role, self.entity, _Cutting, breaks)
 
     def scored(self, values: np.ndarray) -> Scores:
         """Binds one finite score per step to this part's role.
@@ -185,7 +219,12 @@ def _scores(values: np.ndarray, like: _Roled) -> Scores:
 
 
 def cut_train(
-    values: np.ndarray, *, window: int, validation: float = 0.2, entity: str = "series"
+    values: np.ndarray,
+    *,
+    window: int,
+    validation: float = 0.2,
+    entity: str = "series",
+    breaks: Sequence[int] = (),
 ) -> tuple[Split, Split | None]:
     """Cuts a training part in time into fit and validation, `window - 1` steps apart.
 
@@ -198,6 +237,7 @@ def cut_train(
         window: Window length L in steps, which sets the gap.
         validation: Share of the steps kept for validation, in [0, 1).
         entity: Name of the entity.
+        breaks: Steps before which time jumps.
 
     Returns:
         The fit part and the validation part, or None where there is no room for one.
@@ -213,16 +253,21 @@ def cut_train(
     if not 0 <= validation < 1:
         raise ValueError(f"{validation=} must be a share in [0, 1)")
     border = int(len(values) * (1 - validation) + 1e-9)
-    held_out = values[border + window - 1 :]
-    if validation == 0 or len(held_out) < window:
-        return Split(values, Role.FIT, entity, _Cutting), None
-    fit = Split(values[:border], Role.FIT, entity, _Cutting)
-    return fit, Split(held_out, Role.VALIDATION, entity, _Cutting)
+    first = border + window - 1
+    later = [b - first for b in breaks if first < b < len(values)]
+    held_out = Split(values[first:], Role.VALIDATION, entity, _Cutting, later)
+    room = max((stop - start for start, stop in held_out.pieces), default=0)
+    if validation == 0 or room < window:
+        return Split(values, Role.FIT, entity, _Cutting, breaks), None
+    early = [b for b in breaks if b < border]
+    return Split(values[:border], Role.FIT, entity, _Cutting, early), held_out
 
 
-def cut_test(values: np.ndarray, *, entity: str = "series") -> Split:
+def cut_test(
+    values: np.ndarray, *, entity: str = "series", breaks: Sequence[int] = ()
+) -> Split:
     """Marks `values [T, C]` as test data, on which nothing can be fitted."""
-    return Split(values, Role.TEST, entity, _Cutting)
+    return Split(values, Role.TEST, entity, _Cutting, breaks)
 
 
 class View:

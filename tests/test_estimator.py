@@ -65,8 +65,10 @@ def test_frames_keep_their_names_and_refuse_others() -> None:
     np.testing.assert_array_equal(from_polars, detector.decision_function(test))
     events = detector.events(test)
     assert events.iloc[events.severity.argmax()].channels.startswith("heat")
-    with pytest.raises(ValueError, match="channels heat, flow differ"):
-        detector.predict(pd.DataFrame(test, columns=["heat", "flow"]))
+    turned = pd.DataFrame(test[:, ::-1], columns=["heat", "flow"])
+    np.testing.assert_array_equal(from_polars, detector.decision_function(turned))
+    with pytest.raises(ValueError, match="lacks the channel heat and has flux besides"):
+        detector.predict(pd.DataFrame(test, columns=["flow", "flux"]))
 
 
 def test_a_list_is_a_fleet_and_each_model_is_as_if_alone() -> None:

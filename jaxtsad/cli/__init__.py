@@ -7,7 +7,7 @@ import pathlib
 import sys
 from collections.abc import Sequence
 
-from jaxtsad.cli import words
+from jaxtsad.cli import flags, words
 
 FAILURES = (ValueError, OSError, LookupError)
 UNEXPECTED = 70
@@ -25,7 +25,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         where it was interrupted.
     """
     parser = words.parser()
-    options, rest = parser.parse_known_args(arguments)
+    options, rest = parser.parse_known_args(
+        flags.joined(sys.argv[1:] if arguments is None else arguments)
+    )
     if rest and not getattr(options, "overridable", False):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     options.overrides = rest

@@ -8,6 +8,10 @@ import sys
 from typing import Any
 
 from jaxtsad import files
+from jaxtsad.cli import flags
+
+MENDING = ("duplicates", "resample", "max_gap", "time_format")
+"""Options of reading that a fitted detector keeps."""
 
 
 def explore(options: argparse.Namespace) -> None:
@@ -16,19 +20,24 @@ def explore(options: argparse.Namespace) -> None:
     from jaxtsad.datasets.reading import frames
     from jaxtsad.reporting.pages import exploration
 
-    wanted = {
-        "time_column": options.time_column,
-        "label_column": options.label_column,
-        "test_path": options.test,
-    }
-    given = {name: value for name, value in wanted.items() if value is not None}
-    entities = None if options.entity is None else [options.entity]
-    found = catalog.load(options.data, options.data_root, entities, **given)
-    if len(found) > 1:
-        names = frames.listed(one.name for one in found)
-        raise ValueError(f"{options.data} has {len(found)} entities, name one: {names}")
-    page = exploration.page(found[0], pathlib.Path(options.data).name)
-    path = options.out or f"{found[0].name.replace('/', '_')}.html"
+    given = _reading(options)
+    if options.test is not None:
+        given["test_path"] = options.test
+    named = options.data.isidentifier() or options.entity is None
+    if options.entity is not None and not named and not options.entity_column:
+        raise ValueError(f"{options.data} is one entity; drop {options.entity!r}")
+    entities = [options.entity] if options.entity and named else None
+    series = catalog.load(options.data, options.data_root, entities, **given)
+    if options.entity is not None:
+        series = [one for one in series if one.name == options.entity] or series
+    if len(series) > 1:
+        names = frames.listed(one.name for one in series)
+        raise ValueError(
+            f"{options.data} has {len(series)} entities, name one: {names}"
+        )
+    _tell(series[0].metadata.get("notes", ()))
+    page = exploration.page(series[0], pathlib.Path(options.data).name)
+    path = options.out or f"{series[0].name.replace('/', '_')}.html"
     files.write_text(path, page)
     _say(f"The page is {path}", path)
 
@@ -43,11 +52,14 @@ def fit(options: argparse.Namespace) -> None:
     from jaxtsad.training.fit import Callbacks
 
     saving.check(options.out)
-    frame = _frame(options.train, options)
+    how = _reading(options)
+    data = _recordings(options.train, how, options)
     name = options.detector or jaxtsad.TimeSeriesDetector().detector
     chosen = {"detector": name, "window": options.window}
+    chosen |= {name: how.get(name) for name in MENDING}
     detector = jaxtsad.TimeSeriesDetector(
         **{name: value for name, value in chosen.items() if value is not None},
+        missing_values=list(how["missing"]) if "missing" in how else None,
         options=toml.assignments(options.option, name),
         epochs=options.epochs,
         batch_size=options.batch_size,
@@ -58,24 +70,34 @@ def fit(options: argparse.Namespace) -> None:
         console.interruptible() as stop,
         console.progress(Console(), detector.detector) as status,
     ):
-        detector.fit(frame, callbacks=Callbacks(status=status, stop=stop))
+        detector.fit(
+            data, known_anomalies(data), callbacks=Callbacks(status=status, stop=stop)
+        )
     detector.save(options.out)
-    print(f"threshold {detector.threshold_:.6g}; saved in {options.out}")
+    values = detector.threshold_
+    each = values if isinstance(values, dict) else {"threshold": values}
+    if len(each) > 1:
+        print(f"{len(each)} thresholds, one per entity; saved in {options.out}")
+    else:
+        print(f"threshold {next(iter(each.values())):.6g}; saved in {options.out}")
+
+
+def known_anomalies(data: Any) -> Any:
+    """Labels of recordings by row, where any row is known to be anomalous."""
+    if not isinstance(data, dict):
+        known = data.labels is not None and data.labels.any()
+        return data.given(data.labels) if known else None
+    marked = {name: known_anomalies(one) for name, one in data.items()}
+    return {name: y for name, y in marked.items() if y is not None} or None
 
 
 def score(options: argparse.Namespace) -> None:
     """Writes scores and flags as CSV."""
-    import pandas as pd
-
-    import jaxtsad
-
     files.check_writable(options.out)
-    detector = jaxtsad.load(options.model)
-    frame = _frame(options.data, options)
-    table = pd.DataFrame(
-        {"score": detector.decision_function(frame), "flag": detector.predict(frame)}
+    detector = _load(options)
+    table = detector.scores(
+        _recordings(options.data, _kept(detector, options), options)
     )
-    table.insert(0, "step", range(len(table)))
     _write_csv(table, options.out)
     flagged = int(table["flag"].sum())
     _say(f"{flagged} of {len(table)} steps flagged; {options.out}", options.out)
@@ -83,24 +105,73 @@ def score(options: argparse.Namespace) -> None:
 
 def events(options: argparse.Namespace) -> None:
     """Writes events as CSV."""
-    import jaxtsad
-
     files.check_writable(options.out)
-    detector = jaxtsad.load(options.model)
-    table = detector.events(_frame(options.data, options)).drop(columns="entity")
+    detector = _load(options)
+    data = _recordings(options.data, _kept(detector, options), options)
+    table = detector.events(data)
+    if not isinstance(data, dict):
+        table = table.drop(columns="entity")
     _write_csv(table, options.out)
     _say(f"{len(table)} events; {options.out}", options.out)
 
 
-def _frame(path: str, options: argparse.Namespace) -> Any:
-    import pandas as pd
+def _load(options: argparse.Namespace) -> Any:
+    import jaxtsad
 
+    detector = jaxtsad.load(options.model)
+    if not isinstance(detector, jaxtsad.TimeSeriesDetector):
+        raise ValueError(f"{options.model} is of samples; score them in Python")
+    return detector
+
+
+def _reading(options: argparse.Namespace) -> dict[str, Any]:
+    """What the command line says of reading, by option of `tabular.Options`."""
+    wanted: dict[str, Any] = {name: getattr(options, name) for name in flags.NAMES}
+    if options.header is not None:
+        wanted["header"] = options.header == "yes"
+    if options.missing:
+        wanted["missing"] = tuple(_number(word) for word in _words(options.missing))
+    for name in ("resample", "max_gap"):
+        if wanted[name] is not None:
+            wanted[name] = _number(wanted[name])
+    return {name: value for name, value in wanted.items() if value not in (None, [])}
+
+
+def _kept(detector: Any, options: argparse.Namespace) -> dict[str, Any]:
+    """The same, with what a fitted detector keeps where nothing else is said."""
+    kept = {name: getattr(detector, name) for name in MENDING}
+    if detector.missing_values is not None:
+        kept["missing"] = tuple(detector.missing_values)
+    given = {name: value for name, value in kept.items() if value is not None}
+    return {**given, **_reading(options)}
+
+
+def _words(given: list[str]) -> list[str]:
+    return [word.strip() for text in given for word in text.split(",") if word.strip()]
+
+
+def _number(word: str) -> float | str:
+    try:
+        return float(word)
+    except ValueError:
+        return word
+
+
+def _recordings(path: str, how: dict[str, Any], options: argparse.Namespace) -> Any:
+    """A recording, or of an entity column several by name; says what was mended."""
     from jaxtsad.datasets.reading import tabular
 
-    read = tabular.read(
-        path, time_column=options.time_column, label_column=options.label_column
-    )
-    return pd.DataFrame(read.values, columns=list(read.channels))
+    read = tabular.read_all(path, **how)
+    for one in read:
+        _tell(one.notes)
+    if options.entity_column is None:
+        return read[0]
+    return {one.name: one for one in read}
+
+
+def _tell(notes: Any) -> None:
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
 
 
 def _write_csv(table: Any, path: str) -> None:

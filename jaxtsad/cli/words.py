@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from jaxtsad.cli import listings, recordings, runs
+from jaxtsad.cli import flags, listings, recordings, runs
 
 
 def parser() -> argparse.ArgumentParser:
@@ -56,7 +56,7 @@ def parser() -> argparse.ArgumentParser:
     look.add_argument("--step", type=int, help="default: the most severe event's peak")
 
     fit = add("fit", recordings.fit, "fit a detector on your own recording")
-    fit.add_argument("train", help="CSV, Parquet, npy or npz file")
+    fit.add_argument("train", help="CSV or other text, JSON, Parquet, npy or npz file")
     fit.add_argument("--detector", help="default: pca, seconds on any recording")
     fit.add_argument("--out", required=True, help="folder of the fitted detector")
     fit.add_argument("--window", type=int, help="steps of a window; default: 40")
@@ -71,11 +71,12 @@ def parser() -> argparse.ArgumentParser:
     events = add("events", recordings.events, "list the events a fitted detector finds")
     for sub in (score, events):
         sub.add_argument("model", help="folder of the fitted detector")
-        sub.add_argument("data", help="CSV, Parquet, npy or npz file")
+        sub.add_argument(
+            "data", help="CSV or other text, JSON, Parquet, npy or npz file"
+        )
         sub.add_argument("--out", required=True, help="CSV file to write")
     for sub in (explore, fit, score, events):
-        sub.add_argument("--time-column", help="column of time stamps, not a channel")
-        sub.add_argument("--label-column", help="column of labels, not a channel")
+        flags.add(sub)
 
     data = add("data", lambda options: None, "list, fetch and verify public data sets")
     verbs = data.add_subparsers(required=True, metavar="VERB")

@@ -69,8 +69,8 @@ def load(
     if not name.isidentifier():
         if entities is not None:
             raise ValueError(f"{entities=}: the file {name} is one entity")
-        _check(options, tabular.load, name, given=1)
-        return [tabular.load(name, **options)]
+        _check_names(options, tabular.OPTIONS, name)
+        return tabular.load_all(name, **options)
     loader = _find(name, "load", ", or the path to a file")
     _check(options, loader, name, given=2)
     if isinstance(entities, str):
@@ -133,7 +133,10 @@ def _check(
     parameters = list(inspect.signature(loader).parameters.values())[given:]
     if any(each.kind is each.VAR_KEYWORD for each in parameters):
         return
-    choices = [each.name for each in parameters]
+    _check_names(options, [each.name for each in parameters], name)
+
+
+def _check_names(options: dict[str, Any], choices: Sequence[str], name: str) -> None:
     unknown = sorted(set(options) - set(choices))
     if unknown:
         listed = ", ".join(choices) or "none"

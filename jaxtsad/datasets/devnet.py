@@ -25,7 +25,7 @@ TABLES = {
 
 
 def load_samples(root: str | os.PathLike[str], *, table: str = "annthyroid") -> Samples:
-    """Loads one table, values `[N, D]` float32 and labels `[N]`, 1 for an anomaly.
+    """Loads one table, values `[N, D]` float64 and labels `[N]`, 1 for an anomaly.
 
     Args:
         root: The data root with a folder `devnet`.

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from jaxtsad.datasets.reading import frames, spans, tabular
+from jaxtsad.datasets.reading import columns, frames, spans
 from jaxtsad.datasets.reading.files import reading
 from jaxtsad.types import Series
 
@@ -90,18 +90,18 @@ def _series(
     key = f"{path.parent.name}/{path.name}"
     if key not in windows:
         raise ValueError(f"combined_windows.json has no entry {key!r}")
-    recording = tabular.read(path, time_column="timestamp", channels=["value"])
-    time = recording.time
-    assert time is not None
+    table = frames.frame(path)
+    time = columns.times(frames.column(table, "timestamp", path), path)
+    values = columns.numbers(table[["value"]], path)
     inside = [(time >= first) & (time <= last) for first, last in windows[key]]
     marked = np.any(inside, axis=0) if inside else np.zeros(len(time), bool)
     cut, labels = probation(len(time)), marked.astype(np.int8)
     return Series(
         name=path.stem,
-        train=recording.values[:cut],
-        test=recording.values[cut:],
+        train=values[:cut],
+        test=values[cut:],
         labels=labels[cut:],
-        channels=recording.channels,
+        channels=("value",),
         kinds=spans.runs(labels[cut:]),
         metadata={
             "group": path.parent.name,

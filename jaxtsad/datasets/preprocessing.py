@@ -52,6 +52,11 @@ class Scaler:
         """Number of channels C it was fitted on."""
         return len(self.shift)
 
+    @property
+    def middle(self) -> np.ndarray:
+        """`[C]` the mean, or the middle of the range, of the values fitted on."""
+        return self.shift + self.scale / 2 if self.kind == "minmax" else self.shift
+
     def transform(self, values: np.ndarray, *, clip: bool = True) -> np.ndarray:
         """Clips and scales `[..., C]` in float64 and returns finite float32.
 

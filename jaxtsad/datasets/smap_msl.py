@@ -115,7 +115,7 @@ def load(
         unlabeled: Includes channels without labels where `channels` is None.
 
     Returns:
-        Series with float32 values and the event kinds "point" and "contextual".
+        Series with float64 values and the event kinds "point" and "contextual".
 
     Raises:
         FileNotFoundError: If there is no such archive.

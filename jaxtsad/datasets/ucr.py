@@ -55,7 +55,7 @@ def _series(name: str, file: str, read: Callable[[], bytes]) -> Series:
     train_end, begin, end = (int(number) for number in match.groups()[2:])
     with reading(file):
         # A few published files hold all values on one line.
-        values = np.array(read().split(), np.float64).astype(np.float32)[:, None]
+        values = np.array(read().split(), np.float64)[:, None]
     if not 0 < train_end < begin <= end <= len(values):
         raise ValueError(
             f"{file} has {len(values)} values, but its name says training up to "

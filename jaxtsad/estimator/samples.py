@@ -211,7 +211,7 @@ def _read(X: Any) -> inputs.NamedSamples:
     """Reads samples; what scikit-learn has words for is refused in them."""
     if hasattr(X, "toarray"):
         raise ValueError("X is sparse, which is not supported; pass X.toarray()")
-    if not hasattr(X, "columns"):
+    if not hasattr(X, "columns") and not np.ma.isMaskedArray(X):
         X = np.asarray(X)
         if X.dtype.kind == "c":
             raise ValueError("Complex data not supported: X holds complex numbers")

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, Self, TypeAlias, overload
 
 import numpy as np
 import pandas as pd
 
+from jaxtsad.estimator import results
 from jaxtsad.estimator.base import BaseDetector
-from jaxtsad.evaluation import events
 from jaxtsad.pipeline import fitting, inputs, inspection, labels, members
 from jaxtsad.pipeline.setup import Setup
 from jaxtsad.training.fit import Callbacks
@@ -49,6 +48,14 @@ class TimeSeriesDetector(BaseDetector):
         stop: What early stopping looks at: `loss`, `paper` or `none`.
         patience: Epochs without improvement before a model stops.
         schedule: `constant`, `halving`, `cosine` or `plateau`.
+        missing_values: Numbers that stand for a missing value, such as `[-999]`.
+        duplicates: What becomes of rows with one time stamp: their `mean`, the `first`
+            of them, or an `error`.
+        resample: Width of even steps, such as "1min", of which each is the mean of its
+            rows; None to leave them as they are.
+        max_gap: Longest time between steps that a window may span, such as "5min".
+        time_format: Format of time stamps that are text, as of `strptime`, or the unit
+            of numbers that count from 1970; None: found out.
         seed: Seed of everything random.
 
     Attributes:
@@ -92,6 +99,11 @@ class TimeSeriesDetector(BaseDetector):
         stop: str = "loss",
         patience: int = 3,
         schedule: str = "constant",
+        missing_values: Sequence[float | str] | float | None = None,
+        duplicates: str = "mean",
+        resample: str | float | None = None,
+        max_gap: str | float | None = None,
+        time_format: str | None = None,
         seed: int = 0,
     ) -> None:
         self.detector = detector
@@ -112,6 +124,11 @@ class TimeSeriesDetector(BaseDetector):
         self.stop = stop
         self.patience = patience
         self.schedule = schedule
+        self.missing_values = missing_values
+        self.duplicates = duplicates
+        self.resample = resample
+        self.max_gap = max_gap
+        self.time_format = time_format
         self.seed = seed
 
     def fit(
@@ -122,16 +139,16 @@ class TimeSeriesDetector(BaseDetector):
         Args:
             X: `[T, C]` array or data frame, or several of them as a list or a mapping.
             y: Known anomalies: of one series labels `[T]`, 1 for a known anomaly and 0
-                for unlabelled, or events `[(start, stop), ...]`; of several a list or
-                mapping of these; None for no labels. A detector that does not learn
-                from labels leaves the windows that meet one out. Neither scalers nor
-                early stopping nor thresholds see them.
+                for unlabelled, or events `[(start, stop), ...]`, by row or time stamp;
+                of several a list or mapping of these; None for none. A detector that
+                does not learn from labels leaves the windows that meet one out. Neither
+                scalers nor early stopping nor thresholds see them.
             callbacks: Whom training reports to.
 
         Raises:
             ValueError: If a parameter or the data is bad, in one line.
         """
-        given = inputs.recordings(X)
+        given = inputs.recordings(X, results.reading_options(self))
         self.fitted_ = fitting.fit(
             self._setup(),
             [(one.name, one.values) for one in given.series],
@@ -149,7 +166,9 @@ class TimeSeriesDetector(BaseDetector):
     @overload
     def decision_function(self, X: Any) -> np.ndarray: ...
     def decision_function(self, X: Recordings) -> Any:
-        """One finite score per step, `[T]` (or a list or mapping of them, as given).
+        """One finite score per row, `[T]` (or a list or mapping of them, as given).
+
+        Rows with time stamps are scored in order of time and keep their places.
 
         Higher is more anomalous. Every length from 1 on is scored.
 
@@ -162,7 +181,7 @@ class TimeSeriesDetector(BaseDetector):
             ValueError: If the data is bad or the detector is not fitted.
         """
         given, index, parts = self._parts(X)
-        return given.like(self._aggregated(index, parts, "score"))
+        return given.of_rows(self._aggregated(index, parts, "score"))
 
     @overload
     def predict(self, X: Mapping[str, Any]) -> dict[str, np.ndarray]: ...
@@ -172,13 +191,17 @@ class TimeSeriesDetector(BaseDetector):
     def predict(self, X: Any) -> np.ndarray: ...
     def predict(self, X: Recordings) -> Any:
         """Flags `[T]`: 1 where the score is above the threshold stored at fit."""
-        given, index, parts = self._parts(X)
-        scores = self._aggregated(index, parts, "score")
-        flags = [
-            self.fitted_.thresholds[member].flags(one).astype(np.int64)
-            for member, one in zip(index, scores, strict=True)
-        ]
-        return given.like(flags)
+        given, _, flags = self._scored(X)
+        return given.of_rows(flags)
+
+    def scores(self, X: Recordings) -> pd.DataFrame:
+        """Scores and flags as a table, a row per step in order of time.
+
+        Returns:
+            Columns entity (of several series), time (where stamps are known), step,
+            score and flag.
+        """
+        return results.scores_table(*self._scored(X))
 
     @overload
     def score_samples(self, X: Mapping[str, Any]) -> dict[str, np.ndarray]: ...
@@ -193,7 +216,7 @@ class TimeSeriesDetector(BaseDetector):
         """
         given, index, parts = self._parts(X)
         scores = self._aggregated(index, parts, "score")
-        return given.like([-one for one in scores])
+        return given.of_rows([-one for one in scores])
 
     @overload
     def fit_predict(
@@ -226,7 +249,7 @@ class TimeSeriesDetector(BaseDetector):
             ValueError: If the detector offers no explanation or aggregates by `max`.
         """
         given, index, parts = self._parts(X)
-        return given.like(self._aggregated(index, parts, "explain"))
+        return given.of_rows(self._aggregated(index, parts, "explain"))
 
     def inspect(self, X: Recordings, step: int) -> Any:
         """What the detector looks at around a step, as arrays by name.
@@ -243,40 +266,35 @@ class TimeSeriesDetector(BaseDetector):
                 outside a series.
         """
         given, index, parts = self._parts(X)
-        pairs = zip(index, parts, strict=True)
+        each = zip(given.series, index, parts, strict=True)
         return given.like(
-            [inspection.inspect(self.fitted_, i, part, step) for i, part in pairs]
+            [
+                inspection.inspect(self.fitted_, i, part, one.step(step))
+                for one, i, part in each
+            ]
         )
 
     def events(self, X: Recordings) -> pd.DataFrame:
         """The flagged events of one or more series.
 
         Returns:
-            One row per event: entity, start, stop (exclusive), severity, peak, score,
-            and the channels that contribute most with their contributions.
+            One row per event: entity, start, stop (exclusive; steps in order of time),
+            start_time and stop_time (of its first and last step) where stamps are
+            known, severity, peak, score, and the channels that contribute most.
         """
         given, index, parts = self._parts(X)
         scores = self._aggregated(index, parts, "score")
         explained: list[Any] = [None] * len(parts)
         if self.fitted_.detector.explain is not None:
             explained = self._aggregated(index, parts, "explain")
-        rows = [
-            {"entity": one.name, **row}
-            for one, member, score, contributions in zip(
-                given.series, index, scores, explained, strict=True
-            )
-            for row in events.to_rows(
-                members.events_of(
-                    self.fitted_,
-                    member,
-                    score,
-                    contributions,
-                    list(self.feature_names_in_),
-                )
+        names = list(self.feature_names_in_)
+        each = [
+            members.events_of(self.fitted_, member, score, contributions, names)
+            for member, score, contributions in zip(
+                index, scores, explained, strict=True
             )
         ]
-        names = ["entity", *(field.name for field in dataclasses.fields(events.Event))]
-        return pd.DataFrame(rows, columns=names)
+        return results.events_table(given, each)
 
     def __sklearn_tags__(self) -> Any:
         """Series `[T, C]`, whose missing values are filled."""
@@ -296,40 +314,27 @@ class TimeSeriesDetector(BaseDetector):
     def _parts(self, X: Recordings) -> tuple[inputs.Recordings, list[int], list[Split]]:
         """Reads series, finds the member of each and scales them for it."""
         self._check_fitted()
-        given = inputs.recordings(X)
-        expected = tuple(self.feature_names_in_)
-        channels = given.series[0].channels
-        if len(channels) == len(expected) and _named(channels) and _named(expected):
-            if channels != expected:
-                raise ValueError(
-                    f"channels {', '.join(channels[:8])} differ from those fitted on, "
-                    f"{', '.join(expected[:8])}"
-                )
-        index = self._members(given)
+        given = inputs.recordings(X, results.reading_options(self))
+        names = tuple(self.feature_names_in_)
+        given = given._replace(series=tuple(s.ordered(names) for s in given.series))
+        index = given.members(self.entities_)
         parts = [
-            members.test_part(self.fitted_, member, one.name, one.values)
+            members.test_part(self.fitted_, member, one.name, one.values, one.breaks)
             for member, one in zip(index, given.series, strict=True)
         ]
         return given, index, parts
 
-    def _members(self, given: inputs.Recordings) -> list[int]:
-        count = len(self.fitted_.members)
-        if count == 1:
-            return [0] * len(given.series)
-        if given.keys:
-            for key in given.keys:
-                if key not in self.entities_:
-                    raise ValueError(
-                        f"{key!r} is none of the entities fitted on: "
-                        f"{', '.join(map(str, self.entities_))}"
-                    )
-            return [self.entities_.index(key) for key in given.keys]
-        if len(given.series) != count:
-            raise ValueError(
-                f"{count} models were fitted, one per entity: expected a list of "
-                f"{count} series or a mapping by name, got {len(given.series)}"
-            )
-        return list(range(count))
+    def _scored(
+        self, X: Recordings
+    ) -> tuple[inputs.Recordings, list[np.ndarray], list[np.ndarray]]:
+        """Series with their scores and flags per step."""
+        given, index, parts = self._parts(X)
+        scores = self._aggregated(index, parts, "score")
+        flags = [
+            self.fitted_.thresholds[member].flags(one).astype(np.int64)
+            for member, one in zip(index, scores, strict=True)
+        ]
+        return given, scores, flags
 
     def _aggregated(
         self, index: list[int], parts: list[Split], output: str
@@ -341,8 +346,3 @@ class TimeSeriesDetector(BaseDetector):
         names = ("window", "stride", "score_stride", "aggregate", "pooling")
         series: dict[str, Any] = {name: getattr(self, name) for name in names}
         return Setup(**series, **self._fields(self.detector))
-
-
-def _named(channels: Sequence[str]) -> bool:
-    """Whether names came with the data rather than from their position."""
-    return tuple(channels) != tuple(f"channel_{i}" for i in range(len(channels)))

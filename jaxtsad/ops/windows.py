@@ -95,7 +95,7 @@ def starts_of(steps: int, length: int, stride: int, tail: bool = True) -> np.nda
 def view(
     splits: Split | Sequence[Split], length: int, stride: int, *, tail: bool = True
 ) -> WindowView:
-    """Views one or more parts as windows; no window crosses from one to the next.
+    """Views one or more parts as windows; none crosses from one to the next or a break.
 
     Args:
         splits: Parts of one role, each `[T, C]` with the same C.
@@ -119,8 +119,12 @@ def view(
         )
     starts, first = [], 0
     for part in parts:
+        # A piece between gaps may be too short, the whole may not.
+        room = [(a, b) for a, b in part.pieces if b - a >= length]
         try:
-            starts.append(first + starts_of(len(part), length, stride, tail))
+            for begins, ends in room or [(0, len(part) if not part.breaks else 0)]:
+                each = starts_of(ends - begins, length, stride, tail)
+                starts.append(first + begins + each)
         except ValueError as error:
             raise ValueError(f"series {part.entity!r}: {error}") from None
         first += len(part)
@@ -147,3 +151,19 @@ def extend(values: np.ndarray, length: int) -> np.ndarray:
     if missing <= 0:
         return values
     return np.concatenate([np.repeat(values[:1], missing, axis=0), values])
+
+
+def extend_part(part: Split, length: int) -> tuple[Split, np.ndarray]:
+    """Extends every piece of a part between breaks to at least one window.
+
+    Returns:
+        The part and where its own steps `[T]` are in it.
+    """
+    pieces = [extend(part.values[start:stop], length) for start, stop in part.pieces]
+    ends = np.cumsum([len(piece) for piece in pieces])
+    own = [
+        np.arange(end - (stop - start), end)
+        for end, (start, stop) in zip(ends, part.pieces, strict=True)
+    ]
+    longer = part.map(lambda values: np.concatenate(pieces), ends[:-1].tolist())
+    return longer, np.concatenate(own)

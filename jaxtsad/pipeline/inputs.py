@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import dataclasses
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaxtsad.datasets.reading import columns, containers, tables
+from jaxtsad.datasets.reading.recording import Recording
 
-class Named(NamedTuple):
-    """One series with the names of its channels."""
-
-    name: str
-    values: np.ndarray
-    channels: tuple[str, ...]
+SMALL = (bool, np.uint8, np.int8, np.uint16, np.int16, np.float16, np.float32)
+"""Types of samples that are not widened before they are scaled."""
 
 
 class Recordings(NamedTuple):
     """What a user handed over.
 
     Attributes:
-        series: The series.
-        keys: Keys of a mapping, in order; empty for a list or a single series.
+        series: The recordings.
+        keys: Keys of a mapping as given, in order; empty for a list or a single series.
         single: Whether one series was given bare.
     """
 
-    series: tuple[Named, ...]
-    keys: tuple[str, ...]
+    series: tuple[Recording, ...]
+    keys: tuple[Any, ...]
     single: bool
 
     def like(self, results: Sequence[Any]) -> Any:
@@ -37,74 +36,122 @@ class Recordings(NamedTuple):
             return dict(zip(self.keys, results, strict=True))
         return list(results)
 
+    def of_rows(self, results: Sequence[np.ndarray]) -> Any:
+        """Results of steps `[T, ...]` as those of the rows that were given."""
+        pairs = zip(self.series, results, strict=True)
+        return self.like([one.given(each) for one, each in pairs])
 
-def recordings(data: Any) -> Recordings:
-    """Reads one series or several.
+    def members(self, entities: Sequence[str | None]) -> list[int]:
+        """Which of the members that were fitted each series belongs to.
+
+        Args:
+            entities: The members' entities; one alone takes any number of series.
+
+        Raises:
+            ValueError: If a series is none of them, or there are not as many.
+        """
+        if len(entities) == 1:
+            return [0] * len(self.series)
+        if self.keys:
+            for one in self.series:
+                if one.name not in entities:
+                    raise ValueError(
+                        f"{one.name!r} is none of the entities fitted on: "
+                        f"{', '.join(map(str, entities))}"
+                    )
+            return [entities.index(one.name) for one in self.series]
+        if len(self.series) != len(entities):
+            raise ValueError(
+                f"{len(entities)} models were fitted, one per entity: expected a list "
+                f"of {len(entities)} series or a mapping by name, got "
+                f"{len(self.series)}"
+            )
+        return list(range(len(entities)))
+
+
+def recordings(data: Any, options: tables.Options | None = None) -> Recordings:
+    """Reads one series or several, and warns of what was mended in each.
 
     Args:
-        data: `[T, C]` array (or `[T]`, one channel), pandas or polars frame, a list of
-            them, or a mapping from names to them.
+        data: `[T, C]` array (or `[T]`, one channel), frame, labeled array, a list of
+            them, or a mapping from names to them. Nested lists of numbers that are
+            equally long are one series `[T, C]`.
+        options: How to read frames; None: as they are.
 
     Raises:
         ValueError: If something is not numeric, empty or of a wrong rank, or the
             channels of several series differ.
+        DataWarning: A warning, where something was mended or is odd.
 
     Example:
-        >>> [(one.name, one.values.shape) for one in recordings([[0.0, 1.0]]).series]
-        [('series_0', (2, 1))]
+        >>> [(one.name, one.values.shape) for one in recordings([[0.0], [1.0]]).series]
+        [('series', (2, 1))]
     """
-    if isinstance(data, Mapping):
-        keys = tuple(str(key) for key in data)
-        series = tuple(_series(key, value) for key, value in data.items())
-        return _same_channels(Recordings(series, keys, False))
-    if isinstance(data, list | tuple):
+    given = _read(data, options or tables.Options())
+    for one in given.series:
+        if one is not data:
+            one.warn()
+    return given
+
+
+def _read(data: Any, options: tables.Options) -> Recordings:
+    if containers.is_mapping(data):
+        names = [str(key) for key in data]
+        twice = [name for name in names if names.count(name) > 1]
+        if twice:
+            raise ValueError(f"two keys are called {twice[0]!r}; names must be unique")
+        series = [_one(each, str(key), options) for key, each in data.items()]
+        return _same_channels(Recordings(tuple(series), tuple(data), False))
+    if isinstance(data, list | tuple) and not _is_one(data):
         if not data:
             raise ValueError("expected at least one series, got an empty list")
-        if np.ndim(data[0]) == 0 and not _is_frame(data[0]):
-            return Recordings((_series("series", np.asarray(data)),), (), True)
-        series = tuple(_series(f"series_{i}", one) for i, one in enumerate(data))
-        return _same_channels(Recordings(series, (), False))
-    return Recordings((_series("series", data),), (), True)
+        each = enumerate(data)
+        series = [_one(one, f"series_{number}", options) for number, one in each]
+        return _same_channels(Recordings(tuple(series), (), False))
+    read = containers.read(data, "series", options)
+    if options.entity_column is None:
+        return Recordings(tuple(read), (), True)
+    return Recordings(tuple(read), tuple(one.name for one in read), False)
 
 
-def _is_frame(data: Any) -> bool:
-    return hasattr(data, "columns") and hasattr(data, "to_numpy")
+def _is_one(data: Sequence[Any]) -> bool:
+    """Whether a list is one series: of numbers, or of equally long rows of numbers."""
+    if not data or any(containers.is_frame(each) for each in data):
+        return False
+    if all(np.ndim(each) == 0 for each in data):
+        return True
+    if any(isinstance(each, np.ndarray) for each in data):
+        return False
+    lists = all(isinstance(each, list | tuple) for each in data)
+    return (
+        lists
+        and len({len(each) for each in data}) == 1
+        and all(np.ndim(cell) == 0 for each in data for cell in each)
+    )
 
 
-def _series(name: object, data: Any) -> Named:
-    channels: tuple[str, ...] = ()
-    if _is_frame(data):
-        channels = tuple(str(column) for column in data.columns)
-        data = data.to_numpy()
-    elif hasattr(data, "to_numpy"):
-        data = data.to_numpy()
-    values = np.asarray(data)
-    try:
-        values = values.astype(np.float32 if values.dtype == np.float32 else np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name!r} is not numeric: {error}") from None
-    if values.ndim == 1:
-        values = values[:, None]
-    if values.ndim != 2:
-        raise ValueError(f"{name!r} has {values.shape=}, expected [steps, channels]")
-    if values.size == 0:
-        raise ValueError(f"{name!r} is empty: {values.shape=}")
-    channels = channels or tuple(f"channel_{i}" for i in range(values.shape[1]))
-    return Named(str(name), values, channels)
+def _one(data: Any, name: str, options: tables.Options) -> Recording:
+    if containers.is_mapping(data):
+        raise ValueError(f"{name!r} is a mapping itself; expected a series")
+    [read] = containers.read(data, name, options)
+    return dataclasses.replace(read, name=name)
 
 
 def _same_channels(given: Recordings) -> Recordings:
     if not given.series:
         raise ValueError("expected at least one series, got none")
     first = given.series[0]
-    for one in given.series[1:]:
-        if one.channels != first.channels:
+    same = []
+    for one in given.series:
+        try:
+            same.append(one.ordered(first.channels))
+        except ValueError:
             raise ValueError(
                 f"{one.name!r} has the channels {', '.join(one.channels[:8])} "
                 f"({len(one.channels)}), {first.name!r} has "
                 f"{', '.join(first.channels[:8])} ({len(first.channels)})"
-            )
-    return given
+            ) from None
+    return given._replace(series=tuple(same))
 
 
 class NamedSamples(NamedTuple):
@@ -125,15 +172,14 @@ def samples(data: Any) -> NamedSamples:
         (2, 2)
     """
     names: tuple[str, ...] = ()
-    if _is_frame(data):
-        names = tuple(str(column) for column in data.columns)
-        data = data.to_numpy()
-    try:
-        values = np.asarray(data)
-        if values.dtype.kind not in "bui":
-            values = values.astype(np.float32)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"samples are not numeric: {error}") from None
+    table = containers.as_frame(data)
+    if table is not None:
+        names = tuple(str(column) for column in table.columns)
+        values = columns.numbers(table, "samples")
+    elif type(data) is np.ndarray and data.dtype in SMALL:
+        values = data
+    else:
+        values = containers.as_numbers(data, "samples")
     if values.ndim not in (2, 3, 4) or values.size == 0:
         raise ValueError(
             f"samples have {values.shape=}; expected rows [N, D], windows [N, L, C] or "

@@ -44,6 +44,8 @@ def inspect(
         raise ValueError(f"{fitted.setup.detector} has nothing to look into")
     if not 0 <= step < len(part):
         raise ValueError(f"{step=} must be in [0, {len(part)})")
+    if part.breaks:
+        return _of_piece(fitted, member, part, step)
     length = fitted.setup.window if fitted.setup.series else 1
     longer = part.map(lambda values: windows.extend(values, length))
     added = len(longer) - len(part)
@@ -73,6 +75,20 @@ def inspect(
     if all(name in seen for name in ALONG):
         seen |= _along(fitted, member, longer, seen, added)
     return seen | {"step": np.array(step), "start": np.array(start - added)}
+
+
+def _of_piece(
+    fitted: Fitted, member: int, part: Split, step: int
+) -> dict[str, np.ndarray]:
+    """The same, within the piece between gaps that holds the step; NaN elsewhere."""
+    first, stop = next(piece for piece in part.pieces if step < piece[1])
+    piece = part.map(lambda values: values[first:stop], ())
+    seen = inspect(fitted, member, piece, step - first)
+    for name in seen.keys() & {f"{name}_along" for name in ALONG}:
+        along = np.full((len(part), *seen[name].shape[1:]), np.nan, np.float32)
+        along[first:stop] = seen[name]
+        seen[name] = along
+    return seen | {name: seen[name] + first for name in ("step", "start")}
 
 
 def _along(

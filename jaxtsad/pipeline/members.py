@@ -114,7 +114,13 @@ def subset(fitted: Fitted, index: Sequence[int]) -> Fitted:
     return dataclasses.replace(fitted, **changes)
 
 
-def test_part(fitted: Fitted, member: int, name: str, values: np.ndarray) -> Split:
+def test_part(
+    fitted: Fitted,
+    member: int,
+    name: str,
+    values: np.ndarray,
+    breaks: Sequence[int] = (),
+) -> Split:
     """Scales new steps `[T, C]` or samples `[N, ...]` for a member, as a test part.
 
     Raises:
@@ -135,8 +141,11 @@ def test_part(fitted: Fitted, member: int, name: str, values: np.ndarray) -> Spl
             f"{fitted.layout.shape}"
         )
     if setup.series:
-        values, _ = screening.screen(values, name=name)
-    return fitted.scalers[member].apply(types.cut_test(values, entity=name))
+        # A channel that fell silent is scored as the middle of its training values.
+        middle = fitted.scalers[member].middle
+        values, _ = screening.screen(values, name=name, fill=middle)
+    part = types.cut_test(values, entity=name, breaks=breaks)
+    return fitted.scalers[member].apply(part)
 
 
 def run_detector(
@@ -192,8 +201,8 @@ def aggregated(
 ) -> list[np.ndarray]:
     """A detector's scores or explanations of one scaled part per member.
 
-    A series shorter than the window is extended on the left by its first step, and
-    only its own steps are returned.
+    A series, or piece between gaps, shorter than the window is extended on the left by
+    its first step, and only its own steps are returned.
 
     Returns:
         Of series `[T]` scores or `[T, C]` explanations, of samples `[N]` or `[N, ...]`,
@@ -203,10 +212,10 @@ def aggregated(
         shape = fitted.layout.shape
         return [per_sample(o, shape, output) for o in outputs(fitted, parts, output)]
     length = fitted.setup.window
-    longer = [part.map(lambda v: windows.extend(v, length)) for part in parts]
-    scores, stacked = run_detector(fitted, longer, output)
+    longer = [windows.extend_part(part, length) for part in parts]
+    scores, stacked = run_detector(fitted, [part for part, _ in longer], output)
     results = []
-    for index, part in enumerate(parts):
+    for index, (_, own) in enumerate(longer):
         per_step = aggregate.aggregate(
             scores[index],
             stacked.starts[index],
@@ -215,8 +224,7 @@ def aggregated(
             length=length,
             how=fitted.setup.aggregate,
         )
-        stop = len(longer[index])
-        results.append(np.asarray(per_step)[stop - len(part) : stop])
+        results.append(np.asarray(per_step)[own])
     return results
 
 

@@ -130,7 +130,7 @@ def test_adbench(tmp_path: pathlib.Path) -> None:
         samples = catalog.load_samples("adbench", tmp_path, table=table)
         assert samples.name == "22_magic.gamma"
         # Small integers would overflow: 200 + 100 is 44 in uint8.
-        assert samples.values.dtype == np.float32
+        assert samples.values.dtype == np.float64
         assert samples.values.sum(axis=1).tolist() == [300, 7]
     with pytest.raises(ValueError, match=r"table='glass'.*magic\.gamma"):
         catalog.load_samples("adbench", tmp_path, table="glass")

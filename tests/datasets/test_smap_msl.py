@@ -84,10 +84,10 @@ def test_a_channel_without_row_is_loaded_on_request_only(root: pathlib.Path) -> 
     assert names == ["M-1", "T-10"]
 
 
-def test_values_are_float32_and_columns_have_names(root: pathlib.Path) -> None:
+def test_values_are_float64_and_columns_have_names(root: pathlib.Path) -> None:
     [series] = smap_msl.load(root, ["M-1"])
-    assert series.train.dtype == np.float32 and series.train.shape == (8, 3)
-    assert series.test is not None and series.test.dtype == np.float32
+    assert series.train.dtype == np.float64 and series.train.shape == (8, 3)
+    assert series.test is not None and series.test.dtype == np.float64
     assert series.channels == ("telemetry", "command_1", "command_2")
     np.testing.assert_allclose(series.test[1], np.arange(3, 6) / 7, rtol=1e-7)
 

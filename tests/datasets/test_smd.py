@@ -46,7 +46,7 @@ def test_machines_are_those_with_a_training_part_by_number(root: pathlib.Path) -
 
 def test_one_machine(root: pathlib.Path) -> None:
     [one] = smd.load(root / "smd", ["machine-1-1"])
-    assert one.train.dtype == np.float32
+    assert one.train.dtype == np.float64
     assert one.train.tolist() == [[0.25, 1], [0.5, 0], [0.75, 1]]
     assert one.test is not None and one.test.shape == (4, 2)
     assert one.labels is not None and one.labels.tolist() == [0, 1, 1, 0]

@@ -25,7 +25,7 @@ def root(tmp_path: pathlib.Path) -> pathlib.Path:
 def test_the_name_counts_from_one_and_includes_both_ends(root: pathlib.Path) -> None:
     one, other = ucr.load(root)
     assert (one.name, other.name) == ("007_DISTORTEDpump", "012_valve_1")
-    assert one.train.ravel().tolist() == [1, 2, 3, 4] and one.train.dtype == np.float32
+    assert one.train.ravel().tolist() == [1, 2, 3, 4] and one.train.dtype == np.float64
     assert one.test is not None and one.labels is not None
     # The values are their own numbers in the archive's counting.
     assert one.test[one.labels == 1].ravel().tolist() == [6, 7, 8]

@@ -49,7 +49,7 @@ class Archive:
         return sorted({name for _, name in self.members})
 
     def read(self, part: str, name: str) -> np.ndarray:
-        """Reads one array `[T, C]` as float32.
+        """Reads one array `[T, C]` as float64.
 
         Raises:
             ValueError: If it is missing, corrupt, empty, not numeric or not `[T, C]`.
@@ -64,7 +64,7 @@ class Archive:
                 f"{member} of {self.place} is {array.dtype} {array.shape}, expected "
                 "numbers [steps, channels]"
             )
-        return array.astype(np.float32)
+        return array.astype(np.float64)
 
     @contextlib.contextmanager
     def _open(self, member: str) -> Iterator[IO[bytes]]:

@@ -3,76 +3,108 @@
 from __future__ import annotations
 
 import bz2
-import csv
 import gzip
 import io
+import json
 import lzma
 import os
 import pathlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TextIO
+from collections.abc import Callable, Mapping, Sequence
+from typing import IO, Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
+from jaxtsad.datasets.reading import dialect
 from jaxtsad.datasets.reading.files import arrays, limited, reading
+from jaxtsad.datasets.reading.recording import listed, numbered
 
 OPENERS: Mapping[str, Callable[..., Any]] = {
     ".gz": gzip.open,
     ".bz2": bz2.open,
     ".xz": lzma.open,
 }
-TEXT = (".csv", ".tsv", ".txt")
+_VERSION = tuple(int(part) for part in pd.__version__.split(".")[:2])
+EXACT: dict[str, Any] = {} if _VERSION >= (3, 1) else {"float_precision": "round_trip"}
+"""By which pandas reads the number that was written; from 3.1 on it always does."""
+TEXT = (".csv", ".tsv", ".txt", ".dat", ".asc")
+JSON = (".json", ".jsonl", ".ndjson")
 BINARY = (".parquet", ".npy", ".npz")
 
 
-def listed(names: Iterable[object]) -> str:
-    """Names for an error line, at most twenty of them."""
-    shown = [str(name) for name in names]
-    more = f" and {len(shown) - 20} more" if len(shown) > 20 else ""
-    return ", ".join(shown[:20]) + more
+class Table(NamedTuple):
+    """A file's table.
+
+    Attributes:
+        frame: One row per step; a Parquet file keeps its index.
+        notes: What was mended or guessed.
+        named: Whether the columns have names of their own.
+    """
+
+    frame: pd.DataFrame
+    notes: tuple[str, ...] = ()
+    named: bool = True
 
 
-def frame(
+def frame(path: str | os.PathLike[str], **options: Any) -> pd.DataFrame:
+    """Reads a file as a table with named columns; see `read`."""
+    return read(path, **options).frame
+
+
+def read(
     path: str | os.PathLike[str],
     *,
     key: str | None = None,
     extra: Sequence[str | None] = (),
     separator: str | None = None,
     header: bool | None = None,
-) -> pd.DataFrame:
+    decimal: str | None = None,
+    missing: Sequence[float | str] = (),
+) -> Table:
     """Reads a file as a table with named columns and at least one row.
 
     Args:
-        path: `.csv`, `.tsv`, `.txt` (also packed: `.gz`, `.bz2`, `.xz`), `.parquet`,
-            `.npy` or `.npz`. Columns of an array are `channel_0`, `channel_1`, ...
+        path: `.csv`, `.tsv`, `.txt`, `.dat` (also packed: `.gz`, `.bz2`, `.xz`),
+            `.json`, `.jsonl`, `.parquet`, `.npy` or `.npz`. Columns without names are
+            `channel_0`, `channel_1`, ...
         key: The array within a `.npz` that holds the values; None: the only one that is
             not named in `extra`.
         extra: Names of further arrays `[T]` of a `.npz` to add as columns.
-        separator: See `tabular.read`.
-        header: See `tabular.read`.
+        separator: Between the cells of a text file, by sign or word (see
+            `dialect.SEPARATORS`); None: found out.
+        header: Whether the first line of a text file's table names the columns; None:
+            found out.
+        decimal: The decimal sign of a text file, `.` or `,`; None: found out.
+        missing: Words of a text file that stand for a missing value.
 
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If the file cannot be read as a table.
     """
     path = pathlib.Path(path)
-    if not path.is_file():
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder, expected a file")
+    if not path.exists():
         raise FileNotFoundError(f"there is no file {path}")
     packed = path.suffix.lower() in OPENERS
     suffix = pathlib.Path(path.stem if packed else path.name).suffix.lower()
-    if suffix not in TEXT + (() if packed else BINARY):
-        choices = ", ".join((*TEXT, *BINARY))
+    if suffix not in TEXT + JSON + (() if packed else BINARY):
+        choices = ", ".join((*TEXT, *JSON, *BINARY))
         raise ValueError(f"{path} is of unknown kind {suffix!r}, expected {choices}")
+    if decimal not in (None, ".", ","):
+        raise ValueError(f"{decimal=} is unknown; the choices are . and ,")
     with reading(path):
         if suffix in TEXT:
-            table = _text(path, separator or {".tsv": "\t"}.get(suffix, ","), header)
+            table = _text(path, separator, header, decimal, missing)
+        elif suffix in JSON:
+            table = Table(_json(path, suffix))
         elif suffix == ".parquet":
-            table = pd.read_parquet(path)
+            table = Table(pd.read_parquet(path))
         else:
             table = _arrays(path, key, [name for name in extra if name])
-    if table.shape[0] == 0 or table.shape[1] == 0:
+    if table.frame.shape[0] == 0 or table.frame.shape[1] == 0:
         raise ValueError(f"{path} is empty, expected at least one row and one column")
-    return table.set_axis([str(name) for name in table.columns], axis=1)
+    return table
 
 
 def column(table: pd.DataFrame, name: str, path: str | os.PathLike[str]) -> pd.Series:
@@ -93,73 +125,122 @@ def column(table: pd.DataFrame, name: str, path: str | os.PathLike[str]) -> pd.S
     return table[name]
 
 
-def _text(path: pathlib.Path, separator: str, header: bool | None) -> pd.DataFrame:
-    with _open(path) as file:
-        rows = (row for row in csv.reader(file, delimiter=separator) if row)
-        cells, second = next(rows, []), next(rows, [])
-    if not cells:
-        return pd.DataFrame()
-    if len(second) > len(cells):
-        raise ValueError(f"row 2 has {len(second)} cells, expected {len(cells)}")
-    if header is None:
-        header = not all(map(_is_number, cells))
-    with _open(path) as file:
-        table = pd.read_csv(
-            file, sep=separator, header=0 if header else None, low_memory=False
-        )
+def _text(
+    path: pathlib.Path,
+    separator: str | None,
+    header: bool | None,
+    decimal: str | None,
+    missing: Sequence[float | str],
+) -> Table:
+    with _open(path) as stream:
+        encoding = dialect.encoding_of(stream)
+    with _open(path) as stream:
+        text = io.TextIOWrapper(stream, encoding=encoding, newline="")
+        how = dialect.sniff(text, separator=separator, decimal=decimal, header=header)
+    if how is None:
+        return Table(pd.DataFrame())
+    with _open(path) as stream:
+        text = io.TextIOWrapper(stream, encoding=encoding, newline="")
+        try:
+            table = pd.read_csv(
+                text,
+                sep=r"\s+" if how.separator == " " else how.separator,
+                header=None,
+                skiprows=how.skip,
+                decimal=how.decimal,
+                comment=how.comment,
+                na_values=[str(word) for word in missing if isinstance(word, str)],
+                skipinitialspace=True,
+                low_memory=False,
+                **EXACT,
+            )
+        except pd.errors.EmptyDataError:
+            return Table(pd.DataFrame())
     if len(table) and table.iloc[:, -1].isna().any():
-        _check_width(path, separator, len(cells))
-    if not header:
-        table.columns = [f"channel_{number}" for number in range(table.shape[1])]
-    return table
+        _check_width(path, encoding, how)
+    if how.names:
+        if len(how.names) != table.shape[1]:
+            raise ValueError(
+                f"rows have {table.shape[1]} cells, names {len(how.names)}"
+            )
+        table.columns = [
+            name or f"Unnamed: {number}" for number, name in enumerate(how.names)
+        ]
+        _check_names(how.names)
+    else:
+        table.columns = list(numbered(table.shape[1]))
+    if not how.names or not how.names[-1]:
+        if table.shape[1] > 1 and table.iloc[:, -1].isna().all():
+            table = table.iloc[:, :-1]
+    notes = how.notes
+    if encoding in ("cp1252", "latin-1"):
+        notes = (*notes, "it is no UTF-8 and is read as Latin-1")
+    return Table(table, notes, bool(how.names))
 
 
-def _check_width(path: pathlib.Path, separator: str, width: int) -> None:
+def _check_names(names: Sequence[str]) -> None:
+    twice = [name for name in names if name and names.count(name) > 1]
+    if twice:
+        raise ValueError(
+            f"column {twice[0]!r} is there {names.count(twice[0])} times; rename one"
+        )
+
+
+def _check_width(path: pathlib.Path, encoding: str, how: dialect.Dialect) -> None:
     # pandas pads a short row with missing cells, which would hide a truncated file.
-    with _open(path) as file:
-        reader = csv.reader(file, delimiter=separator)
-        for row in reader:
-            if row and len(row) != width:
+    with _open(path) as stream:
+        text = io.TextIOWrapper(stream, encoding=encoding, newline="")
+        for number, line in enumerate(text, 1):
+            if number <= how.skip or not line.strip():
+                continue
+            if how.comment and line.lstrip().startswith(how.comment):
+                continue
+            cells = dialect.split(line.rstrip("\r\n"), how.separator)
+            if len(cells) != how.width and line.count('"') % 2 == 0:
                 raise ValueError(
-                    f"line {reader.line_num} has {len(row)} cells, expected {width}"
+                    f"line {number} has {len(cells)} cells, expected {how.width}"
                 )
 
 
-def _arrays(path: pathlib.Path, key: str | None, extra: list[str]) -> pd.DataFrame:
+def _json(path: pathlib.Path, suffix: str) -> pd.DataFrame:
+    with _open(path) as stream:
+        text = io.TextIOWrapper(stream, encoding="utf-8-sig")
+        try:
+            if suffix != ".json":
+                return pd.DataFrame([json.loads(line) for line in text if line.strip()])
+            return pd.DataFrame(json.load(text))
+        except (AttributeError, TypeError, RecursionError) as error:
+            raise ValueError(f"it holds no table: {error}") from None
+
+
+def _arrays(path: pathlib.Path, key: str | None, extra: list[str]) -> Table:
     loaded = arrays(path)
     rest = [name for name in loaded if name not in extra]
     if key is None and len(rest) != 1:
-        raise ValueError(f"it holds the arrays {listed(rest)}, choose one with key=")
+        raise ValueError(
+            f"it holds the arrays {listed(rest)}, choose one with key (--key)"
+        )
     if key is not None and key not in loaded:
         raise ValueError(f"it has no array {key=}; the choices are {listed(loaded)}")
     values = loaded[key or rest[0]]
+    if values.dtype.names:
+        return Table(pd.DataFrame(values))
     if values.ndim not in (1, 2):
         raise ValueError(f"{values.shape=}, expected [steps] or [steps, channels]")
     if values.dtype.kind not in "fiub":
         raise ValueError(f"{values.dtype=}, expected numbers")
     values = values[:, None] if values.ndim == 1 else values
-    names = [f"channel_{number}" for number in range(values.shape[1])]
-    table = pd.DataFrame(values, columns=names)
+    table = pd.DataFrame(values, columns=list(numbered(values.shape[1])))
     for name in extra:
         if name in loaded:
             if loaded[name].shape != (len(values),):
                 raise ValueError(
                     f"array {name!r} is {loaded[name].shape}, expected ({len(values)},)"
                 )
-            table[name] = loaded[name]
-    return table
+            table[name] = np.asarray(loaded[name])
+    return Table(table, named=False)
 
 
-def _open(path: pathlib.Path) -> TextIO:
-    stream = OPENERS.get(path.suffix.lower(), open)(path, "rb")
-    if path.suffix.lower() in OPENERS:
-        stream = limited(stream, path)
-    return io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
+def _open(path: pathlib.Path) -> IO[bytes]:
+    stream: IO[bytes] = OPENERS.get(path.suffix.lower(), open)(path, "rb")
+    return limited(stream, path) if path.suffix.lower() in OPENERS else stream

@@ -39,7 +39,11 @@ class Screening(NamedTuple):
 
 
 def screen(
-    values: np.ndarray, *, name: str = "series", before: np.ndarray | None = None
+    values: np.ndarray,
+    *,
+    name: str = "series",
+    before: np.ndarray | None = None,
+    fill: np.ndarray | None = None,
 ) -> tuple[np.ndarray, Screening]:
     """Fills missing cells with the last value before them.
 
@@ -51,13 +55,14 @@ def screen(
         values: `[T, C]`, ordered in time.
         name: Name of the series, for the error line.
         before: `[C]`, the last known value of each channel before the series, or None.
+        fill: `[C]`, what a channel without any finite value holds; None for zeros.
 
     Returns:
         The filled series (the array itself where nothing was missing) and the record.
 
     Raises:
-        ValueError: If the rank is not 2, the series is empty or a column holds
-            no finite value at all.
+        ValueError: If the rank is not 2, the series is empty or no column holds
+            a finite value.
 
     Example:
         >>> filled, record = screen(np.array([[np.nan], [1.0], [np.inf], [4.0]]))
@@ -73,18 +78,20 @@ def screen(
     if finite.all():
         return values, Screening(steps, values.size, 0, (), 0)
     dead = np.flatnonzero(~finite.any(axis=0))
-    if dead.size and before is None:
-        raise ValueError(
-            f"channel {int(dead[0])} of {name!r} has no finite value in {steps} steps; "
-            "drop the channel or repair the recording"
-        )
+    if dead.size == values.shape[1] and before is None:
+        raise ValueError(f"{name!r} holds no finite value in {steps} steps")
     if before is not None and not np.isfinite(before).all():
         raise ValueError(f"{before=} of {name!r} must be finite")
     filled, backward = values.copy(), 0
     holes = np.flatnonzero(~finite.all(axis=0))
     for channel in holes:
         column, known = values[:, channel], finite[:, channel]
-        first = column[known][0] if before is None else before[channel]
+        if before is not None:
+            first = before[channel]
+        elif channel in dead:
+            first = 0.0 if fill is None else fill[channel]
+        else:
+            first = column[known][0]
         source = np.maximum.accumulate(np.where(known, np.arange(1, steps + 1), 0))
         filled[:, channel] = np.concatenate([[first], column])[source]
         backward += 0 if before is not None else int((source == 0).sum())

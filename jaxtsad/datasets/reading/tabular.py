@@ -1,75 +1,85 @@
-"""Recordings of one's own: CSV, Parquet and NumPy files to `Series`.
+"""Recordings of one's own: text, JSON, Parquet and NumPy files to `Series`.
 
-A recording is a table with one row per step, ordered in time; every column is a channel
-but the time column and the label column, which are named.
+A recording is a table with one row per step; every column is a channel but those of
+time, labels and entity, and those that are left out.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import pathlib
-from collections.abc import Sequence
-from typing import NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 
-from jaxtsad.datasets.reading import columns, frames, spans
+from jaxtsad import validation
+from jaxtsad.datasets.reading import frames, spans, tables
+from jaxtsad.datasets.reading.recording import Recording
 from jaxtsad.types import Series
 
 PathLike: TypeAlias = str | os.PathLike[str]
 
 
-class Recording(NamedTuple):
-    """One file, read.
+@validation.config
+class Options(tables.Options):
+    """How a file is read.
 
     Attributes:
-        values: `[T, C]` float32; missing cells are NaN (see `screening.screen`).
-        channels: Names of the C channels.
-        time: `[T]` time stamps (datetime64, or numbers) or None.
-        labels: `[T]` int8, 1 where the step is anomalous, or None.
+        key: The array of a `.npz` with the values, if there are several.
+        separator: Between the cells of a text file, by sign or word; None: found out.
+        decimal: Decimal sign of a text file, `.` or `,`; None: found out.
+        header: Whether the first line of a text file's table names the columns; None:
+            found out.
     """
 
-    values: np.ndarray
-    channels: tuple[str, ...]
-    time: np.ndarray | None
-    labels: np.ndarray | None
+    key: str | None = None
+    separator: str | None = None
+    decimal: str | None = None
+    header: bool | None = None
 
 
-def read(
-    path: PathLike,
-    *,
-    time_column: str | None = None,
-    label_column: str | None = None,
-    channels: Sequence[str] | None = None,
-    key: str | None = None,
-    separator: str | None = None,
-    header: bool | None = None,
-) -> Recording:
-    """Reads one file of text (`.csv`, `.tsv`, `.txt`), `.parquet`, `.npy` or `.npz`.
+_FIELDS = tuple(field.name for field in dataclasses.fields(Options))
+OPTIONS = ("test_path", "boundary", "name", *_FIELDS)
+"""Options of `load` by name."""
 
-    Text may be packed (`.gz`, `.bz2`, `.xz`). An array is `[T]` or `[T, C]`, its
-    channels are called `channel_0`, `channel_1`, ...; in a `.npz` time stamps and
-    labels are arrays `[T]` of their own.
+
+def options(values: dict[str, Any]) -> Options:
+    """Options by name.
+
+    Raises:
+        ValueError: If there is no such option or a value does not fit.
+    """
+    return validation.make(Options, values, "option of a recording")
+
+
+def read(path: PathLike, **how: Any) -> Recording:
+    """Reads one file: text, JSON, `.parquet`, `.npy` or `.npz`, as one recording.
+
+    An array is `[T]` or `[T, C]`, its channels are called `channel_0`, `channel_1` and
+    so on; in a `.npz` time stamps and labels are arrays `[T]` of their own.
 
     Args:
-        path: The file.
-        time_column: Column of time stamps (ISO 8601 or numbers), or None.
-        label_column: Column of 0/1 labels, or None.
-        channels: Columns to keep, in this order; None: all that remain.
-        key: The array of a `.npz` with the values, if there are several.
-        separator: Between the cells of a text file; None: tab for `.tsv`, else comma.
-        header: Whether the first line of a text file names the columns; None: it does
-            unless all its cells are numbers.
+        path: The file; see `frames.read` for its kinds.
+        **how: Fields of `Options`.
 
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If the file cannot be read, is empty, has the wrong rank, lacks a
             column or has a cell that is no number. The line says which.
     """
-    extra = (time_column, label_column)
-    table = frames.frame(path, key=key, extra=extra, separator=separator, header=header)
-    return _recording(table, path, time_column, label_column, channels)
+    each = read_all(path, **how)
+    if len(each) > 1:
+        names = frames.listed(one.name for one in each)
+        raise ValueError(f"{path} holds {len(each)} entities, expected one: {names}")
+    return each[0]
+
+
+def read_all(path: PathLike, **how: Any) -> list[Recording]:
+    """Reads one file as recordings, one per entity; see `read`."""
+    chosen = options(how)
+    return _recordings(_table(path, chosen), path, chosen)
 
 
 def load(
@@ -78,12 +88,7 @@ def load(
     boundary: int | float | str | None = None,
     *,
     name: str | None = None,
-    time_column: str | None = None,
-    label_column: str | None = None,
-    channels: Sequence[str] | None = None,
-    key: str | None = None,
-    separator: str | None = None,
-    header: bool | None = None,
+    **how: Any,
 ) -> Series:
     """Reads a recording as one `Series`, from one file or two.
 
@@ -95,54 +100,79 @@ def load(
             numbers) is a time, and the test part begins at the first step not before
             it. None without `test_path`: there is no test part.
         name: Name of the entity; None: the name of the training file.
-        time_column: See `read`. Kept as metadata "train_time" and "test_time".
-        label_column: See `read`. Of two files only the test file needs it; labels of
-            the training part are kept as metadata "train_labels".
-        channels: See `read`.
-        key: See `read`.
-        separator: See `read`.
-        header: See `read`.
+        **how: Fields of `Options`. Time stamps are kept as metadata "train_time" and
+            "test_time", what was mended as "notes". Of two files only the test file
+            needs labels; those of the training part are kept as "train_labels".
 
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: As `read`; also if both `test_path` and `boundary` are given, the
             boundary lies outside the recording or the columns of the files differ.
     """
+    [series] = load_all(train_path, test_path, boundary, name=name, **how)
+    return series
+
+
+def load_all(
+    train_path: PathLike,
+    test_path: PathLike | None = None,
+    boundary: int | float | str | None = None,
+    *,
+    name: str | None = None,
+    **how: Any,
+) -> list[Series]:
+    """Reads recordings as one `Series` per entity; see `load`."""
     if test_path is not None and boundary is not None:
         raise ValueError(f"give either {test_path=} or {boundary=}, not both")
-
-    def table(path: PathLike) -> pd.DataFrame:
-        extra = (time_column, label_column)
-        return frames.frame(
-            path, key=key, extra=extra, separator=separator, header=header
-        )
-
-    first = table(train_path)
+    chosen = options(how)
+    first = _table(train_path, chosen)
     if test_path is None:
-        whole = _recording(first, train_path, time_column, label_column, channels)
-        train, test = whole, None
-        if boundary is not None:
-            cut = _cut(whole, boundary, train_path)
-            train, test = _part(whole, slice(cut)), _part(whole, slice(cut, None))
-    else:
-        known = label_column if label_column in first.columns else None
-        train = _recording(first, train_path, time_column, known, channels)
-        second = table(test_path)
-        extra = set(second.columns) - {*train.channels, time_column, label_column}
-        if channels is None and extra:
+        cut = []
+        for whole in _recordings(first, train_path, chosen, name):
+            parts: tuple[Recording, Recording | None] = whole, None
+            if boundary is not None:
+                where = _cut(whole, boundary, train_path)
+                parts = whole.part(slice(where)), whole.part(slice(where, None))
+            cut.append(_series(*parts, whole.notes))
+        return cut
+    label = chosen.label_column
+    unlabeled = label is None or label not in first.frame.columns
+    alone = dataclasses.replace(chosen, label_column=None) if unlabeled else chosen
+    trained = _recordings(first, train_path, alone, name)
+    tested = _recordings(_table(test_path, chosen), test_path, chosen, name)
+    by_name = {one.name: one for one in tested}
+    pairs = []
+    for one in trained:
+        if chosen.entity_column and one.name not in by_name:
+            raise ValueError(f"{test_path} has no entity {one.name!r}")
+        other = by_name[one.name] if chosen.entity_column else tested[0]
+        lacks = [each for each in one.channels if each not in other.channels]
+        beyond = [each for each in other.channels if each not in one.channels]
+        if one.named and lacks:
+            raise ValueError(
+                f"{test_path} has no column {lacks[0]!r}, which {train_path} has; it "
+                f"has {frames.listed(other.channels)}"
+            )
+        if one.named and beyond:
             raise ValueError(
                 f"{test_path} has columns that {train_path} lacks: "
-                f"{frames.listed(sorted(extra))}"
+                f"{frames.listed(beyond)}; name them with --label-column or --drop"
             )
-        test = _recording(second, test_path, time_column, label_column, train.channels)
+        notes = tuple(dict.fromkeys((*one.notes, *other.notes)))
+        pairs.append(_series(one, other.ordered(one.channels), notes))
+    return pairs
+
+
+def _series(train: Recording, test: Recording | None, notes: tuple[str, ...]) -> Series:
     labels = None if test is None else test.labels
     extras = {
         "train_labels": train.labels,
         "train_time": train.time,
         "test_time": None if test is None else test.time,
+        "notes": notes or None,
     }
     return Series(
-        name=name or pathlib.Path(train_path).name.split(".")[0],
+        name=train.name,
         train=train.values,
         test=None if test is None else test.values,
         labels=labels,
@@ -152,33 +182,26 @@ def load(
     )
 
 
-def _recording(
-    table: pd.DataFrame,
-    path: PathLike,
-    time_column: str | None,
-    label_column: str | None,
-    channels: Sequence[str] | None,
-) -> Recording:
-    special = [name for name in (time_column, label_column) if name is not None]
-    for name in (*special, *(channels or ())):
-        frames.column(table, name, path)
-    stamped = None if time_column is None else table[time_column]
-    marked = None if label_column is None else table[label_column]
-    kept = list(channels or [name for name in table.columns if name not in special])
-    if not kept:
-        raise ValueError(f"{path} has no channel beside {' and '.join(special)}")
-    return Recording(
-        values=columns.numbers(table[kept], path),
-        channels=tuple(kept),
-        time=None if stamped is None else columns.times(stamped, path),
-        labels=None if marked is None else columns.flags(marked, path),
+def _table(path: PathLike, chosen: Options) -> frames.Table:
+    return frames.read(
+        path,
+        key=chosen.key,
+        extra=(chosen.time_column, chosen.label_column, chosen.entity_column),
+        separator=chosen.separator,
+        header=chosen.header,
+        decimal=chosen.decimal,
+        missing=chosen.missing,
     )
 
 
-def _part(whole: Recording, part: slice) -> Recording:
-    time = None if whole.time is None else whole.time[part]
-    labels = None if whole.labels is None else whole.labels[part]
-    return Recording(whole.values[part], whole.channels, time, labels)
+def _recordings(
+    table: frames.Table, path: PathLike, chosen: Options, name: str | None = None
+) -> list[Recording]:
+    name = name or pathlib.Path(path).name.split(".")[0]
+    named = table.named
+    each = tables.recordings(table.frame, path, chosen, name=name, named=named)
+    first = dataclasses.replace(each[0], notes=(*table.notes, *each[0].notes))
+    return [first, *each[1:]]
 
 
 def _cut(whole: Recording, boundary: int | float | str, path: PathLike) -> int:
@@ -189,13 +212,6 @@ def _cut(whole: Recording, boundary: int | float | str, path: PathLike) -> int:
     elif time is None:
         raise ValueError(f"{boundary=} is a time and needs time_column")
     else:
-        back = np.flatnonzero(time[1:] < time[:-1])
-        if back.size:
-            row = int(back[0]) + 1
-            raise ValueError(
-                f"{path}: time goes back from {time[row - 1]} to {time[row]} at data "
-                f"row {row + 1}; cut by index instead of {boundary=}"
-            )
         cut = int(np.searchsorted(time, _moment(boundary, time), side="left"))
         span = f"after {time[0]} and up to {time[-1]}"
     if not 0 < cut < steps:

@@ -43,6 +43,15 @@ def test_what_came_before_fills_the_start() -> None:
     np.testing.assert_array_equal(filled, [[4], [4]])
 
 
+def test_a_channel_without_any_value_is_filled_throughout() -> None:
+    values = np.array([[1.0, NAN], [2.0, np.inf]])
+    filled, record = screening.screen(values)
+    np.testing.assert_array_equal(filled, [[1, 0], [2, 0]])
+    assert record.missing == 2 and record.channels == (1,)
+    filled, _ = screening.screen(values, fill=np.array([7.0, 8.0]))
+    np.testing.assert_array_equal(filled, [[1, 8], [2, 8]])
+
+
 def test_the_input_is_not_changed() -> None:
     values = np.array([[1.0], [NAN]])
     screening.screen(values)
@@ -60,7 +69,7 @@ def test_the_limit_is_one_cell_in_ten_thousand() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        (np.array([[1.0, NAN], [2.0, np.inf]]), "channel 1 of 'pump' has no finite"),
+        (np.array([[NAN, NAN], [NAN, np.inf]]), "'pump' holds no finite value"),
         (np.ones(3), "expected \\[steps, channels\\]"),
         (np.ones((0, 3)), "not empty"),
         (np.ones((3, 0)), "not empty"),

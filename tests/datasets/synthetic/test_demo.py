@@ -47,5 +47,5 @@ def test_it_has_events_of_many_kinds():
     assert len(set(kinds)) == 6
     for one in series:
         assert one.train.shape == one.test.shape == (2400, 25)
-        assert one.train.dtype == np.float32
+        assert one.train.dtype == np.float64
         assert 0.05 < one.labels.mean() < 0.2

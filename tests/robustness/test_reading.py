@@ -1,0 +1,427 @@
+"""However a recording comes, its scores are the same or it is refused in one line."""
+
+from __future__ import annotations
+
+import io
+import pathlib
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import hypothesis
+import hypothesis.strategies as st
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck
+
+from jaxtsad import TimeSeriesDetector
+from jaxtsad.datasets.reading import tabular
+from jaxtsad.datasets.reading.recording import DataWarning, Recording
+
+NAMES = ("flow", "heat", "level")
+STEPS = 120
+
+
+def waves(steps: int, seed: int = 0) -> np.ndarray:
+    """Sines with noise that float32 holds without loss."""
+    step = np.arange(steps)[:, None]
+    noise = np.random.default_rng(seed).normal(size=(steps, len(NAMES)))
+    values = np.sin(step / (3 + np.arange(len(NAMES)))) + 0.1 * noise
+    return values.astype(np.float32).astype(np.float64)
+
+
+def table(start: str = "2024-03-01", steps: int = STEPS, seed: int = 1) -> pd.DataFrame:
+    index = pd.date_range(start, periods=steps, freq="min", name="time")
+    frame = pd.DataFrame(waves(steps, seed), index, list(NAMES))
+    frame.iloc[steps // 2, 1] += 8
+    return frame
+
+
+FRAME = table()
+DETECTOR = TimeSeriesDetector("zscore", window=20).fit(table("2024-02-01", 300, 0))
+EXPECTED = DETECTOR.decision_function(FRAME)
+
+
+class Labeled:
+    """A labeled array as xarray's: dims, coords, values, transpose."""
+
+    class Coordinate:
+        def __init__(self, values: Any) -> None:
+            self.values = np.asarray(values)
+
+    def __init__(self, values: np.ndarray, dims: tuple[str, ...], coords: dict) -> None:
+        self.values, self.dims, self.name = values, dims, None
+        self.coords = {name: self.Coordinate(each) for name, each in coords.items()}
+
+    def transpose(self, *dims: str) -> Labeled:
+        order = [self.dims.index(name) for name in dims]
+        coords = {name: each.values for name, each in self.coords.items()}
+        return Labeled(self.values.transpose(order), dims, coords)
+
+
+def labeled(frame: pd.DataFrame) -> Labeled:
+    """Channels first, time last."""
+    coords = {"sensor": list(NAMES), "time": frame.index.to_numpy()}
+    return Labeled(frame.to_numpy().T, ("sensor", "time"), coords)
+
+
+CONTAINERS: dict[str, Callable[[pd.DataFrame], Any]] = {
+    "array": lambda f: f.to_numpy(),
+    "float32": lambda f: f.to_numpy(np.float32),
+    "fortran": lambda f: np.asfortranarray(f.to_numpy()),
+    "masked": lambda f: np.ma.array(f.to_numpy()),
+    "objects": lambda f: f.to_numpy(dtype=object),
+    "lists": lambda f: f.to_numpy().tolist(),
+    "rows of NumPy numbers": lambda f: [tuple(row) for row in f.to_numpy()],
+    "records": lambda f: f.to_records(index=False),
+    "frame": lambda f: f,
+    "time column": lambda f: f.reset_index(),
+    "text stamps": lambda f: f.set_index(f.index.astype(str)).reset_index(),
+    "periods": lambda f: f.set_index(f.index.to_period("min")),
+    "zone": lambda f: f.tz_localize("UTC").tz_convert("Asia/Tokyo"),
+    "epoch": lambda f: f.assign(ts=f.index.astype("int64")).reset_index(drop=True),
+    "numbers as text": lambda f: f.astype(str),
+    "nullable": lambda f: f.astype("Float64"),
+    "nullable float32": lambda f: f.astype("Float32"),
+    "arrow columns": lambda f: f.astype("float64[pyarrow]"),
+    "polars": lambda f: pl.from_pandas(f.reset_index()),
+    "lazy polars": lambda f: pl.from_pandas(f.reset_index()).lazy(),
+    "arrow table": lambda f: pa.Table.from_pandas(f),
+    "labeled array": labeled,
+    "one-element mapping": lambda f: {7: f},
+    "one-element list": lambda f: [f],
+}
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_scores_do_not_depend_on_the_container(name: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)
+        scores = DETECTOR.decision_function(CONTAINERS[name](FRAME))
+    if isinstance(scores, dict):
+        assert [*scores] == [7]
+        scores = scores[7]
+    if isinstance(scores, list):
+        [scores] = scores
+    np.testing.assert_array_equal(scores, EXPECTED)
+
+
+MISSING: dict[str, Callable[[np.ndarray], Any]] = {
+    "masked": lambda v: np.ma.masked_invalid(v),
+    "nullable": lambda v: pd.DataFrame(v, columns=NAMES).astype("Float64"),
+    "arrow": lambda v: pd.DataFrame(v, columns=NAMES).astype("float64[pyarrow]"),
+    "polars": lambda v: pl.DataFrame(v, schema=NAMES, nan_to_null=True),
+    "none": lambda v: np.where(np.isnan(v), None, v),
+    "text": lambda v: pd.DataFrame(v, columns=NAMES).astype(object).replace(np.nan, ""),
+    "inf": lambda v: np.where(np.isnan(v), np.inf, v),
+}
+
+
+@pytest.mark.parametrize("name", MISSING)
+def test_missing_is_missing_whatever_the_container(name: str) -> None:
+    values = FRAME.to_numpy().copy()
+    values[40:50, 0] = np.nan
+    expected = DETECTOR.decision_function(values)
+    if name == "text":
+        values = np.where(np.isnan(values), np.nan, values)
+        given = pd.DataFrame(values, columns=NAMES).astype(object)
+        given = given.where(given.notna(), None)
+    else:
+        given = MISSING[name](values)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)
+        np.testing.assert_array_equal(DETECTOR.decision_function(given), expected)
+
+
+def test_fill_values_that_are_declared_are_missing() -> None:
+    values = waves(300)
+    values[100:110] = -999.0
+    values[200, 1] = 9.96920997e36
+    detector = TimeSeriesDetector("zscore", window=20, missing_values=[-999, 9.97e36])
+    detector.fit(values)
+    assert detector.fitted_.screened["series"].missing == 31
+
+
+orders = st.permutations(range(len(NAMES)))
+
+
+@hypothesis.given(rows=st.randoms(use_true_random=False), columns=orders)
+@hypothesis.settings(
+    max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_scores_do_not_depend_on_the_order_of_rows_and_columns(
+    rows: Any, columns: list[int]
+) -> None:
+    order = list(range(STEPS))
+    rows.shuffle(order)
+    shuffled = FRAME.iloc[order, columns]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)
+        scores = DETECTOR.decision_function(shuffled)
+        in_time = DETECTOR.scores(shuffled)
+    np.testing.assert_array_equal(scores, EXPECTED[order])
+    np.testing.assert_array_equal(in_time["score"], EXPECTED)
+    assert in_time["time"].tolist() == FRAME.index.tolist()
+
+
+def test_sorting_is_said() -> None:
+    with pytest.warns(DataWarning, match="from the newest to the oldest"):
+        DETECTOR.predict(FRAME[::-1])
+    with pytest.warns(DataWarning, match="are not in order of time"):
+        DETECTOR.predict(FRAME.sample(frac=1, random_state=0))
+    with pytest.warns(DataWarning, match="'when' is read as time"):
+        DETECTOR.predict(FRAME.rename_axis("when").reset_index())
+
+
+@pytest.mark.parametrize("policy", ["mean", "first", "error"])
+def test_duplicated_stamps_follow_the_policy(policy: str) -> None:
+    twice = pd.concat([FRAME[:50], FRAME[40:]])
+    detector = TimeSeriesDetector("zscore", window=20, duplicates=policy)
+    detector.fit(table("2024-02-01", 300, 0))
+    if policy == "error":
+        with pytest.raises(ValueError, match="10 rows of 'series' repeat a time stamp"):
+            detector.predict(twice)
+        return
+    with pytest.warns(DataWarning, match="10 rows repeat a time stamp"):
+        scores = detector.decision_function(twice)
+    np.testing.assert_allclose(scores[:50], EXPECTED[:50], rtol=1e-6)
+    np.testing.assert_allclose(scores[50:], EXPECTED[40:], rtol=1e-6)
+
+
+separators = st.sampled_from([",", ";", "\t", "|", " "])
+CLOCKS = (
+    "%Y-%m-%dT%H:%M:%S",
+    "%d/%m/%Y %H:%M",
+    "%m/%d/%Y %I:%M:%S %p",
+    "%Y/%m/%d %H:%M",
+)
+
+
+@hypothesis.given(
+    separator=separators,
+    decimal=st.sampled_from([".", ","]),
+    header=st.booleans(),
+    index=st.booleans(),
+    clock=st.sampled_from([None, *CLOCKS]),
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "latin-1"]),
+    end=st.sampled_from(["\n", "\r\n"]),
+    comment=st.booleans(),
+    trailing=st.booleans(),
+    hole=st.booleans(),
+    columns=orders,
+)
+@hypothesis.settings(
+    max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_text_is_read_however_it_is_written(
+    tmp_path: pathlib.Path,
+    separator: str,
+    decimal: str,
+    header: bool,
+    index: bool,
+    clock: str | None,
+    encoding: str,
+    end: str,
+    comment: bool,
+    trailing: bool,
+    hole: bool,
+    columns: list[int],
+) -> None:
+    if decimal == "," and separator == ",":
+        separator = ";"
+    if separator == " ":  # Blanks cannot stand within a cell or for an empty one.
+        clock, hole, trailing, index = None, False, False, False
+    whole = table("2024-03-30")  # no day that could be a month
+    frame = whole.iloc[:, columns].rename(columns={"heat": "Wärme °C"})
+    if hole:
+        frame.iloc[0, 0] = np.nan
+    frame = frame.reset_index() if clock else frame.reset_index(drop=True)
+    if clock:
+        frame["time"] = frame["time"].dt.strftime(clock)
+    index = index and header
+    text = io.StringIO()
+    frame.to_csv(
+        text,
+        sep=separator,
+        decimal=decimal,
+        header=header,
+        index=index,
+        lineterminator="\n",
+    )
+    lines = text.getvalue().splitlines()
+    if trailing:
+        lines = [line + separator for line in lines]
+    if comment:
+        lines = ["# exported by logger 7", *lines]
+    path = tmp_path / "a.csv"
+    path.write_bytes((end.join(lines) + end).encode(encoding))
+    recording = tabular.read(path)
+    expected = frame[[name for name in frame.columns if name != "time"]]
+    np.testing.assert_array_equal(recording.values, expected.to_numpy())
+    assert recording.values.dtype == np.float64
+    if header:
+        assert recording.channels == tuple(expected.columns)
+    if clock:
+        assert recording.time is not None
+        np.testing.assert_array_equal(recording.time, whole.index.to_numpy())
+    else:
+        assert recording.time is None
+
+
+cells = st.one_of(
+    st.floats(allow_nan=True, allow_infinity=True),
+    st.integers(-(10**30), 10**30),
+    st.text(max_size=6),
+    st.none(),
+    st.booleans(),
+    st.complex_numbers(max_magnitude=9),
+    st.datetimes(),
+    st.just([1, 2]),
+    st.just(pd.NA),
+)
+things = st.one_of(
+    cells,
+    st.lists(cells, max_size=4),
+    st.lists(st.lists(cells, min_size=2, max_size=2), max_size=30),
+    st.dictionaries(st.one_of(st.text(max_size=2), st.integers()), cells, max_size=2),
+)
+
+
+@hypothesis.given(things)
+@hypothesis.settings(max_examples=200)
+def test_nothing_ends_in_a_traceback(thing: Any) -> None:
+    shapes: list[Any] = [thing]
+    if isinstance(thing, list) and thing and isinstance(thing[0], list):
+        shapes.append(pd.DataFrame(thing, columns=["a", "b"]))
+    for each in shapes:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DataWarning)
+                scores = DETECTOR.decision_function(each)
+        except ValueError as error:
+            assert "\n" not in str(error)
+        else:
+            assert np.isfinite(scores).all()
+
+
+@hypothesis.given(st.text(max_size=80), st.sampled_from(["a.csv", "a.json", "a.txt"]))
+@hypothesis.settings(
+    max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_no_text_ends_in_a_traceback(
+    tmp_path: pathlib.Path, text: str, name: str
+) -> None:
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8", errors="surrogatepass")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            recording = tabular.read(path)
+        except ValueError as error:
+            assert "\n" not in str(error)
+        else:
+            assert isinstance(recording, Recording)
+            assert recording.values.shape[1] == len(recording.channels)
+
+
+def test_columns_are_compared_by_name() -> None:
+    names = [f"channel_{number}" for number in range(12)]
+    train = pd.DataFrame(np.random.default_rng(0).normal(size=(200, 12)), columns=names)
+    train *= np.arange(1, 13)
+    detector = TimeSeriesDetector("zscore", window=20).fit(train)
+    expected = detector.decision_function(train)
+    turned = train[sorted(names)]
+    np.testing.assert_array_equal(detector.decision_function(turned), expected)
+    for wrong in (
+        train.rename(columns={"channel_3": "x"}),
+        train.drop(columns="channel_3"),
+    ):
+        with pytest.raises(ValueError, match="channel"):
+            detector.predict(wrong)
+    with pytest.raises(ValueError, match="lacks the channel heat"):
+        DETECTOR.predict(FRAME.rename(columns={"heat": "hot"}))
+    with pytest.raises(ValueError, match="more besides"):
+        DETECTOR.predict(FRAME.assign(more=1.0))
+
+
+REFUSED = {
+    "complex": (lambda f: f.astype(complex), "complex"),
+    "complex array": (lambda f: f.to_numpy(complex), "complex"),
+    "two clocks": (lambda f: f.assign(heat=f.index), "'heat' holds times"),
+    "spans of time": (
+        lambda f: f.assign(heat=f.index - f.index[0]),
+        "'heat' holds times",
+    ),
+    "text": (lambda f: f.assign(heat="ON"), "'heat' holds text"),
+    "categories": (lambda f: f.assign(heat=pd.Categorical(["a"] * len(f))), "'heat'"),
+    "one word": (lambda f: f.astype(object).replace(f.iloc[3, 0], "bad"), "'bad'"),
+    "twice": (lambda f: f.set_axis(["a", "b", "a"], axis=1), "2 columns 'a'"),
+    "dates alone": (lambda f: f.reset_index()[["time"]], "no channel beside time"),
+    "dates as array": (lambda f: f.index.to_numpy(), "it holds times"),
+    "no steps": (lambda f: f[:0], "is empty"),
+    "nothing known": (lambda f: f * np.nan, "no finite value"),
+    "three axes": (lambda f: np.zeros((2, 2, 2)), "expected"),
+    "missing stamp": (lambda f: f.reset_index().shift(1), "'nan'"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_read_is_one_line_with_its_name(name: str) -> None:
+    change, message = REFUSED[name]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)
+        with pytest.raises(ValueError, match=message) as caught:
+            TimeSeriesDetector("zscore", window=20).fit(change(FRAME))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_dead_channel_is_named_and_the_rest_is_scored() -> None:
+    dead = FRAME.assign(level=np.nan)
+    with pytest.warns(DataWarning, match="channel level holds no value"):
+        scores = DETECTOR.decision_function(dead)
+    rest = FRAME.assign(level=waves(300)[:240, 2].mean())
+    np.testing.assert_allclose(
+        scores, DETECTOR.decision_function(rest), rtol=1e-3, atol=1e-5
+    )
+    assert scores.argmax() in range(STEPS // 2 - 19, STEPS // 2 + 20)
+    with pytest.warns(DataWarning, match="channel level holds no value"):
+        detector = TimeSeriesDetector("zscore", window=20).fit(dead)
+    assert np.isfinite(detector.decision_function(FRAME)).all()
+
+
+def test_known_anomalies_by_row_by_stamp_and_by_interval_are_the_same() -> None:
+    train = table("2024-02-01", 300, 0)
+    train.iloc[100:110] += 50
+    rows = np.zeros(300, int)
+    rows[100:110] = 1
+    stamps = train.index[100:110]
+    known: list[Any] = [
+        rows,
+        [(100, 110)],
+        pd.Series(rows, train.index),
+        pd.Series(1, stamps),
+        [(stamps[0], stamps[-1])],
+        [(str(stamps[0]), str(stamps[-1]))],
+        pd.DataFrame({"start_time": stamps[:1], "stop_time": stamps[-1:]}),
+        pd.Series(1, stamps.tz_localize("UTC").tz_convert("Asia/Tokyo")),
+    ]
+    each = [
+        TimeSeriesDetector("zscore", window=20).fit(train, y).threshold_ for y in known
+    ]
+    assert len(set(each)) == 1
+    order = np.random.default_rng(0).permutation(300)
+    with pytest.warns(DataWarning, match="sorted"):
+        shuffled = TimeSeriesDetector("zscore", window=20)
+        shuffled.fit(train.iloc[order], rows[order])
+    assert shuffled.threshold_ == each[0]
+    for wrong, message in (
+        (pd.Series(1, stamps + pd.Timedelta("30s")), "no time stamp of y"),
+        ([("2020-01-01", "2020-01-02")], "meets none of its steps"),
+        (np.full(300, 2), "y of 'series' holds 2"),
+        ([(5, 900)], "is not within its 300 steps"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            TimeSeriesDetector("zscore", window=20).fit(train, wrong)
