@@ -124,6 +124,8 @@ def run(session: Session) -> Report:
         "data": facts.checksum((*shapes.train, *shapes.held, shapes.test)),
         "seeds": given.seeds,
     }
+    others = functools.partial(rgbd_baselines.rows, shapes, given.seeds)
+    baselines = cache.tree("baselines", same, others)
     rows: list[Row] = []
     means: dict[str, Any] = {}
     for loss in given.losses:
@@ -141,8 +143,7 @@ def run(session: Session) -> Report:
         kept = cache.tree(loss, about, make)
         rows += [Row(*row) for row in kept["rows"]]
         means |= kept["means"]
-    others = functools.partial(rgbd_baselines.rows, shapes, given.seeds)
-    rows += [Row(*row) for row in cache.tree("baselines", same, others)]
+    rows += [Row(*row) for row in baselines]
     said = _notes(given.data, means, not given.unmasked)
     flat = [row._asdict() for row in rows]
     sections = [Section("AUC-ROC", tables=(by_group(rows),))]
