@@ -154,6 +154,7 @@ class TimeSeriesDetector(BaseDetector):
             [(one.name, one.values) for one in given.series],
             seeds=(self.seed,),
             known=None if y is None else labels.steps(y, given),
+            breaks={one.name: one.breaks for one in given.series},
             callbacks=callbacks,
         )
         self._learned(given.series[0].channels)

@@ -36,6 +36,8 @@ Data = Sequence[tuple[str, np.ndarray]]
 """Name and values of each entity: a series `[T, C]` or samples `[N, ...]`."""
 Known = Sequence[np.ndarray | None] | None
 """Known anomalies of each, `[T]` or `[N]` with 1 for one; None for no labels."""
+Breaks = Mapping[str, Sequence[int]] | None
+"""By entity the steps before which time jumps; no window crosses one."""
 Group = tuple[Member, tuple[Part, ...]]
 """A member and the parts it is trained on."""
 
@@ -46,6 +48,7 @@ def fit(
     *,
     seeds: Sequence[int] = (0,),
     known: Known = None,
+    breaks: Breaks = None,
     paired: bool = False,
     transductive_validation: Sequence[np.ndarray] | None = None,
     checkpoints: Checkpoints | None = None,
@@ -60,6 +63,7 @@ def fit(
         known: Known anomalies. They (of series, the windows that meet one) are learnt
             from by a detector that learns from labels, and left out by any other. No
             scaler, early stopping or threshold sees them.
+        breaks: Steps of series before which time jumps.
         paired: One model per entity, with the seed at its place, instead of one per
             entity and seed.
         transductive_validation: Test series `[T, C]` per entity to validate on, as
@@ -72,7 +76,7 @@ def fit(
     """
     seeds = [seed_of(seed) for seed in seeds]
     layout = layout_of(setup, shape_of(setup, data))
-    groups = _groups(setup, data, seeds, known, paired)
+    groups = _groups(setup, data, seeds, known, breaks, paired)
     parts = {part.entity: part for _, group in groups for part in group}
     detector = build(setup, layout)
     members = tuple(member for member, _ in groups)
@@ -111,18 +115,26 @@ def calibrate(setup: Setup, calibration: Scores) -> thresholds.Threshold:
 
 
 def _groups(
-    setup: Setup, data: Data, seeds: Sequence[int], known: Known, paired: bool
+    setup: Setup,
+    data: Data,
+    seeds: Sequence[int],
+    known: Known,
+    breaks: Breaks,
+    paired: bool,
 ) -> list[Group]:
     """Each member with its parts; the seed cuts samples, series are cut in time."""
     marks = known or [None] * len(data)
     if paired:
         each = zip(data, marks, seeds, strict=True)
         return [
-            (Member(entity[0], seed), prepare(setup, [entity], [mark], seed=seed))
+            (
+                Member(entity[0], seed),
+                prepare(setup, [entity], [mark], breaks, seed=seed),
+            )
             for entity, mark, seed in each
         ]
     if setup.series:
-        parts = prepare(setup, data, marks)
+        parts = prepare(setup, data, marks, breaks)
         if setup.pooled:
             return [(Member(None, seed), parts) for seed in seeds]
         alone = [(part,) for part in parts]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -48,6 +48,7 @@ def prepare(
     setup: Setup,
     data: Sequence[tuple[str, np.ndarray]],
     known: Sequence[np.ndarray | None] | None = None,
+    breaks: Mapping[str, Sequence[int]] | None = None,
     *,
     seed: int = 0,
 ) -> tuple[Part, ...]:
@@ -57,6 +58,7 @@ def prepare(
         setup: What the data are, validation share and scaling.
         data: Name and values of each entity, series `[T, C]` or samples `[N, ...]`.
         known: Known anomalies of each, `[T]` or `[N]` bool; None for none.
+        breaks: By entity the steps of its series before which time jumps.
         seed: By which samples are cut.
 
     Raises:
@@ -75,7 +77,8 @@ def prepare(
     ]
     each = zip(data, marks, strict=True)
     if setup.series:
-        return _series(setup, [(name, values, mark) for (name, values), mark in each])
+        series = [(name, values, mark) for (name, values), mark in each]
+        return _series(setup, series, breaks or {})
     return tuple(_samples(setup, name, v, mark, seed) for (name, v), mark in each)
 
 
@@ -99,7 +102,9 @@ def shape_of(setup: Setup, data: Sequence[tuple[str, np.ndarray]]) -> tuple[int,
 
 
 def _series(
-    setup: Setup, data: Sequence[tuple[str, np.ndarray, np.ndarray]]
+    setup: Setup,
+    data: Sequence[tuple[str, np.ndarray, np.ndarray]],
+    breaks: Mapping[str, Sequence[int]],
 ) -> tuple[Part, ...]:
     """Parts of series: cut in time with a gap, one scaler each or one for all."""
     validation = setup.validation if setup.split == "time" else 0.0
@@ -112,8 +117,19 @@ def _series(
                 f"window of {setup.window}; shorten the window or leave it out"
             )
         fit, held_out = types.cut_train(
-            filled, window=setup.window, validation=validation, entity=name
+            filled,
+            window=setup.window,
+            validation=validation,
+            entity=name,
+            breaks=breaks.get(name, ()),
         )
+        longest = max(stop - start for start, stop in fit.pieces)
+        if longest < setup.window:
+            raise ValueError(
+                f"entity {name!r} has at most {longest} steps to fit on between gaps, "
+                f"shorter than one window of {setup.window}; shorten the window or "
+                "raise max_gap"
+            )
         if mark[: len(fit)].all():
             raise ValueError(
                 f"entity {name!r}: all {len(fit)} steps to fit on are known anomalies"

@@ -236,15 +236,17 @@ def _resampled(recording: Recording, width: float, gap: float | None) -> Recordi
     time = wanted * (int(width) if whole else width)
     if whole:
         time = time.astype(np.asarray(recording.time).dtype)
-    return dataclasses.replace(
+    made = dataclasses.replace(
         merged,
         values=values,
         time=time,
         labels=labels,
         rows=place[np.arange(len(place)) if merged.rows is None else merged.rows],
-    ).noted(
-        f"resampled from {len(recording)} to {len(wanted)} steps, {extra} without data"
     )
+    before, after = len(recording), len(wanted)
+    if before == after and not extra:
+        return made
+    return made.noted(f"resampled from {before} to {after} steps, {extra} without data")
 
 
 def _oddities(recording: Recording, steps: np.ndarray) -> list[str]:

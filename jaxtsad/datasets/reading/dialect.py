@@ -7,7 +7,7 @@ import collections
 import csv
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import IO, NamedTuple
 
 SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "space": " "}
@@ -53,33 +53,32 @@ class _Row(NamedTuple):
     cells: list[str]
 
 
-def encoding_of(stream: IO[bytes]) -> str:
+def encoding_of(opened: Callable[[], IO[bytes]]) -> str:
     """The encoding of a text: UTF-8 or UTF-16 with or without a mark, else Latin-1.
+
+    Args:
+        opened: Opens the text at its beginning.
 
     Raises:
         ValueError: If it is no text.
     """
-    head = stream.read(1 << 16)
+    with opened() as stream:
+        head = stream.read(1 << 16)
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     if b"\x00" in head:
         raise ValueError("it is no text: it holds NUL bytes")
-    decoder = codecs.getincrementaldecoder("utf-8")()
+    fitting = (each for each in ("utf-8-sig", "cp1252") if _decodes(opened, each))
+    return next(fitting, "latin-1")
+
+
+def _decodes(opened: Callable[[], IO[bytes]], encoding: str) -> bool:
+    decoder = codecs.getincrementaldecoder(encoding)()
     try:
-        while head:
-            decoder.decode(head)
-            head = stream.read(1 << 20)
+        with opened() as stream:
+            while part := stream.read(1 << 20):
+                decoder.decode(part)
         decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return "cp1252" if _decodes(stream, "cp1252") else "latin-1"
-    return "utf-8-sig"
-
-
-def _decodes(stream: IO[bytes], encoding: str) -> bool:
-    stream.seek(0)
-    try:
-        while part := stream.read(1 << 20):
-            part.decode(encoding)
     except UnicodeDecodeError:
         return False
     return True

@@ -132,8 +132,7 @@ def _text(
     decimal: str | None,
     missing: Sequence[float | str],
 ) -> Table:
-    with _open(path) as stream:
-        encoding = dialect.encoding_of(stream)
+    encoding = dialect.encoding_of(lambda: _open(path))
     with _open(path) as stream:
         text = io.TextIOWrapper(stream, encoding=encoding, newline="")
         how = dialect.sniff(text, separator=separator, decimal=decimal, header=header)
