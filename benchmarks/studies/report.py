@@ -16,6 +16,7 @@ from rich.table import Table as Grid
 
 from jaxtsad import files
 from jaxtsad.evaluation.uncertainty import Estimate
+from jaxtsad.reporting import spreadsheet
 from jaxtsad.reporting.tables import formats
 
 WIDEST = 8
@@ -115,7 +116,7 @@ def table_csv(rows: Sequence[Mapping[str, Any]]) -> str:
     writer.writeheader()
     for row in rows:
         values = {k: "n/a" if _missing(v) else v for k, v in row.items()}
-        writer.writerow(values)
+        writer.writerow({k: spreadsheet.quoted(v) for k, v in values.items()})
     return stream.getvalue()
 
 

@@ -9,7 +9,7 @@ from typing import Any, Self
 from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.exceptions import NotFittedError
 
-from jaxtsad import detectors
+from jaxtsad import detectors, validation
 from jaxtsad.evaluation import thresholds
 from jaxtsad.pipeline import members, saving
 from jaxtsad.training.plan import Plan
@@ -95,7 +95,9 @@ class BaseDetector(OutlierMixin, BaseEstimator):
     def _fields(self, detector: str) -> dict[str, Any]:
         """Parameters as the fields of a setup that both kinds of data have."""
         given: Any = self
-        options = dict(given.options or {})
+        options, threshold_options = (
+            _mapping(name, getattr(given, name)) for name in NESTED
+        )
         known = detectors.options(detector)
         if given.batch_size is not None and "batch_size" in known:
             options["batch_size"] = given.batch_size
@@ -115,5 +117,13 @@ class BaseDetector(OutlierMixin, BaseEstimator):
                 schedule=given.schedule,
             ),
             "threshold": given.threshold,
-            "threshold_options": dict(given.threshold_options or {}),
+            "threshold_options": threshold_options,
         }
+
+
+def _mapping(name: str, value: Any) -> dict[str, Any]:
+    """Options by name; none for None."""
+    if value is not None and not isinstance(value, Mapping):
+        shown = validation.shown(value)
+        raise ValueError(f"{name}={shown} must be a mapping from names to values")
+    return dict(value or {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from typing import Any
 
 import pandas as pd
@@ -19,6 +20,8 @@ def to_csv(table: pd.DataFrame) -> str:
         if not pd.api.types.is_numeric_dtype(column.dtype):
             safe.isetitem(place, column.map(quoted).array)
     text: str = safe.to_csv(index=False)
+    if "\r" in text:  # Which pandas does not quote by itself.
+        text = safe.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC)
     return text
 
 

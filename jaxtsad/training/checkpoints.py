@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import gc
 import hashlib
 import logging
 import os
 import pathlib
 import re
 import shutil
+import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -49,6 +53,7 @@ class Checkpoints:
 
     def __init__(self, folder: str | os.PathLike, identity: dict[str, Any]) -> None:
         self._identity = identity
+        _ignore_closed_loops()
         self.folder = pathlib.Path(folder).absolute()
         options = ocp.CheckpointManagerOptions(
             max_to_keep=2, create=True, enable_async_checkpointing=False
@@ -72,6 +77,7 @@ class Checkpoints:
         if self._manager.latest_step() == step:
             return
         meta = {"identity": self._identity, "runtime": runtime_info()}
+        problem = ""
         try:
             with _quiet():
                 self._manager.save(
@@ -85,12 +91,16 @@ class Checkpoints:
             manifest = files.sealed({"files": _checksums(place)})
             files.write_bytes(place / MANIFEST, manifest)
         except Exception as error:  # Of a full disk tensorstore raises a ValueError.
+            problem = _reason(error)
+        if problem:
+            with _quiet():
+                _finish_writing()
             for partial in self.folder.glob("*.orbax-checkpoint-tmp*"):
                 shutil.rmtree(partial, ignore_errors=True)
             raise ValueError(
-                f"cannot write a checkpoint to {str(self.folder)!r}: {_reason(error)}; "
-                "the previous checkpoint is untouched"
-            ) from None
+                f"cannot write a checkpoint to {str(self.folder)!r}: {problem}; the "
+                "previous checkpoint is untouched"
+            )
 
     def restore(self, template: PyTree) -> PyTree | None:
         """Restores the newest checkpoint.
@@ -183,13 +193,36 @@ def _plain_name(folder: pathlib.Path) -> tuple[int | None, pathlib.Path]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keeps Orbax from writing tracebacks of what is raised anyway."""
-    logger = logging.getLogger("absl")
-    before, logger.disabled = logger.disabled, True
+    """Keeps Orbax and asyncio from writing tracebacks of what is raised anyway."""
+    loggers = [logging.getLogger(name) for name in ("absl", "asyncio")]
+    before = [logger.disabled for logger in loggers]
     try:
+        for logger in loggers:
+            logger.disabled = True
         yield
     finally:
-        logger.disabled = before
+        for logger, disabled in zip(loggers, before, strict=True):
+            logger.disabled = disabled
+
+
+def _finish_writing() -> None:
+    """Waits for Orbax's threads, which go on where one of them has failed."""
+    for thread in threading.enumerate():
+        if type(thread).__module__.startswith("orbax."):
+            threading.Thread.join(thread, timeout=10.0)
+    gc.collect()  # When asyncio says what nobody asked its futures for.
+
+
+@functools.cache
+def _ignore_closed_loops() -> None:
+    """Has nothing printed of what tensorstore's threads meet after another failed."""
+    hook = sys.excepthook
+
+    def said(kind: Any, error: Any, trace: Any) -> None:
+        if not (kind is RuntimeError and str(error) == "Event loop is closed"):
+            hook(kind, error, trace)
+
+    sys.excepthook = said
 
 
 def _reason(error: Exception) -> str:

@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from jaxtsad.reporting import spreadsheet
 from jaxtsad.reporting.html import Safe, element, join
 from jaxtsad.reporting.tables import layout
 from jaxtsad.reporting.tables import rows as rows_
@@ -81,7 +82,8 @@ def csv(rows: Iterable[Row]) -> str:
     writer.writerow(fields)
     for line in lines:
         values = [line.get(name) for name in fields]
-        writer.writerow(["n/a" if value is None else value for value in values])
+        cells = ["n/a" if value is None else value for value in values]
+        writer.writerow([spreadsheet.quoted(cell) for cell in cells])
     return text.getvalue()
 
 
