@@ -21,6 +21,10 @@ PyTree: TypeAlias = Any
 Metrics: TypeAlias = dict[str, Array]
 
 
+class DataWarning(UserWarning):
+    """Says what was mended in data, or what is likely to be wrong with it."""
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Series:
     """One entity's recording: a training part and, where known, a labeled test part.

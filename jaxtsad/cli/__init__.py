@@ -31,13 +31,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if rest and not getattr(options, "overridable", False):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     options.overrides = rest
+    from jaxtsad.cli import notes
     from jaxtsad.training import fleet
     from jaxtsad.training.fit import Interrupted
 
     try:
         _cache_compilations()
         fleet.use_cores()
-        options.command(options)
+        with notes.told():
+            options.command(options)
         sys.stdout.flush()
     except (Interrupted, KeyboardInterrupt):
         return 130

@@ -16,6 +16,7 @@ MENDING = ("duplicates", "resample", "max_gap", "time_format")
 
 def explore(options: argparse.Namespace) -> None:
     """Draws a recording as a page."""
+    from jaxtsad.cli import notes
     from jaxtsad.datasets import catalog
     from jaxtsad.datasets.reading import frames
     from jaxtsad.reporting.pages import exploration
@@ -35,7 +36,7 @@ def explore(options: argparse.Namespace) -> None:
         raise ValueError(
             f"{options.data} has {len(series)} entities, name one: {names}"
         )
-    _tell(series[0].metadata.get("notes", ()))
+    notes.tell(series[0].metadata.get("notes", ()))
     page = exploration.page(series[0], pathlib.Path(options.data).name)
     path = options.out or f"{series[0].name.replace('/', '_')}.html"
     files.write_text(path, page)
@@ -159,19 +160,15 @@ def _number(word: str) -> float | str:
 
 def _recordings(path: str, how: dict[str, Any], options: argparse.Namespace) -> Any:
     """A recording, or of an entity column several by name; says what was mended."""
+    from jaxtsad.cli import notes
     from jaxtsad.datasets.reading import tabular
 
     read = tabular.read_all(path, **how)
     for one in read:
-        _tell(one.notes)
+        notes.tell(one.notes)
     if options.entity_column is None:
         return read[0]
     return {one.name: one for one in read}
-
-
-def _tell(notes: Any) -> None:
-    for note in notes:
-        print(f"note: {note}", file=sys.stderr)
 
 
 def _write_csv(table: Any, path: str) -> None:

@@ -148,7 +148,7 @@ class TimeSeriesDetector(BaseDetector):
         Raises:
             ValueError: If a parameter or the data is bad, in one line.
         """
-        given = inputs.recordings(X, results.reading_options(self))
+        given = inputs.recordings(X, results.reading_options(self), fitting=True)
         self.fitted_ = fitting.fit(
             self._setup(),
             [(one.name, one.values) for one in given.series],

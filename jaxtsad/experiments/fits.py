@@ -50,6 +50,7 @@ def fit(
         [(one.name, one.train) for one in group.series],
         seeds=seeds or config.training.seeds,
         known=group.known,
+        breaks={one.name: one.metadata.get("train_breaks", ()) for one in group.series},
         transductive_validation=peeked,
         **options,
     )
@@ -134,7 +135,13 @@ def scored(
         seeds = len(index) // len(batch)
         repeated = [one for one in batch for _ in range(seeds)]
         scaled = [
-            members.test_part(chosen, i, one.name, np.asarray(one.test))
+            members.test_part(
+                chosen,
+                i,
+                one.name,
+                np.asarray(one.test),
+                one.metadata.get("test_breaks", ()),
+            )
             for i, one in enumerate(repeated)
         ]
         explained: list[Any] = [None] * len(scaled)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxtsad.datasets.reading import columns, containers, tables
+from jaxtsad.datasets.reading import columns, containers, fills, tables
 from jaxtsad.datasets.reading.recording import Recording
 
 SMALL = (bool, np.uint8, np.int8, np.uint16, np.int16, np.float16, np.float32)
@@ -69,7 +69,9 @@ class Recordings(NamedTuple):
         return list(range(len(entities)))
 
 
-def recordings(data: Any, options: tables.Options | None = None) -> Recordings:
+def recordings(
+    data: Any, options: tables.Options | None = None, *, fitting: bool = False
+) -> Recordings:
     """Reads one series or several, and warns of what was mended in each.
 
     Args:
@@ -77,6 +79,7 @@ def recordings(data: Any, options: tables.Options | None = None) -> Recordings:
             them, or a mapping from names to them. Nested lists of numbers that are
             equally long are one series `[T, C]`.
         options: How to read frames; None: as they are.
+        fitting: Whether they are fitted on: likely fill values are told then.
 
     Raises:
         ValueError: If something is not numeric, empty or of a wrong rank, or the
@@ -89,8 +92,9 @@ def recordings(data: Any, options: tables.Options | None = None) -> Recordings:
     """
     given = _read(data, options or tables.Options())
     for one in given.series:
-        if one is not data:
-            one.warn()
+        # Whoever read a file has told its notes.
+        notes = () if containers.is_read(data) else one.notes
+        one.warn((*notes, *fills.notes(one)) if fitting else notes)
     return given
 
 

@@ -7,9 +7,8 @@ import pandas as pd
 import pytest
 
 from jaxtsad import TimeSeriesDetector
-from jaxtsad.datasets.reading.recording import DataWarning
 from jaxtsad.ops import windows
-from jaxtsad.types import cut_test, cut_train
+from jaxtsad.types import DataWarning, cut_test, cut_train
 
 WINDOW = 20
 

@@ -19,7 +19,8 @@ from hypothesis import HealthCheck
 
 from jaxtsad import TimeSeriesDetector
 from jaxtsad.datasets.reading import tabular
-from jaxtsad.datasets.reading.recording import DataWarning, Recording
+from jaxtsad.datasets.reading.recording import Recording
+from jaxtsad.types import DataWarning
 
 NAMES = ("flow", "heat", "level")
 STEPS = 120

@@ -135,6 +135,13 @@ def as_numbers(data: Any, name: str) -> np.ndarray:
     raise ValueError(f"{name!r} is not numeric: it holds {what}; {advice}")
 
 
+def is_read(data: Any) -> bool:
+    """Whether something is a recording already, or maps names to some."""
+    if isinstance(data, Mapping):
+        return any(isinstance(each, Recording) for each in data.values())
+    return isinstance(data, Recording)
+
+
 def is_mapping(data: Any) -> bool:
     """Whether something maps names to series; frames and labeled arrays do not."""
     return isinstance(data, Mapping) and not is_frame(data)

@@ -10,9 +10,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-
-class DataWarning(UserWarning):
-    """Says what was mended in data, or what is likely to be wrong with it."""
+from jaxtsad.types import DataWarning
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -103,10 +101,11 @@ class Recording:
             return self
         raise ValueError(f"{self.name!r} {difference(self.channels, channels)}")
 
-    def warn(self) -> None:
-        """Warns of what was noted, all in one."""
-        if self.notes:
-            text = f"{self.name!r}: {'; '.join(self.notes)}"
+    def warn(self, notes: Sequence[str] | None = None) -> None:
+        """Warns of notes, those of the recording where none are given, all in one."""
+        notes = self.notes if notes is None else notes
+        if notes:
+            text = f"{self.name!r}: {'; '.join(notes)}"
             warnings.warn(text, DataWarning, stacklevel=4)
 
 

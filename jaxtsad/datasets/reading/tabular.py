@@ -101,8 +101,9 @@ def load(
             it. None without `test_path`: there is no test part.
         name: Name of the entity; None: the name of the training file.
         **how: Fields of `Options`. Time stamps are kept as metadata "train_time" and
-            "test_time", what was mended as "notes". Of two files only the test file
-            needs labels; those of the training part are kept as "train_labels".
+            "test_time", gaps as "train_breaks" and "test_breaks", what was mended as
+            "notes". Of two files only the test file needs labels; those of the training
+            part are kept as "train_labels".
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -169,6 +170,8 @@ def _series(train: Recording, test: Recording | None, notes: tuple[str, ...]) ->
         "train_labels": train.labels,
         "train_time": train.time,
         "test_time": None if test is None else test.time,
+        "train_breaks": train.breaks or None,
+        "test_breaks": None if test is None else test.breaks or None,
         "notes": notes or None,
     }
     return Series(
