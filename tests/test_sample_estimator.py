@@ -14,7 +14,7 @@ import sklearn.base
 
 import jaxtsad
 from jaxtsad import SampleDetector
-from jaxtsad.pipeline import fitting, members, parts
+from jaxtsad.pipeline import fitting, members, parts, scoring
 from jaxtsad.pipeline import setup as pipeline_setup
 from jaxtsad.pipeline.setup import Setup
 
@@ -146,7 +146,7 @@ def test_seeds_are_a_fleet_as_if_alone() -> None:
     values, test = rows(100), rows(7, seed=3)
     together = fitting.fit(setup, [("rows", values)], seeds=(0, 1))
     tests = [members.test_part(together, i, "test", test) for i in range(2)]
-    for seed, scores in enumerate(members.aggregated(together, tests)):
+    for seed, scores in enumerate(scoring.aggregated(together, tests)):
         alone = SampleDetector("pca", validation=0.1, seed=seed).fit(values)
         np.testing.assert_allclose(
             alone.decision_function(test), scores, rtol=1e-4, atol=1e-6

@@ -25,7 +25,7 @@ from jaxtsad.datasets import catalog
 from jaxtsad.datasets.reading import pictures as pictures_
 from jaxtsad.evaluation.metrics import clustering
 from jaxtsad.experiments import facts, toml
-from jaxtsad.pipeline import members
+from jaxtsad.pipeline import members, scoring
 from jaxtsad.pipeline.members import Fitted
 from jaxtsad.pipeline.setup import Setup
 from jaxtsad.training.fit import Callbacks
@@ -278,7 +278,7 @@ STUDY = Study(
 def _seen(fitted: Fitted, member: int, values: np.ndarray) -> dict[str, np.ndarray]:
     alone = members.subset(fitted, [member])
     part = members.test_part(alone, 0, "all", values)
-    found: dict[str, np.ndarray] = members.outputs(alone, [part], "inspect")[0]
+    found: dict[str, np.ndarray] = scoring.outputs(alone, [part], "inspect")[0]
     return found
 
 

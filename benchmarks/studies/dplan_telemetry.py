@@ -25,7 +25,7 @@ from jaxtsad.datasets import catalog
 from jaxtsad.evaluation import segments
 from jaxtsad.evaluation.metrics import point
 from jaxtsad.experiments import facts
-from jaxtsad.pipeline import members
+from jaxtsad.pipeline import members, scoring
 from jaxtsad.pipeline.setup import Setup
 from jaxtsad.training.plan import Plan
 from jaxtsad.types import Series
@@ -134,7 +134,7 @@ def fit(
         members.test_part(fitted, number, one.name, one.test)
         for number, one in enumerate(each)
     ]
-    scores = members.aggregated(fitted, parts)
+    scores = scoring.aggregated(fitted, parts)
     return [
         Row(one.name, name, member.seed, float(measure(one.labels, values)), key)
         for one, member, values in zip(each, fitted.members, scores, strict=True)

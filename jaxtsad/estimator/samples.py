@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from jaxtsad.estimator.base import BaseDetector
-from jaxtsad.pipeline import fitting, inputs, members
+from jaxtsad.pipeline import fitting, inputs, members, scoring
 from jaxtsad.pipeline.setup import Setup
 from jaxtsad.training.fit import Callbacks
 from jaxtsad.types import Split
@@ -132,7 +132,7 @@ class SampleDetector(BaseDetector):
             ValueError: If the data is bad or the detector is not fitted.
         """
         part = self._part(X)
-        return members.score(self.fitted_, [part])[0].values
+        return scoring.score(self.fitted_, [part])[0].values
 
     def score_samples(self, X: Any) -> np.ndarray:
         """The negative of `decision_function`, `[N]`: scikit-learn's sign.
@@ -159,7 +159,7 @@ class SampleDetector(BaseDetector):
             ValueError: If the detector offers no explanation.
         """
         part = self._part(X)
-        return members.aggregated(self.fitted_, [part], "explain")[0]
+        return scoring.aggregated(self.fitted_, [part], "explain")[0]
 
     def inspect(self, X: Any) -> dict[str, np.ndarray]:
         """What else the detector says of each sample: codes, reconstructions, clusters.
@@ -169,7 +169,7 @@ class SampleDetector(BaseDetector):
         """
         part = self._part(X)
         seen: dict[str, np.ndarray]
-        seen = members.outputs(self.fitted_, [part], "inspect")[0]
+        seen = scoring.outputs(self.fitted_, [part], "inspect")[0]
         return seen
 
     def __sklearn_tags__(self) -> Any:

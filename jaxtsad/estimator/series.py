@@ -10,7 +10,7 @@ import pandas as pd
 
 from jaxtsad.estimator import results
 from jaxtsad.estimator.base import BaseDetector
-from jaxtsad.pipeline import fitting, inputs, inspection, labels, members
+from jaxtsad.pipeline import fitting, inputs, inspection, labels, members, scoring
 from jaxtsad.pipeline.setup import Setup
 from jaxtsad.training.fit import Callbacks
 from jaxtsad.types import Split
@@ -341,7 +341,7 @@ class TimeSeriesDetector(BaseDetector):
         self, index: list[int], parts: list[Split], output: str
     ) -> list[np.ndarray]:
         chosen = members.subset(self.fitted_, index)
-        return members.aggregated(chosen, parts, output)
+        return scoring.aggregated(chosen, parts, output)
 
     def _setup(self) -> Setup:
         names = ("window", "stride", "score_stride", "aggregate", "pooling")

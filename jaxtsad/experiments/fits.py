@@ -16,7 +16,7 @@ from jaxtsad.evaluation.scoring import smoothing
 from jaxtsad.experiments import console, toml
 from jaxtsad.experiments.config import Config
 from jaxtsad.experiments.recordings import Group
-from jaxtsad.pipeline import fitting, members, parts
+from jaxtsad.pipeline import fitting, members, parts, scoring
 from jaxtsad.pipeline.members import Fitted
 from jaxtsad.pipeline.setup import Setup
 from jaxtsad.reporting import training_log
@@ -146,8 +146,8 @@ def scored(
         ]
         explained: list[Any] = [None] * len(scaled)
         if explain:
-            explained = members.aggregated(chosen, scaled, "explain")
-        for i, scores in enumerate(members.score(chosen, scaled)):
+            explained = scoring.aggregated(chosen, scaled, "explain")
+        for i, scores in enumerate(scoring.score(chosen, scaled)):
             one, kept = repeated[i], len(scores)
             if not protocol.tail:
                 kept -= kept % fitted.setup.window
@@ -186,7 +186,7 @@ def _overlapping_scores(fitted: Fitted, group: Group) -> list[np.ndarray]:
         alone = members.subset(all_windows, [i])
         training = []
         for name in entities:
-            scores, view = members.run_detector(alone, [prepared[name]])
+            scores, view = scoring.run_detector(alone, [prepared[name]])
             real = np.asarray(view.weight[0]) > 0
             training.append(np.asarray(scores[0])[real].ravel())
         found.append(np.concatenate(training))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import jax.numpy as jnp
+import numpy as np
 
 from jaxtsad.types import Array, Batch, Split, View
 
@@ -30,10 +31,12 @@ class SampleView(View):
 
     def take(self, index: Array) -> Batch:
         """Takes the samples at `index [B]` as a batch with values `[B, ...]`."""
-        return Batch(self.values[index], self.weight[index], index, self.known[index])
+        arrays = (self.values, self.weight, self.known)
+        values, weight, known = (jnp.asarray(array)[index] for array in arrays)
+        return Batch(values, weight, index, known)
 
 
-def view(split: Split, known: Array | None = None) -> SampleView:
+def view(split: Split, known: np.ndarray | None = None) -> SampleView:
     """Views a part `[N, ...]` as samples.
 
     Args:
@@ -41,10 +44,10 @@ def view(split: Split, known: Array | None = None) -> SampleView:
         known: `[N]` 1 for a known anomaly, 0 for unlabeled; None for no labels.
     """
     count = len(split)
-    marks = jnp.zeros(count, jnp.float32) if known is None else jnp.asarray(known)
+    marks = np.zeros(count) if known is None else np.asarray(known)
     return SampleView(
         split,
-        values=jnp.asarray(split.values, jnp.float32),
-        weight=jnp.ones(count, jnp.float32),
-        known=marks.astype(jnp.float32),
+        values=np.asarray(split.values, np.float32),
+        weight=np.ones(count, np.float32),
+        known=marks.astype(np.float32),
     )

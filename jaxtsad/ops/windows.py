@@ -1,7 +1,8 @@
 """Sliding windows over a series that stays on the device.
 
-A `WindowView` holds the series once and the window starts; windows are gathered a
-batch at a time inside jit. `ops.aggregate` turns window scores into one score per step.
+A `WindowView` holds the series once and the window starts, on the host until members
+are placed on devices, so that no length is compiled for; windows are gathered a batch
+at a time inside jit. `ops.aggregate` turns window scores into one score per step.
 """
 
 from __future__ import annotations
@@ -50,17 +51,18 @@ class WindowView(View):
     def covered(self) -> Array:
         """Marks `[T]` float32 1 for the steps that a window of weight 1 covers."""
         edges = jnp.zeros(self.values.shape[0] + 1, jnp.float32)
-        edges = edges.at[self.starts].add(self.weight)
-        edges = edges.at[self.starts + self.length].add(-self.weight)
+        edges = edges.at[self.starts].add(jnp.asarray(self.weight))
+        edges = edges.at[self.starts + self.length].add(-jnp.asarray(self.weight))
         return (jnp.cumsum(edges)[:-1] > 0.5).astype(jnp.float32)
 
     def take(self, index: Array) -> Batch:
         """Gathers the windows at `index [B]` as a batch with values `[B, L, C]`."""
-        starts = self.starts[index]
+        starts = jnp.asarray(self.starts)[index]
         shape = (self.length, self.channels)
         window = functools.partial(jax.lax.dynamic_slice, slice_sizes=shape)
         values = jax.vmap(lambda start: window(self.values, (start, 0)))(starts)
-        return Batch(values, self.weight[index], index, self.known[index])
+        weight, known = jnp.asarray(self.weight)[index], jnp.asarray(self.known)[index]
+        return Batch(values, weight, index, known)
 
 
 def starts_of(steps: int, length: int, stride: int, tail: bool = True) -> np.ndarray:
@@ -132,10 +134,10 @@ def view(
     begin = np.concatenate(starts).astype(np.int32)
     return WindowView(
         parts[0],
-        values=jnp.asarray(values),
-        starts=jnp.asarray(begin),
-        weight=jnp.ones(len(begin), jnp.float32),
-        known=jnp.zeros(len(begin), jnp.float32),
+        values=values,
+        starts=begin,
+        weight=np.ones(len(begin), np.float32),
+        known=np.zeros(len(begin), np.float32),
         length=length,
     )
 

@@ -6,11 +6,13 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import jax
 import numpy as np
 
 from jaxtsad import types
 from jaxtsad.evaluation import events, thresholds
-from jaxtsad.pipeline.members import Fitted, Member, keys_of, score, seed_of
+from jaxtsad.pipeline import scoring
+from jaxtsad.pipeline.members import Fitted, Member, keys_of, seed_of
 from jaxtsad.pipeline.parts import (
     Part,
     draw_windows,
@@ -30,6 +32,7 @@ from jaxtsad.pipeline.setup import (
 from jaxtsad.training import fit as training
 from jaxtsad.training import fleet
 from jaxtsad.training.checkpoints import Checkpoints
+from jaxtsad.training.plan import Plan
 from jaxtsad.types import Scores
 
 Data = Sequence[tuple[str, np.ndarray]]
@@ -83,17 +86,11 @@ def fit(
     fits, checks, validated = _views(
         setup, layout, groups, _tests(list(parts.values()), transductive_validation)
     )
-    validates = detector.validate is not None
+    if detector.validate is None:
+        checks = []
     plan = dataclasses.replace(setup.plan, epochs=0) if setup.untrained else setup.plan
-    result = training.fit(
-        keys_of(members),
-        detector,
-        fleet.stack(fits),
-        validations=fleet.stack(checks) if validates and checks else None,
-        validated=validated,
-        plan=plan,
-        checkpoints=checkpoints,
-        callbacks=callbacks,
+    result = _train(
+        members, detector, fits, checks, validated, plan, checkpoints, callbacks
     )
     scalers = tuple(group[0].scaler for _, group in groups)
     fitted = Fitted(setup, layout, members, result.model, scalers)
@@ -107,6 +104,61 @@ def fit(
         screened={n: p.screened for n, p in parts.items() if p.screened is not None},
         result=result,
     )
+
+
+def _train(
+    members: Sequence[Member],
+    detector: types.Detector,
+    fits: Sequence[Any],
+    checks: Sequence[Any],
+    validated: np.ndarray,
+    plan: Plan,
+    checkpoints: Checkpoints | None,
+    callbacks: training.Callbacks | None,
+) -> training.Result:
+    """Trains members of similar length together: one padding for all would be a waste.
+
+    With checkpoints, which hold all members, they are one group.
+    """
+    groups = [list(range(len(members)))]
+    if checkpoints is None:
+        groups = fleet.similar([len(each.values) for each in fits])
+    results = []
+    for group in groups:
+        results.append(
+            training.fit(
+                keys_of([members[i] for i in group]),
+                detector,
+                fleet.stack([fits[i] for i in group]),
+                validations=fleet.stack([checks[i] for i in group]) if checks else None,
+                validated=validated[group],
+                plan=plan,
+                checkpoints=checkpoints,
+                callbacks=callbacks if len(groups) == 1 else _of(group, callbacks),
+            )
+        )
+    if len(groups) == 1:
+        return results[0]
+    order = np.argsort(np.concatenate(groups))
+    model, progress = jax.tree.map(
+        lambda *leaves: np.concatenate(leaves)[order],
+        *[(result.model, result.progress) for result in results],
+    )
+    spent = zip(*[(r.compile_s, r.train_s, r.trained) for r in results], strict=True)
+    return training.Result(model, progress, *map(sum, spent))
+
+
+def _of(
+    group: Sequence[int], callbacks: training.Callbacks | None
+) -> training.Callbacks | None:
+    """Callbacks to which members of a group keep their numbers."""
+    if callbacks is None:
+        return None
+
+    def epoch(records: list[dict[str, Any]]) -> None:
+        callbacks.epoch([{**r, "member": group[r["member"]]} for r in records])
+
+    return callbacks._replace(epoch=epoch)
 
 
 def calibrate(setup: Setup, calibration: Scores) -> thresholds.Threshold:
@@ -213,7 +265,7 @@ def _calibration(fitted: Fitted, groups: Sequence[tuple[Part, ...]]) -> list[Sco
     each = []
     for place in range(len(groups[0])):
         parts = [group[place] for group in groups]
-        scores = score(fitted, [part.calibration for part in parts])
+        scores = scoring.score(fitted, [part.calibration for part in parts])
         counted = [part.counted for part in parts]
         each.append([s.at(c) for s, c in zip(scores, counted, strict=True)])
     return [

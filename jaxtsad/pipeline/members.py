@@ -13,10 +13,8 @@ from jaxtsad import types, validation
 from jaxtsad.datasets import preprocessing
 from jaxtsad.datasets.reading import screening
 from jaxtsad.evaluation import events, thresholds
-from jaxtsad.ops import aggregate, windows
-from jaxtsad.pipeline.setup import InputLayout, Setup, build, per_sample, view
+from jaxtsad.pipeline.setup import InputLayout, Setup, build
 from jaxtsad.training import fit as training
-from jaxtsad.training import fleet, scoring
 from jaxtsad.types import Key, PyTree, Scores, Split
 
 MOST_SEED = 2**63 - 1
@@ -146,94 +144,6 @@ def test_part(
         values, _ = screening.screen(values, name=name, fill=middle)
     part = types.cut_test(values, entity=name, breaks=breaks)
     return fitted.scalers[member].apply(part)
-
-
-def run_detector(
-    fitted: Fitted, parts: Sequence[Split], output: str = "score"
-) -> tuple[Any, Any]:
-    """Runs a detector over all windows or samples of one scaled part per member.
-
-    Args:
-        fitted: The members.
-        parts: One scaled part per member, of series at least one window long.
-        output: `score`, `explain` or `inspect`; see `training.scoring.run`.
-
-    Returns:
-        What the detector gives, `[M, N, ...]`, and the stacked view it is of.
-    """
-    setup = fitted.setup
-    views = [
-        view(setup, fitted.layout, [part], stride=setup.scoring_stride)
-        for part in parts
-    ]
-    stacked = fleet.stack(views, bucketed=True)
-    keys = jax.vmap(lambda key: jax.random.fold_in(key, 1))(keys_of(fitted.members))
-    values = scoring.run(
-        keys,
-        fitted.detector,
-        fitted.model,
-        stacked,
-        batch_size=setup.scoring_batch_size,
-        output=output,
-        members=setup.plan.members,
-        counts=np.array([each.size for each in views]),
-    )
-    return values, stacked
-
-
-def outputs(fitted: Fitted, parts: Sequence[Split], output: str) -> list[Any]:
-    """What the detector gives of each sample of one scaled part per member.
-
-    Returns:
-        One tree of arrays `[N, ...]` per part.
-    """
-    values, _ = run_detector(fitted, parts, output)
-    read = jax.tree.map(np.asarray, values)
-
-    def of_part(index: int) -> Any:
-        return jax.tree.map(lambda leaf: leaf[index, : len(parts[index])], read)
-
-    return [of_part(index) for index in range(len(parts))]
-
-
-def aggregated(
-    fitted: Fitted, parts: Sequence[Split], output: str = "score"
-) -> list[np.ndarray]:
-    """A detector's scores or explanations of one scaled part per member.
-
-    A series, or piece between gaps, shorter than the window is extended on the left by
-    its first step, and only its own steps are returned.
-
-    Returns:
-        Of series `[T]` scores or `[T, C]` explanations, of samples `[N]` or `[N, ...]`,
-        one array per part.
-    """
-    if not fitted.setup.series:
-        shape = fitted.layout.shape
-        return [per_sample(o, shape, output) for o in outputs(fitted, parts, output)]
-    length = fitted.setup.window
-    longer = [windows.extend_part(part, length) for part in parts]
-    scores, stacked = run_detector(fitted, [part for part, _ in longer], output)
-    results = []
-    for index, (_, own) in enumerate(longer):
-        per_step = aggregate.aggregate(
-            scores[index],
-            stacked.starts[index],
-            stacked.weight[index],
-            steps=stacked.values.shape[1],
-            length=length,
-            how=fitted.setup.aggregate,
-        )
-        results.append(np.asarray(per_step)[own])
-    return results
-
-
-def score(fitted: Fitted, parts: Sequence[Split]) -> list[Scores]:
-    """Scores one scaled part per member: every step or sample at its own index."""
-    return [
-        part.scored(values)
-        for part, values in zip(parts, aggregated(fitted, parts), strict=True)
-    ]
 
 
 def events_of(

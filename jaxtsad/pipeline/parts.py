@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 
 from jaxtsad import types
@@ -257,7 +256,7 @@ def draw_windows(
 
 
 def _chosen(view: WindowView, index: np.ndarray) -> WindowView:
-    where = jnp.asarray(np.sort(index))
+    where = np.sort(index)
     names = ("starts", "weight", "known")
     return view.with_arrays(**{name: getattr(view, name)[where] for name in names})
 
@@ -292,5 +291,5 @@ def mark_windows(
     if meets.all():
         raise ValueError(f"all {len(meets)} windows meet known anomalies")
     if learns:
-        return view.with_arrays(known=jnp.asarray(meets, jnp.float32))
-    return view.with_arrays(weight=view.weight * jnp.asarray(~meets, jnp.float32))
+        return view.with_arrays(known=meets.astype(np.float32))
+    return view.with_arrays(weight=np.where(meets, np.float32(0), view.weight))

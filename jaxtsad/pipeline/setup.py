@@ -14,7 +14,6 @@ from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any, Literal, NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 
 from jaxtsad import detectors
@@ -246,7 +245,7 @@ def view(
         return windows.view(
             parts, layout.window, stride or setup.stride, tail=setup.tail
         )
-    marks = None if known is None else jnp.asarray(known, jnp.float32)
+    marks = None if known is None else np.asarray(known, np.float32)
     [part] = parts
     if layout.layout != "window":
         return samples.view(part, marks)

@@ -91,5 +91,7 @@ def _without_steps(
     if solved:
         active = np.arange(fleet.members_of(sources)) < real
         state = fleet.refreshed(detector, by_use.refresh, state, sources, active, 0)
-    model = jax.tree.map(lambda leaf: leaf[:real], state.model)
+    model = state.model
+    if fleet.members_of(sources) > real:
+        model = jax.tree.map(lambda leaf: leaf[:real], model)
     return Result(model, plan.begin(real), time.perf_counter() - began, 0.0, 0.0)

@@ -28,18 +28,36 @@ LEAST = 16
 
 
 def bucket(count: int) -> int:
-    """Rounds a length up so that few distinct shapes are compiled.
+    """Rounds a length up to a power of two, so that few shapes are compiled.
 
     Example:
         >>> [bucket(n) for n in (1, 70, 1000, 5000)]
-        [256, 256, 1024, 6144]
+        [256, 256, 1024, 8192]
     """
-    size = 256
-    while size < count:
-        if size * 3 // 2 >= count:
-            return size * 3 // 2
-        size *= 2
-    return size
+    return max(256, 1 << (count - 1).bit_length())
+
+
+def similar(lengths: Sequence[int]) -> list[list[int]]:
+    """Groups members of similar length, where one padding for all would be a waste.
+
+    Args:
+        lengths: Length of each member.
+
+    Returns:
+        Positions of the members of each group: all together where padding to the
+        longest is at most twice the lengths' own buckets, else a group per bucket.
+
+    Example:
+        >>> similar([300, 400, 350]), similar([300, 400, 350, 90000])
+        ([[0, 1, 2]], [[0, 1, 2], [3]])
+    """
+    buckets = [bucket(length) for length in lengths]
+    if max(buckets) * len(buckets) <= 2 * sum(buckets):
+        return [list(range(len(buckets)))]
+    return [
+        [place for place, size in enumerate(buckets) if size == each]
+        for each in sorted(set(buckets))
+    ]
 
 
 def stack(
@@ -64,7 +82,7 @@ def stack(
         longest = max(array.shape[0] for array in arrays)
         longest = bucket(longest) if bucketed else longest
         longest = max(longest, (least or {}).get(name, 0))
-        stacked[name] = jnp.stack([_lengthened(array, longest) for array in arrays])
+        stacked[name] = _padded(arrays, longest)
     stacked_view: View = views[0].with_arrays(**stacked)
     return stacked_view
 
@@ -80,10 +98,13 @@ def padded_lengths(stacked: Sequence[Any]) -> dict[str, int]:
     }
 
 
-def _lengthened(array: jax.Array, length: int) -> jax.Array:
-    missing = length - array.shape[0]
-    padded = np.pad(np.asarray(array), [(0, missing)] + [(0, 0)] * (array.ndim - 1))
-    return jnp.asarray(padded)
+def _padded(arrays: Sequence[Any], length: int) -> np.ndarray:
+    """Stacks arrays, filled up with zeros to a length; on the host, in one piece."""
+    first = arrays[0]
+    stacked = np.zeros((len(arrays), length, *first.shape[1:]), first.dtype)
+    for row, array in zip(stacked, arrays, strict=True):
+        row[: len(array)] = array
+    return stacked
 
 
 def member(tree: PyTree, index: int) -> PyTree:
@@ -237,11 +258,11 @@ def place(tree: PyTree, devices: int) -> PyTree:
         devices: Number of devices D.
 
     Returns:
-        Arrays `[ceil(M / D) * D, ...]`, sharded over the first axis; one member on
-        several devices is on each of them, and for one device it is the tree itself.
+        Arrays `[ceil(M / D) * D, ...]` on the devices, sharded over the first axis; one
+        member on several devices is on each of them.
     """
     if devices == 1:
-        return tree
+        return jax.device_put(tree)
     members = jax.tree.leaves(tree)[0].shape[0]
     missing = 0 if members == 1 else -members % devices
 

@@ -26,6 +26,7 @@ def run(
     output: str = "score",
     members: str = "auto",
     counts: np.ndarray | None = None,
+    first: np.ndarray | None = None,
 ) -> Any:
     """Scores (or explains, or inspects) all windows of all members.
 
@@ -40,9 +41,11 @@ def run(
         members: How members share a program (see `fleet.lift`).
         counts: `[M]` windows to score of each member; what follows stays 0. None for
             all.
+        first: `[M]` number of each member's first sample among its own, where a view
+            holds only some of them; None for 0.
 
     Returns:
-        The outputs with leading axes `[M, N]`.
+        The outputs with leading axes `[M, N]`, on the host.
 
     Raises:
         ValueError: If the detector has no such output.
@@ -63,8 +66,11 @@ def run(
     program = _program(
         detector, output, batch_size, len(chunks), members, devices, alone
     )
-    out = program(*placed, jnp.asarray(chunks))
-    return jax.tree.map(lambda leaf: leaf[:number, : views.size], out)
+    offsets = np.zeros(len(chunks), np.int32)
+    offsets[:number] = 0 if first is None else first
+    out = program(*placed, chunks, offsets)
+    # Cut on the host, where no size has to be compiled for.
+    return jax.tree.map(lambda leaf: np.asarray(leaf)[:number, : views.size], out)
 
 
 @functools.lru_cache(maxsize=64)
@@ -80,14 +86,18 @@ def _program(
     # Traced once, though its shapes are asked for first.
     function = jax.jit(getattr(detector, output), inline=True)
 
-    def scored(key: Key, model: PyTree, view: Any, chunks: Array) -> PyTree:
+    def scored(
+        key: Key, model: PyTree, view: Any, chunks: Array, first: Array
+    ) -> PyTree:
         rows = -(-view.size // batch_size) * batch_size
         last = view.size - 1
 
         def chunk(number: Array) -> PyTree:
             index = number * batch_size + jnp.arange(batch_size, dtype=jnp.int32)
             batch: Batch = view.take(jnp.minimum(index, last))
-            row_keys = jax.vmap(functools.partial(jax.random.fold_in, key))(batch.index)
+            row_keys = jax.vmap(functools.partial(jax.random.fold_in, key))(
+                batch.index + first
+            )
             return function(row_keys, model, batch)
 
         shapes = jax.eval_shape(chunk, jnp.int32(0))

@@ -21,7 +21,7 @@ from jaxtsad.evaluation.metrics import point
 from jaxtsad.experiments import recordings, toml
 from jaxtsad.experiments.baselines import TRIVIAL
 from jaxtsad.ops.aggregate import AGGREGATES, Aggregate
-from jaxtsad.pipeline import fitting, members
+from jaxtsad.pipeline import fitting, scoring
 from jaxtsad.pipeline.members import Member
 from jaxtsad.pipeline.parts import shape_of
 from jaxtsad.pipeline.setup import layout_of
@@ -141,7 +141,7 @@ def of_baseline(
     )
     data = [(one.name, one.train) for one in task.series]
     fitted = fitting.fit(setup, data, seeds=seeds)
-    tested = [members.aggregated(fitted, [part] * len(seeds)) for part in task.tests]
+    tested = [scoring.aggregated(fitted, [part] * len(seeds)) for part in task.tests]
     rows = []
     for index, seed in enumerate(seeds):
         rows += measures.rows(

@@ -15,7 +15,7 @@ from jaxtsad.detectors.anomaly_transformer import training
 from jaxtsad.detectors.anomaly_transformer.config import Config, Score
 from jaxtsad.models.anomaly_attention import forward
 from jaxtsad.ops.aggregate import Aggregate
-from jaxtsad.pipeline import members
+from jaxtsad.pipeline import scoring
 from jaxtsad.pipeline.members import Fitted
 from jaxtsad.types import Array, Batch, Detector, PyTree, Split
 
@@ -90,4 +90,4 @@ def steps(
     setup = dataclasses.replace(reader.setup, aggregate=how)
     reader = dataclasses.replace(reader, setup=setup)
     number = len(reader.members)
-    return [np.stack(members.aggregated(reader, [part] * number)) for part in parts]
+    return [np.stack(scoring.aggregated(reader, [part] * number)) for part in parts]

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtsad.evaluation import baselines
 from jaxtsad.evaluation.metrics import point, vus
 from jaxtsad.experiments.baselines import TRIVIAL
-from jaxtsad.pipeline import fitting, members
+from jaxtsad.pipeline import fitting, members, scoring
 from jaxtsad.pipeline.setup import Setup
 from jaxtsad.types import Series
 
@@ -58,7 +58,7 @@ def trivial(name: str, series: Sequence[Series], setup: Setup) -> list[np.ndarra
         members.test_part(fitted, index, one.name, np.asarray(one.test))
         for index, one in enumerate(series)
     ]
-    return members.aggregated(fitted, tests)
+    return scoring.aggregated(fitted, tests)
 
 
 def random(labels: Sequence[np.ndarray], seeds: int = 5) -> Values:

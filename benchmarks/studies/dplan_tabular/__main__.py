@@ -29,7 +29,7 @@ from benchmarks.studies.study import Session, Study
 from jaxtsad.datasets import catalog
 from jaxtsad.evaluation.metrics import point
 from jaxtsad.experiments import facts
-from jaxtsad.pipeline import members
+from jaxtsad.pipeline import members, scoring
 from jaxtsad.pipeline.setup import Setup
 from jaxtsad.training.plan import Plan
 
@@ -177,7 +177,7 @@ def _measured(
         members.test_part(fitted, number, one.name, one.test)
         for number, one in enumerate(cuts)
     ]
-    scores = {scorer: members.aggregated(fitted, parts)}
+    scores = {scorer: scoring.aggregated(fitted, parts)}
     groups = SYNTHETIC if cuts[0].name == "synthetic" else None
     made = [
         row._replace(metric=key)

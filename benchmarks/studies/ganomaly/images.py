@@ -23,7 +23,7 @@ from jaxtsad.datasets.reading import pictures as pictures_
 from jaxtsad.detectors.ganomaly import losses as objectives
 from jaxtsad.evaluation.metrics import point
 from jaxtsad.experiments import facts
-from jaxtsad.pipeline import members
+from jaxtsad.pipeline import members, scoring
 from jaxtsad.pipeline.setup import Setup
 from jaxtsad.training.plan import Plan
 
@@ -207,7 +207,7 @@ def fleet(
             for index, one in enumerate(cuts)
         ]
         rows = []
-        for each, scores in zip(cuts, members.aggregated(fitted, parts), strict=True):
+        for each, scores in zip(cuts, scoring.aggregated(fitted, parts), strict=True):
             if protocol == "paper" and name != "pca":
                 scores = np.asarray(objectives.rescaled(jnp.asarray(scores)))
             rows.append(_row(each, name, scores))

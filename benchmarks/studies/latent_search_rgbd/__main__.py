@@ -31,7 +31,7 @@ from jaxtsad.datasets import places
 from jaxtsad.detectors.latent_search.gan import LOSSES
 from jaxtsad.evaluation.metrics import point
 from jaxtsad.experiments import facts
-from jaxtsad.pipeline import members
+from jaxtsad.pipeline import members, scoring
 from jaxtsad.pipeline.members import Fitted, Member
 from jaxtsad.pipeline.setup import Setup
 
@@ -65,7 +65,7 @@ def searched(
         members.test_part(reader, index, "test", np.concatenate([shapes.test, own]))
         for index, own in enumerate(held)
     ]
-    outputs = members.outputs(reader, parts, "inspect")
+    outputs = scoring.outputs(reader, parts, "inspect")
     count = len(shapes.test)
     errors = [one["errors"][:count].mean(axis=1) for one in outputs]
     made = [np.split(one["reconstruction"], [count]) for one in outputs]

@@ -11,7 +11,7 @@ from benchmarks.studies.latent_search_rgbd import errors as rgbd_errors
 from benchmarks.studies.latent_search_rgbd.data import Shapes
 from benchmarks.studies.report import Row
 from jaxtsad.evaluation.metrics import point
-from jaxtsad.pipeline import fitting, members
+from jaxtsad.pipeline import fitting, members, scoring
 from jaxtsad.pipeline.setup import Setup
 from jaxtsad.training import fleet
 from jaxtsad.types import PyTree
@@ -29,7 +29,7 @@ def rows(shapes: Shapes, seeds: Sequence[int]) -> list[Row]:
     ]
     light = rgbd_data.brightness(shapes.test).mean(axis=-1)
     found: list[Row] = []
-    for own, scores in enumerate(members.aggregated(fitted, parts)):
+    for own, scores in enumerate(scoring.aggregated(fitted, parts)):
         labels = (shapes.labels != own).astype(np.int64)
         pair = (shapes.held[own], shapes.test)
         model = fleet.member(fitted.model, own)

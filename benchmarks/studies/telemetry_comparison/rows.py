@@ -21,7 +21,7 @@ from jaxtsad.experiments import facts, judge, recordings
 from jaxtsad.experiments.judge import Judged, Rows
 from jaxtsad.experiments.recordings import Group
 from jaxtsad.ops import aggregate
-from jaxtsad.pipeline import members, parts
+from jaxtsad.pipeline import members, parts, scoring
 from jaxtsad.pipeline.members import Fitted
 from jaxtsad.reporting import run_directory
 from jaxtsad.reporting.run_directory import Scored
@@ -154,7 +154,7 @@ def score(
     which counts for steps only.
     """
     setup = dataclasses.replace(fitted.setup, tail=True)
-    scores, view = members.run_detector(
+    scores, view = scoring.run_detector(
         dataclasses.replace(fitted, setup=setup), splits
     )
     per_window = np.asarray(scores.mean(axis=-1) if scores.ndim == 3 else scores)

@@ -25,7 +25,7 @@ from benchmarks.studies.latent_search_rgbd import errors as rgbd_errors
 from benchmarks.studies.latent_search_rgbd import presets as rgbd_presets
 from benchmarks.studies.report import Row
 from benchmarks.studies.study import Session
-from jaxtsad.pipeline import fitting, members
+from jaxtsad.pipeline import fitting, members, scoring
 
 TOY = Size(width=4, train=0, test=20, epochs=1)
 
@@ -81,7 +81,7 @@ def test_one_class_left_out_end_to_end(
     for index, one in enumerate(cuts):
         alone = members.subset(fleet, [index])
         part = members.test_part(alone, 0, "noise", one.test)
-        [score] = members.aggregated(alone, [part])
+        [score] = scoring.aggregated(alone, [part])
         found = [
             r.value for r in rows if (r.detector, r.seed) == ("ganomaly", one.seed)
         ]
@@ -147,7 +147,7 @@ def test_generators_of_drawn_shapes() -> None:
     ):
         given = dataclasses.replace(setup, options={**setup.options, **options})
         alone = members.subset(dataclasses.replace(fitted, setup=given), [0])
-        scores = members.aggregated(alone, [part])[0]
+        scores = scoring.aggregated(alone, [part])[0]
         np.testing.assert_allclose(own[name][0], scores, rtol=1e-4)
     others = rgbd_baselines.rows(shapes, [0])
     assert {row.detector for row in others} == {

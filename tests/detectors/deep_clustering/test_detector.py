@@ -16,7 +16,7 @@ from jaxtsad.detectors.deep_clustering import detector as deep_clustering
 from jaxtsad.detectors.deep_clustering.config import TINY, Config
 from jaxtsad.evaluation.metrics import clustering as measures
 from jaxtsad.evaluation.metrics import point
-from jaxtsad.pipeline import fitting, members
+from jaxtsad.pipeline import fitting, members, scoring
 from jaxtsad.pipeline.setup import Setup
 from jaxtsad.training.plan import Plan
 from jaxtsad.types import Clock, State
@@ -175,10 +175,10 @@ def test_kinds_of_windows_are_clusters_and_others_are_anomalous() -> None:
     )
     fitted = fitting.fit(setup, [("waves", train)])
     part = members.test_part(fitted, 0, "train", train)
-    found = members.outputs(fitted, [part], "inspect")[0]
+    found = scoring.outputs(fitted, [part], "inspect")[0]
     assert measures.accuracy(kinds, found["cluster"]) > 0.9
     both = np.concatenate([test, anomalous])
-    scores = members.aggregated(fitted, [members.test_part(fitted, 0, "test", both)])[0]
+    scores = scoring.aggregated(fitted, [members.test_part(fitted, 0, "test", both)])[0]
     assert point.auc_roc(np.repeat([0, 1], [60, 30]), scores) > 0.8
 
 

@@ -22,7 +22,7 @@ from jaxtsad.evaluation.metrics import point
 from jaxtsad.models import network
 from jaxtsad.models.network import Network
 from jaxtsad.ops import samples
-from jaxtsad.pipeline import fitting, members
+from jaxtsad.pipeline import fitting, members, scoring
 from jaxtsad.pipeline.setup import Setup
 from jaxtsad.training.plan import Plan
 from jaxtsad.types import Clock, State
@@ -217,7 +217,7 @@ def test_known_anomalies_are_found_alone_and_together() -> None:
     def aucs(seeds: tuple[int, ...]) -> list[float]:
         fitted = fitting.fit(setup, [("table", train)], known=[known], seeds=seeds)
         parts = [members.test_part(fitted, i, "test", test) for i in range(len(seeds))]
-        found = members.aggregated(fitted, parts)
+        found = scoring.aggregated(fitted, parts)
         return [float(point.auc_roc(labels, one)) for one in found]
 
     together = aucs((0, 1))

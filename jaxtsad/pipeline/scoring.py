@@ -1,0 +1,222 @@
+"""Scoring parts of data with trained members, long ones in pieces."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from jaxtsad.ops import aggregate, windows
+from jaxtsad.pipeline.members import Fitted, keys_of, subset
+from jaxtsad.pipeline.setup import per_sample, view
+from jaxtsad.training import fleet
+from jaxtsad.training import scoring as training
+from jaxtsad.types import Scores, Split
+
+CHUNK = 2**16
+"""Steps or samples that are scored at a time; results do not depend on it."""
+
+
+class Piece(NamedTuple):
+    """What is scored at a time of one part.
+
+    Attributes:
+        part: Steps or samples of the part.
+        first: Number of its first window or sample within the part.
+        final: The steps of the piece that no window outside of it covers.
+    """
+
+    part: Split
+    first: int
+    final: slice
+
+
+def run_detector(
+    fitted: Fitted,
+    parts: Sequence[Split],
+    output: str = "score",
+    first: Sequence[int] | None = None,
+) -> tuple[Any, Any]:
+    """Runs a detector over all windows or samples of one scaled part per member.
+
+    Args:
+        fitted: The members.
+        parts: One scaled part per member, of series at least one window long.
+        output: `score`, `explain` or `inspect`; see `training.scoring.run`.
+        first: The number of each part's first window or sample; None for 0.
+
+    Returns:
+        What the detector gives, `[M, N, ...]`, and the stacked view it is of.
+    """
+    setup = fitted.setup
+    stride = setup.scoring_stride
+    views = [view(setup, fitted.layout, [part], stride=stride) for part in parts]
+    longest = fleet.bucket(max(len(part) for part in parts))
+    # All parts of one bucket have one shape, whatever their number of windows.
+    each = (longest - setup.window) // stride + 2 if setup.series else longest
+    least = dict.fromkeys(views[0].ARRAYS, max(1, each))
+    per_part = max(1, len(views[0].values) // max(1, len(parts[0])))
+    stacked = fleet.stack(views, least=least | {"values": longest * per_part})
+    keys = jax.vmap(lambda key: jax.random.fold_in(key, 1))(keys_of(fitted.members))
+    values = training.run(
+        keys,
+        fitted.detector,
+        fitted.model,
+        stacked,
+        batch_size=setup.scoring_batch_size,
+        output=output,
+        members=setup.plan.members,
+        counts=np.array([each.size for each in views]),
+        first=None if first is None else np.array(first),
+    )
+    return values, stacked
+
+
+def outputs(fitted: Fitted, parts: Sequence[Split], output: str) -> list[Any]:
+    """What the detector gives of each sample of one scaled part per member.
+
+    Returns:
+        One tree of arrays `[N, ...]` per part.
+    """
+
+    def of_pieces(some: Fitted, pieces: Sequence[Piece]) -> list[Any]:
+        cut = [piece.part for piece in pieces]
+        values, _ = run_detector(some, cut, output, [piece.first for piece in pieces])
+        return [
+            jax.tree.map(operator.itemgetter((i, slice(len(part)))), values)
+            for i, part in enumerate(cut)
+        ]
+
+    chunks = [
+        [
+            Piece(_slice(part, at, at + CHUNK), at, slice(None))
+            for at in range(0, len(part), CHUNK)
+        ]
+        for part in parts
+    ]
+    return _by_pieces(fitted, chunks, of_pieces)
+
+
+def _slice(part: Split, start: int, stop: int) -> Split:
+    """Some of the steps, without breaks."""
+    return part.map(lambda values: values[start:stop], ())
+
+
+def pieces_of(part: Split, length: int, stride: int, tail: bool) -> list[Piece]:
+    """Cuts a long series into pieces whose windows are those of the whole.
+
+    Args:
+        part: A series, each piece of which between breaks holds at least one window.
+        length: Window length L in steps.
+        stride: Gap between windows.
+        tail: Whether one more window covers the last steps.
+
+    Returns:
+        Pieces of at most about `CHUNK` steps; every step is final in exactly one.
+    """
+    steps = len(part)
+    chunk = max(CHUNK, 8 * length)
+    if steps <= chunk:
+        return [Piece(part, 0, slice(0, steps))]
+    if part.breaks:
+        between, first = [], 0
+        for begin, end in part.pieces:
+            alone = _slice(part, begin, end)
+            for piece in pieces_of(alone, length, stride, tail):
+                between.append(piece._replace(first=first + piece.first))
+            first += len(windows.starts_of(end - begin, length, stride, tail))
+        return between
+    pieces, begin = [], 0
+    while begin < steps:
+        number = max(0, -(-(begin - length + 1) // stride))
+        start, end = number * stride, min(steps, begin + chunk - 2 * length)
+        last = number + (end - 1 - start) // stride
+        stop = last * stride + length
+        if stop > steps or end + length > steps:
+            end, stop = steps, steps
+        final = slice(begin - start, end - start)
+        pieces.append(Piece(_slice(part, start, stop), number, final))
+        begin = end
+    return pieces
+
+
+def _by_pieces(
+    fitted: Fitted,
+    pieces: Sequence[Sequence[Piece]],
+    function: Callable[[Fitted, Sequence[Piece]], list[Any]],
+) -> list[Any]:
+    """Results of all pieces of one part per member, joined along their first axis.
+
+    Pieces of similar length are run together, one of each part at a time.
+    """
+    results: list[list[Any]] = [[] for _ in pieces]
+    for turn in range(max(len(each) for each in pieces)):
+        places = [i for i, each in enumerate(pieces) if len(each) > turn]
+        lengths = [len(pieces[i][turn].part) for i in places]
+        for group in fleet.similar(lengths):
+            chosen = [places[i] for i in group]
+            run = [pieces[i][turn] for i in chosen]
+            made = function(subset(fitted, chosen), run)
+            for i, result in zip(chosen, made, strict=True):
+                results[i].append(result)
+    return [
+        jax.tree.map(lambda *leaves: np.concatenate(leaves), *each)
+        if len(each) > 1
+        else each[0]
+        for each in results
+    ]
+
+
+def aggregated(
+    fitted: Fitted, parts: Sequence[Split], output: str = "score"
+) -> list[np.ndarray]:
+    """A detector's scores or explanations of one scaled part per member.
+
+    A series, or piece between gaps, shorter than the window is extended on the left by
+    its first step, and only its own steps are returned. Long parts go in pieces.
+
+    Returns:
+        Of series `[T]` scores or `[T, C]` explanations, of samples `[N]` or `[N, ...]`,
+        one array per part.
+    """
+    setup = fitted.setup
+    if not setup.series:
+        shape = fitted.layout.shape
+        return [per_sample(o, shape, output) for o in outputs(fitted, parts, output)]
+    length = setup.window
+
+    def of_pieces(some: Fitted, pieces: Sequence[Piece]) -> list[np.ndarray]:
+        cut = [piece.part for piece in pieces]
+        first = [piece.first for piece in pieces]
+        scores, stacked = run_detector(some, cut, output, first)
+        per_step = (
+            aggregate.aggregate(
+                scores[index],
+                stacked.starts[index],
+                stacked.weight[index],
+                steps=stacked.values.shape[1],
+                length=length,
+                how=setup.aggregate,
+            )
+            for index in range(len(pieces))
+        )
+        each = zip(per_step, pieces, strict=True)
+        return [np.asarray(steps)[piece.final] for steps, piece in each]
+
+    longer = [windows.extend_part(part, length) for part in parts]
+    pieces = [
+        pieces_of(part, length, setup.scoring_stride, setup.tail) for part, _ in longer
+    ]
+    scores = _by_pieces(fitted, pieces, of_pieces)
+    return [values[given] for values, (_, given) in zip(scores, longer, strict=True)]
+
+
+def score(fitted: Fitted, parts: Sequence[Split]) -> list[Scores]:
+    """Scores one scaled part per member: every step or sample at its own index."""
+    return [
+        part.scored(values)
+        for part, values in zip(parts, aggregated(fitted, parts), strict=True)
+    ]
