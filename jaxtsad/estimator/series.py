@@ -10,6 +10,7 @@ import pandas as pd
 
 from jaxtsad.estimator import results
 from jaxtsad.estimator.base import BaseDetector
+from jaxtsad.estimator.context import with_earlier, without_earlier
 from jaxtsad.pipeline import fitting, inputs, inspection, labels, members, scoring
 from jaxtsad.pipeline.setup import Setup
 from jaxtsad.training.fit import Callbacks
@@ -161,62 +162,74 @@ class TimeSeriesDetector(BaseDetector):
         return self
 
     @overload
-    def decision_function(self, X: Mapping[str, Any]) -> dict[str, np.ndarray]: ...
+    def decision_function(
+        self, X: Mapping[str, Any], *, context: Any = ...
+    ) -> dict[str, np.ndarray]: ...
     @overload
-    def decision_function(self, X: Several) -> list[np.ndarray]: ...
+    def decision_function(
+        self, X: Several, *, context: Any = ...
+    ) -> list[np.ndarray]: ...
     @overload
-    def decision_function(self, X: Any) -> np.ndarray: ...
-    def decision_function(self, X: Recordings) -> Any:
+    def decision_function(self, X: Any, *, context: Any = ...) -> np.ndarray: ...
+    def decision_function(self, X: Recordings, *, context: Any = None) -> Any:
         """One finite score per row, `[T]` (or a list or mapping of them, as given).
 
         Rows with time stamps are scored in order of time and keep their places.
 
-        Higher is more anomalous. Every length from 1 on is scored.
+        Higher is more anomalous. Every length from 1 on is scored; what is shorter than
+        a window is scored well only with the steps before it.
 
         Args:
             X: Series to score. Models fitted per entity take as many as they were
                 fitted on, in order, or a mapping from some of their names; one model
                 alone takes any number.
+            context: The steps before those of `X`, in the same shape, at best two
+                windows of them; None for none.
 
         Raises:
             ValueError: If the data is bad or the detector is not fitted.
+            DataWarning: A warning, where a series is shorter than a window.
         """
-        given, index, parts = self._parts(X)
-        return given.of_rows(self._aggregated(index, parts, "score"))
+        given, index, parts = self._parts(X, context)
+        return given.of_rows(self._aggregated(given, index, parts, "score"))
 
     @overload
-    def predict(self, X: Mapping[str, Any]) -> dict[str, np.ndarray]: ...
+    def predict(
+        self, X: Mapping[str, Any], *, context: Any = ...
+    ) -> dict[str, np.ndarray]: ...
     @overload
-    def predict(self, X: Several) -> list[np.ndarray]: ...
+    def predict(self, X: Several, *, context: Any = ...) -> list[np.ndarray]: ...
     @overload
-    def predict(self, X: Any) -> np.ndarray: ...
-    def predict(self, X: Recordings) -> Any:
+    def predict(self, X: Any, *, context: Any = ...) -> np.ndarray: ...
+    def predict(self, X: Recordings, *, context: Any = None) -> Any:
         """Flags `[T]`: 1 where the score is above the threshold stored at fit."""
-        given, _, flags = self._scored(X)
+        given, _, flags = self._scored(X, context)
         return given.of_rows(flags)
 
-    def scores(self, X: Recordings) -> pd.DataFrame:
+    def scores(self, X: Recordings, *, context: Any = None) -> pd.DataFrame:
         """Scores and flags as a table, a row per step in order of time.
 
         Returns:
             Columns entity (of several series), time (where stamps are known), step,
             score and flag.
         """
-        return results.scores_table(*self._scored(X))
+        return results.scores_table(*self._scored(X, context))
 
     @overload
-    def score_samples(self, X: Mapping[str, Any]) -> dict[str, np.ndarray]: ...
+    def score_samples(
+        self, X: Mapping[str, Any], *, context: Any = ...
+    ) -> dict[str, np.ndarray]: ...
     @overload
-    def score_samples(self, X: Several) -> list[np.ndarray]: ...
+    def score_samples(self, X: Several, *, context: Any = ...) -> list[np.ndarray]: ...
     @overload
-    def score_samples(self, X: Any) -> np.ndarray: ...
-    def score_samples(self, X: Recordings) -> Any:
+    def score_samples(self, X: Any, *, context: Any = ...) -> np.ndarray: ...
+    def score_samples(self, X: Recordings, *, context: Any = None) -> Any:
         """The negative of `decision_function`: scikit-learn's sign.
 
         Higher is more normal, as in scikit-learn's own outlier detectors.
         """
-        given, index, parts = self._parts(X)
-        scores = self._aggregated(index, parts, "score")
+        given, index, parts = self._parts(X, context)
+        scores = self._aggregated(given, index, parts, "score")
         return given.of_rows([-one for one in scores])
 
     @overload
@@ -238,19 +251,21 @@ class TimeSeriesDetector(BaseDetector):
         return self.fit(X, y, callbacks=callbacks).predict(X)
 
     @overload
-    def explain(self, X: Mapping[str, Any]) -> dict[str, np.ndarray]: ...
+    def explain(
+        self, X: Mapping[str, Any], *, context: Any = ...
+    ) -> dict[str, np.ndarray]: ...
     @overload
-    def explain(self, X: Several) -> list[np.ndarray]: ...
+    def explain(self, X: Several, *, context: Any = ...) -> list[np.ndarray]: ...
     @overload
-    def explain(self, X: Any) -> np.ndarray: ...
-    def explain(self, X: Recordings) -> Any:
+    def explain(self, X: Any, *, context: Any = ...) -> np.ndarray: ...
+    def explain(self, X: Recordings, *, context: Any = None) -> Any:
         """Each channel's part of the score, `[T, C]`; sums to the score over C.
 
         Raises:
             ValueError: If the detector offers no explanation or aggregates by `max`.
         """
-        given, index, parts = self._parts(X)
-        return given.of_rows(self._aggregated(index, parts, "explain"))
+        given, index, parts = self._parts(X, context)
+        return given.of_rows(self._aggregated(given, index, parts, "explain"))
 
     def inspect(self, X: Recordings, step: int) -> Any:
         """What the detector looks at around a step, as arrays by name.
@@ -275,7 +290,7 @@ class TimeSeriesDetector(BaseDetector):
             ]
         )
 
-    def events(self, X: Recordings) -> pd.DataFrame:
+    def events(self, X: Recordings, *, context: Any = None) -> pd.DataFrame:
         """The flagged events of one or more series.
 
         Returns:
@@ -283,11 +298,11 @@ class TimeSeriesDetector(BaseDetector):
             start_time and stop_time (of its first and last step) where stamps are
             known, severity, peak, score, and the channels that contribute most.
         """
-        given, index, parts = self._parts(X)
-        scores = self._aggregated(index, parts, "score")
+        given, index, parts = self._parts(X, context)
+        scores = self._aggregated(given, index, parts, "score")
         explained: list[Any] = [None] * len(parts)
         if self.fitted_.detector.explain is not None:
-            explained = self._aggregated(index, parts, "explain")
+            explained = self._aggregated(given, index, parts, "explain")
         names = list(self.feature_names_in_)
         each = [
             members.events_of(self.fitted_, member, score, contributions, names)
@@ -312,25 +327,29 @@ class TimeSeriesDetector(BaseDetector):
         by_name = dict(zip(self.entities_, values, strict=True))
         self.threshold_ = values[0] if len(values) == 1 else by_name
 
-    def _parts(self, X: Recordings) -> tuple[inputs.Recordings, list[int], list[Split]]:
+    def _parts(
+        self, X: Recordings, context: Any = None
+    ) -> tuple[inputs.Recordings, list[int], list[Split]]:
         """Reads series, finds the member of each and scales them for it."""
         self._check_fitted()
-        given = inputs.recordings(X, results.reading_options(self))
+        options = results.reading_options(self)
+        given = inputs.recordings(X, options)
         names = tuple(self.feature_names_in_)
         given = given._replace(series=tuple(s.ordered(names) for s in given.series))
         index = given.members(self.entities_)
+        longer = with_earlier(given, context, options, self.fitted_.setup.window)
         parts = [
             members.test_part(self.fitted_, member, one.name, one.values, one.breaks)
-            for member, one in zip(index, given.series, strict=True)
+            for member, one in zip(index, longer, strict=True)
         ]
         return given, index, parts
 
     def _scored(
-        self, X: Recordings
+        self, X: Recordings, context: Any
     ) -> tuple[inputs.Recordings, list[np.ndarray], list[np.ndarray]]:
         """Series with their scores and flags per step."""
-        given, index, parts = self._parts(X)
-        scores = self._aggregated(index, parts, "score")
+        given, index, parts = self._parts(X, context)
+        scores = self._aggregated(given, index, parts, "score")
         flags = [
             self.fitted_.thresholds[member].flags(one).astype(np.int64)
             for member, one in zip(index, scores, strict=True)
@@ -338,10 +357,14 @@ class TimeSeriesDetector(BaseDetector):
         return given, scores, flags
 
     def _aggregated(
-        self, index: list[int], parts: list[Split], output: str
+        self,
+        given: inputs.Recordings,
+        index: list[int],
+        parts: list[Split],
+        output: str,
     ) -> list[np.ndarray]:
         chosen = members.subset(self.fitted_, index)
-        return scoring.aggregated(chosen, parts, output)
+        return without_earlier(given, scoring.aggregated(chosen, parts, output))
 
     def _setup(self) -> Setup:
         names = ("window", "stride", "score_stride", "aggregate", "pooling")

@@ -1,0 +1,73 @@
+"""Steps that came before those to score, so that short pieces have whole windows."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from jaxtsad.datasets.reading.recording import DataWarning, Recording
+from jaxtsad.datasets.reading.tables import Options
+from jaxtsad.pipeline import inputs
+
+WINDOWS = 2
+"""So many windows of earlier steps are used: all that cover a step to score."""
+
+
+def with_earlier(
+    given: inputs.Recordings, context: Any, options: Options, window: int
+) -> list[Recording]:
+    """Recordings with the steps before them, as many as scores depend on.
+
+    Args:
+        given: The recordings to score.
+        context: Earlier steps of each, in the shape of what was given; None for none.
+        options: How frames are read.
+        window: Window length L in steps.
+
+    Raises:
+        ValueError: If there are not as many as recordings, or channels differ.
+        DataWarning: A warning, where a recording is then still shorter than a window.
+    """
+    longer = list(given.series)
+    if context is not None:
+        earlier = inputs.recordings(context, options)
+        if earlier.keys != given.keys or len(earlier.series) != len(longer):
+            raise ValueError(
+                f"context holds {len(earlier.series)} series, {len(longer)} are to be "
+                "scored; give earlier steps of each, in the same shape"
+            )
+        pairs = zip(earlier.series, longer, strict=True)
+        longer = [_joined(before, one, WINDOWS * window) for before, one in pairs]
+    short = [one for one in longer if len(one) < window]
+    if short:
+        warnings.warn(
+            f"{short[0].name!r} has {len(short[0])} steps, shorter than one window of "
+            f"{window}: it is extended by its first step, and its scores are rough; "
+            "give the steps before it as context=",
+            DataWarning,
+            stacklevel=5,
+        )
+    return longer
+
+
+def without_earlier(
+    given: inputs.Recordings, results: Sequence[np.ndarray]
+) -> list[np.ndarray]:
+    """Results of the steps to score alone."""
+    return [
+        values[len(values) - len(one) :]
+        for one, values in zip(given.series, results, strict=True)
+    ]
+
+
+def _joined(before: Recording, one: Recording, most: int) -> Recording:
+    tail = before.ordered(one.channels).values[-most:]
+    return Recording(
+        np.concatenate([tail, one.values]),
+        one.channels,
+        name=one.name,
+        breaks=tuple(len(tail) + step for step in one.breaks),
+    )
