@@ -216,13 +216,13 @@ def _finish_writing() -> None:
 @functools.cache
 def _ignore_closed_loops() -> None:
     """Has nothing printed of what tensorstore's threads meet after another failed."""
-    hook = sys.excepthook
+    hook = sys.unraisablehook
 
-    def said(kind: Any, error: Any, trace: Any) -> None:
-        if not (kind is RuntimeError and str(error) == "Event loop is closed"):
-            hook(kind, error, trace)
+    def said(what: Any) -> None:
+        if str(what.exc_value) != "Event loop is closed":
+            hook(what)
 
-    sys.excepthook = said
+    sys.unraisablehook = said
 
 
 def _reason(error: Exception) -> str:
