@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import collections
 import io
 import pathlib
+import re
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -272,6 +274,107 @@ def test_text_is_read_however_it_is_written(
         assert recording.time is None
 
 
+LINES: dict[str, tuple[str, list[list[float]]]] = {
+    "header of numbers by pandas": (
+        ",0,1\n0,0.5,1.5\n1,2.5,3.5\n",
+        [[0.5, 1.5], [2.5, 3.5]],
+    ),
+    "numbered header": ("0,1\n0.5,1.5\n2.5,3.5\n", [[0.5, 1.5], [2.5, 3.5]]),
+    "named by numbers": ("t1,t2\n1,2\n", [[1, 2]]),
+    "no header, months by name": ("02-Mar-2024,1\n03-Mar-2024,2\n", [[1], [2]]),
+    "empty first cell": (",1\n2,3\n", [[np.nan, 1], [2, 3]]),
+    "empty rows at the end": ("a,b\n1,2\n,\n,\n", [[1, 2]]),
+    "commented header": ("# a,b\n1,2\n3,4\n", [[1, 2], [3, 4]]),
+    "comment below": ("a,b\n1,2\n# restarted\n3,4\n", [[1, 2], [3, 4]]),
+    "blanks": ("  1.0   2\n 3   4\n", [[1, 2], [3, 4]]),
+    "preamble": ("Station North\n\na;b\n1,5;2\n3;4\n", [[1.5, 2], [3, 4]]),
+    "one column": ("  1.5e+01\n  2.5e+01\n", [[15], [25]]),
+    "quoted decimal commas": (
+        'a,b\n"0,5","1,5"\n"2,5","3,5"\n',
+        [[0.5, 1.5], [2.5, 3.5]],
+    ),
+    "large and small": ("a\n1e300\n1e-300\n", [[1e300], [1e-300]]),
+    "offsets": ("a\n1000000000.25\n1000000000.5\n", [[1e9 + 0.25], [1e9 + 0.5]]),
+}
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_lines_are_read_as_a_person_would(name: str, tmp_path: pathlib.Path) -> None:
+    text, expected = LINES[name]
+    path = tmp_path / "a.csv"
+    path.write_text(text)
+    np.testing.assert_array_equal(tabular.read(path).values, expected)
+
+
+FLAGGED = {
+    "twice": ("a,b,a\n1,2,3\n", "column 'a' is there 2 times"),
+    "text": ("a,state\n1,ON\n2,ON\n", "--drop state"),
+    "text without header": ("ON,1\nON,2\nOFF,3\n", "--drop channel_0"),
+    "a word": ("a,b\n1,2\n3,Bad Input\n5,6\n", '--missing "Bad Input"'),
+    "labels as words": ("a,what\n1,Normal\n2,Attack\n", "--label-column what"),
+    "a late decimal comma": ("a;b\n" + "1;2\n" * 300 + "1,5;2\n", "--decimal ,"),
+    "no such time": ("time,a\n2024-01-01,1\nlater,2\n", "--time-format"),
+}
+
+
+@pytest.mark.parametrize("name", FLAGGED)
+def test_what_cannot_be_read_names_the_flag_that_helps(
+    name: str, tmp_path: pathlib.Path
+) -> None:
+    text, message = FLAGGED[name]
+    path = tmp_path / "a.csv"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=re.escape(message)) as caught:
+        tabular.read(path)
+    assert "\n" not in str(caught.value)
+
+
+CLOCK_COLUMNS = {
+    "seconds": (["1709251200", "1709251260"], "2024-03-01T00:01"),
+    "milliseconds": (["1709251200000", "1709251260000"], "2024-03-01T00:01"),
+    "microseconds": (["1709251200000000", "1709251260000000"], "2024-03-01T00:01"),
+    "nanoseconds": (["1709251200000000000", "1709251260000000000"], "2024-03-01T00:01"),
+    "fractions": (["1709251200.5", "1709251260.5"], "2024-03-01T00:01:00.5"),
+    "day first": (["29/02/2024 00:00", "01/03/2024 00:01"], "2024-03-01T00:01"),
+    "month first": (["02/29/2024 12:00 AM", "03/01/2024 12:01 AM"], "2024-03-01T00:01"),
+    "dots": (["29.02.2024 00:00:00", "01.03.2024 00:01:00"], "2024-03-01T00:01"),
+    "zone": (["2024-03-01T01:00+01:00", "2024-03-01T01:01+01:00"], "2024-03-01T00:01"),
+    "two offsets": (
+        ["2024-03-01T00:00Z", "2024-03-01T02:01+02:00"],
+        "2024-03-01T00:01",
+    ),
+    "month by name": (["29-Feb-2024 00:00", "01-Mar-2024 00:01"], "2024-03-01T00:01"),
+}
+
+
+@pytest.mark.parametrize("name", CLOCK_COLUMNS)
+def test_stamps_are_read(name: str, tmp_path: pathlib.Path) -> None:
+    (first, second), expected = CLOCK_COLUMNS[name]
+    path = tmp_path / "a.csv"
+    path.write_text(f" Time ,a\n{first},1\n{second},2\n")
+    recording = tabular.read(path)
+    assert recording.channels == ("a",) and recording.time is not None
+    assert recording.time[1] == np.datetime64(expected)
+    named = tabular.read(path, time_column="time")
+    np.testing.assert_array_equal(named.time, recording.time)
+
+
+def test_an_order_of_day_and_month_that_cannot_be_known_is_said(
+    tmp_path: pathlib.Path,
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("time,a\n01/02/2024,1\n02/02/2024,2\n03/02/2024,3\n")
+    recording = tabular.read(path)
+    assert recording.time is not None
+    assert recording.time[1] == np.datetime64("2024-02-02")
+    assert any("day first" in n and "--time-format" in n for n in recording.notes)
+    other = tabular.read(path, time_format="%m/%d/%Y")
+    assert other.time is not None and other.time[1] == np.datetime64("2024-02-02")
+    assert other.time[0] == np.datetime64("2024-01-02")
+    with pytest.raises(ValueError, match="not of the format '%Y'"):
+        tabular.read(path, time_format="%Y")
+
+
 cells = st.one_of(
     st.floats(allow_nan=True, allow_infinity=True),
     st.integers(-(10**30), 10**30),
@@ -294,8 +397,40 @@ things = st.one_of(
 @hypothesis.given(things)
 @hypothesis.settings(max_examples=200)
 def test_nothing_ends_in_a_traceback(thing: Any) -> None:
+    outcomes_of(thing)
+
+
+@pytest.mark.slow
+def test_ten_thousand_things_are_read_or_refused(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture
+) -> None:
+    """The long profile: half of it objects, half text files."""
+    counts: collections.Counter[str] = collections.Counter()
+    many = hypothesis.settings(max_examples=5000, database=None)
+
+    @many
+    @hypothesis.given(things)
+    def objects(thing: Any) -> None:
+        counts.update(outcomes_of(thing)[:1])
+
+    @many
+    @hypothesis.given(st.one_of(st.text(max_size=80), texts))
+    def files(text: str) -> None:
+        counts.update([outcome_of_text(tmp_path / "a.csv", text)])
+
+    objects()
+    files()
+    with capsys.disabled():
+        print(f"\n{dict(counts)}, others 0")
+    assert counts["ok"] > 100 and counts["refused"] > 100
+
+
+def outcomes_of(thing: Any) -> list[str]:
+    """Scores a thing, also as a frame where it can be one: `ok` or `refused`."""
+    outcomes = []
     shapes: list[Any] = [thing]
-    if isinstance(thing, list) and thing and isinstance(thing[0], list):
+    rows = thing if isinstance(thing, list) else []
+    if rows and all(isinstance(row, list) and len(row) == 2 for row in rows):
         shapes.append(pd.DataFrame(thing, columns=["a", "b"]))
     for each in shapes:
         try:
@@ -304,18 +439,48 @@ def test_nothing_ends_in_a_traceback(thing: Any) -> None:
                 scores = DETECTOR.decision_function(each)
         except ValueError as error:
             assert "\n" not in str(error)
+            outcomes.append("refused")
         else:
-            assert np.isfinite(scores).all()
+            several = isinstance(scores, dict | list)
+            many = scores.values() if isinstance(scores, dict) else scores
+            for one in many if several else [scores]:
+                assert np.isfinite(one).all()
+            outcomes.append("ok")
+    return outcomes
 
 
-@hypothesis.given(st.text(max_size=80), st.sampled_from(["a.csv", "a.json", "a.txt"]))
+CELLS = ["a", "b", "time", "", "1", "2.5", "3,5", "-7e3", "nan", "ON", "#", "inf"]
+texts = st.builds(
+    lambda rows, separator, end: end.join(separator.join(row) for row in rows),
+    st.lists(
+        st.lists(
+            st.sampled_from([*CELLS, "2024-01-01", "02/03/2024 10:00", "1700000000"]),
+            min_size=2,
+            max_size=3,
+        ),
+        min_size=1,
+        max_size=8,
+    ),
+    st.sampled_from([",", ";", "\t", " "]),
+    st.sampled_from(["\n", "\r\n"]),
+)
+
+
+@hypothesis.given(
+    st.one_of(st.text(max_size=80), texts),
+    st.sampled_from(["a.csv", "a.json", "a.txt"]),
+)
 @hypothesis.settings(
     max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_no_text_ends_in_a_traceback(
     tmp_path: pathlib.Path, text: str, name: str
 ) -> None:
-    path = tmp_path / name
+    outcome_of_text(tmp_path / name, text)
+
+
+def outcome_of_text(path: pathlib.Path, text: str) -> str:
+    """Reads a text: `ok` or `refused`."""
     path.write_text(text, encoding="utf-8", errors="surrogatepass")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -323,9 +488,10 @@ def test_no_text_ends_in_a_traceback(
             recording = tabular.read(path)
         except ValueError as error:
             assert "\n" not in str(error)
-        else:
-            assert isinstance(recording, Recording)
-            assert recording.values.shape[1] == len(recording.channels)
+            return "refused"
+    assert isinstance(recording, Recording)
+    assert recording.values.shape[1] == len(recording.channels)
+    return "ok"
 
 
 def test_columns_are_compared_by_name() -> None:

@@ -169,6 +169,8 @@ def numeric(
             "is not a number; if it stands for a missing value, declare it (--missing "
             f"{_quoted(cell)}), else leave the column out (--drop {_quoted(name)})"
         )
+        if cell.replace(",", "", 1).strip("+-").isdecimal():
+            advice = "is not a number; is the decimal sign a comma (--decimal ,)?"
         _refuse(column, wrong, path, advice)
     return parsed.to_numpy(np.float64, na_value=np.nan)
 

@@ -204,7 +204,9 @@ def _is_text(cells: Sequence[str]) -> bool:
 def _is_header(rows: Sequence[_Row], notes: list[str]) -> bool:
     cells = rows[0].cells
     if _is_text(cells) or not any(map(is_number, cells)):
-        return True
+        # Text that goes on alike below, beside numbers, is no name.
+        goes_on = len(rows) > 1 and any(map(_alike, cells, rows[1].cells))
+        return not (goes_on and any(map(is_number, cells)))
     if len(rows) < 2:
         return False
     below = [cell for row in rows[1:] for cell in row.cells if is_number(cell)]
@@ -222,6 +224,16 @@ def _is_header(rows: Sequence[_Row], notes: list[str]) -> bool:
             "names, say --header yes"
         )
     return False
+
+
+def _alike(cell: str, below: str) -> bool:
+    """Whether two cells are one text, or text with numbers in the same places."""
+    if not cell or is_number(cell) or is_time(cell):
+        return False
+    shapes = [
+        re.sub(r"[^\W\d]", "a", re.sub(r"\d", "9", each)) for each in (cell, below)
+    ]
+    return cell == below or (shapes[0] == shapes[1] and "9" in shapes[0])
 
 
 def _commented_header(

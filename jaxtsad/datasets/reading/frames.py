@@ -172,6 +172,13 @@ def _text(
         if table.shape[1] > 1 and table.iloc[:, -1].isna().all():
             table = table.iloc[:, :-1]
     notes = how.notes
+    filled = np.flatnonzero(table.notna().any(axis=1))
+    if table.shape[1] > 1 and filled.size and filled[-1] + 1 < len(table):
+        notes = (
+            *notes,
+            f"{len(table) - filled[-1] - 1} empty rows at the end left out",
+        )
+        table = table.iloc[: filled[-1] + 1]
     if encoding in ("cp1252", "latin-1"):
         notes = (*notes, "it is no UTF-8 and is read as Latin-1")
     return Table(table, notes, bool(how.names))

@@ -160,6 +160,13 @@ def _numbers(column: pd.Series, unit: str | None) -> Stamps:
     if values.dtype.kind not in "iuf":
         values = column.to_numpy(np.float64, na_value=np.nan)
     notes: tuple[str, ...] = ()
+    if values.dtype.kind == "f":
+        odd = np.flatnonzero(~np.isfinite(values))
+        if odd.size:
+            raise ValueError(
+                f"'{values[odd[0]]}' in column {column.name!r}, data row "
+                f"{int(odd[0]) + 1}, is not a time"
+            )
     if unit is None:
         unit = epoch_unit(values)
         if unit is None:
