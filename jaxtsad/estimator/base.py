@@ -99,6 +99,12 @@ class BaseDetector(OutlierMixin, BaseEstimator):
             _mapping(name, getattr(given, name)) for name in NESTED
         )
         known = detectors.options(detector)
+        for filled in FILLED_IN:
+            if filled in options:
+                raise ValueError(
+                    f"options={{{filled!r}: {validation.shown(options[filled])}}}: the "
+                    "data and the parameters decide this one; leave it out"
+                )
         if given.batch_size is not None and "batch_size" in known:
             options["batch_size"] = given.batch_size
         if given.clip_gradients is not None:

@@ -34,7 +34,7 @@ def load(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Config:
             of the wrong type.
     """
     try:
-        tree = tomllib.loads(pathlib.Path(path).read_text("utf-8"))
+        tree = tomllib.loads(pathlib.Path(path).read_text("utf-8-sig"))
     except FileNotFoundError:
         raise ValueError(f"there is no config file {str(path)!r}") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -80,6 +82,7 @@ def fit(
     seeds = [seed_of(seed) for seed in seeds]
     layout = layout_of(setup, shape_of(setup, data))
     groups = _groups(setup, data, seeds, known, breaks, paired)
+    _check_memory(setup, layout)
     parts = {part.entity: part for _, group in groups for part in group}
     detector = build(setup, layout)
     members = tuple(member for member, _ in groups)
@@ -159,6 +162,19 @@ def _of(
         callbacks.epoch([{**r, "member": group[r["member"]]} for r in records])
 
     return callbacks._replace(epoch=epoch)
+
+
+def _check_memory(setup: Setup, layout: InputLayout) -> None:
+    """Refuses a batch that cannot be: XLA would end the process."""
+    numbers = math.prod(layout.shape) * (setup.window if setup.series else 1)
+    batch_size, gib = setup.scoring_batch_size, 2**30
+    wanted = 4 * numbers * batch_size / gib
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / gib
+    if wanted > memory:
+        raise ValueError(
+            f"batch_size={batch_size} times {numbers} numbers take {wanted:.0f} GiB, "
+            f"more than the {memory:.0f} GiB of this machine"
+        )
 
 
 def calibrate(setup: Setup, calibration: Scores) -> thresholds.Threshold:

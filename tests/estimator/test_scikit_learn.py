@@ -219,3 +219,17 @@ def test_batch_size_and_clip_gradients_reach_the_detector() -> None:
     assert detector.fitted_.setup.scoring_batch_size == 16
     with pytest.raises(ValueError, match=r"clip_gradients=1\.0 is no option of pca"):
         TimeSeriesDetector("pca", window=8, clip_gradients=1.0).fit(values)
+
+
+def test_a_batch_larger_than_the_memory_is_refused() -> None:
+    """XLA would end the process."""
+    for kind in WINDOW:
+        detector = kind("zscore", batch_size=2**31 - 1, **WINDOW[kind])
+        with pytest.raises(ValueError, match=r"batch_size=2147483647 times .* GiB"):
+            detector.fit(rows(60))
+
+
+@pytest.mark.parametrize("name", ["window", "channels"])
+def test_what_the_data_decide_is_no_option(name: str) -> None:
+    with pytest.raises(ValueError, match="the data and the parameters decide"):
+        TimeSeriesDetector("zscore", window=8, options={name: 5}).fit(rows(60))

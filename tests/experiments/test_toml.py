@@ -117,3 +117,8 @@ def test_other_options_keep_their_types() -> None:
     assert type(read["rank"]) is int
     with pytest.raises(ValueError, match="variance=True must be"):
         detectors.configure("pca", {"variance": True, "window": 8, "channels": 1})
+
+
+def test_a_config_with_a_byte_order_mark_is_read(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "a.toml").write_text('name = "x"\n', encoding="utf-8-sig")
+    assert toml.load(tmp_path / "a.toml").name == "x"
