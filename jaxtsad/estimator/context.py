@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxtsad.datasets.reading import clock
 from jaxtsad.datasets.reading.recording import DataWarning, Recording
 from jaxtsad.datasets.reading.tables import Options
 from jaxtsad.pipeline import inputs
@@ -40,7 +41,8 @@ def with_earlier(
                 "scored; give earlier steps of each, in the same shape"
             )
         pairs = zip(earlier.series, longer, strict=True)
-        longer = [_joined(before, one, WINDOWS * window) for before, one in pairs]
+        most, gap = WINDOWS * window, options.max_gap
+        longer = [_joined(before, one, most, gap) for before, one in pairs]
     short = [one for one in longer if len(one) < window]
     if short:
         warnings.warn(
@@ -63,11 +65,18 @@ def without_earlier(
     ]
 
 
-def _joined(before: Recording, one: Recording, most: int) -> Recording:
-    tail = before.ordered(one.channels).values[-most:]
+def _joined(
+    before: Recording, one: Recording, most: int, max_gap: str | float | None
+) -> Recording:
+    earlier = before.ordered(one.channels)
+    tail = earlier.part(slice(max(0, len(earlier) - most), None))
+    time = None
+    if tail.time is not None and one.time is not None:
+        time = np.concatenate([tail.time, one.time])
     return Recording(
-        np.concatenate([tail, one.values]),
+        np.concatenate([tail.values, one.values]),
         one.channels,
+        time,
         name=one.name,
-        breaks=tuple(len(tail) + step for step in one.breaks),
+        breaks=() if max_gap is None else clock.breaks_of(time, max_gap),
     )

@@ -58,6 +58,21 @@ def test_pieces_are_scored_as_if_they_came_alone() -> None:
         assert np.isfinite(detector.decision_function(short)).all()
 
 
+def test_earlier_steps_beyond_a_gap_are_no_context() -> None:
+    detector = TimeSeriesDetector("pca", window=WINDOW, max_gap="5min")
+    detector.fit(series(400))
+    test = series(100, seed=1)
+    near, far = test[:50], with_gap(test, 50)[:50]
+    far.index -= pd.Timedelta("3h")
+    alone = detector.decision_function(test[50:])
+    beyond = detector.decision_function(test[50:], context=far)
+    np.testing.assert_allclose(beyond, alone, rtol=1e-4, atol=1e-6)
+    beside = detector.decision_function(test[50:], context=near)
+    whole = detector.decision_function(test)[50:]
+    np.testing.assert_allclose(beside[WINDOW:], whole[WINDOW:], rtol=1e-3, atol=1e-4)
+    assert np.abs(beside - alone)[:5].max() > 1e-3
+
+
 def test_a_jump_over_a_gap_is_no_anomaly_where_windows_keep_out_of_it() -> None:
     """Values differ on both sides: a window over the gap sees a step of its own."""
     test = with_gap(series(200, seed=1), 100)

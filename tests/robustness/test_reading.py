@@ -330,6 +330,7 @@ def test_what_cannot_be_read_names_the_flag_that_helps(
 
 
 CLOCK_COLUMNS = {
+    "compact": (["202402291200", "202403010001"], "2024-03-01T00:01"),
     "seconds": (["1709251200", "1709251260"], "2024-03-01T00:01"),
     "milliseconds": (["1709251200000", "1709251260000"], "2024-03-01T00:01"),
     "microseconds": (["1709251200000000", "1709251260000000"], "2024-03-01T00:01"),
@@ -357,6 +358,16 @@ def test_stamps_are_read(name: str, tmp_path: pathlib.Path) -> None:
     assert recording.time[1] == np.datetime64(expected)
     named = tabular.read(path, time_column="time")
     np.testing.assert_array_equal(named.time, recording.time)
+
+
+def test_times_of_day_go_on_over_midnight(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("time,a\n23:58,1\n23:59:30,2\n0:01,3\n")
+    recording = tabular.read(path)
+    assert recording.time is not None
+    assert recording.time.tolist() == [86280.0, 86370.0, 86460.0]
+    assert recording.values.ravel().tolist() == [1, 2, 3]
+    assert any("counted on over midnight" in note for note in recording.notes)
 
 
 def test_an_order_of_day_and_month_that_cannot_be_known_is_said(

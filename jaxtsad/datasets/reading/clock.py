@@ -66,8 +66,8 @@ def put_in_order(
     if width is not None:
         recording = _resampled(recording, width, gap)
     steps = np.diff(_numbers(recording.time))
-    if gap is not None:
-        breaks = tuple((np.flatnonzero(steps > gap * (1 + 1e-9)) + 1).tolist())
+    if max_gap is not None:
+        breaks = breaks_of(recording.time, max_gap)
         recording = dataclasses.replace(recording, breaks=breaks)
         if breaks:
             pieces = f"cut into {len(breaks) + 1} pieces at gaps longer than {max_gap}"
@@ -75,6 +75,14 @@ def put_in_order(
     elif width is None:
         recording = recording.noted(*_oddities(recording, steps))
     return recording
+
+
+def breaks_of(time: np.ndarray | None, max_gap: str | float) -> tuple[int, ...]:
+    """Steps before which more time passes than `max_gap`; see `put_in_order`."""
+    if time is None:
+        return ()
+    gap = _span("max_gap", max_gap, time) * (1 + 1e-9)
+    return tuple((np.flatnonzero(np.diff(_numbers(time)) > gap) + 1).tolist())
 
 
 def _numbers(time: np.ndarray | None) -> np.ndarray:

@@ -13,6 +13,9 @@ UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 """Units of time since 1970, per second."""
 FIRST, LAST = 315_532_800, 4_102_444_800
 """Seconds from 1970 to 1980 and to 2100, between which numbers are taken as epochs."""
+DAY = 86_400
+CLOCK = r"([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d+)?)?"
+"""A time of day."""
 WORDS = frozenset(
     "time timestamp timestamps timestep date dates datetime ts epoch unix unixtime utc "
     "zeit zeitstempel datum fecha hora timeutc utctime datetimeutc timestamputc "
@@ -144,6 +147,8 @@ def parse(column: pd.Series, time_format: str | None = None) -> Stamps:
     if not pd.api.types.is_datetime64_any_dtype(column.dtype) and is_text(column):
         cells = column.astype(str).str.strip()
         numeric = pd.to_numeric(cells, errors="coerce")
+        if time_format is None and len(cells) and cells.str.fullmatch(CLOCK).all():
+            return _of_day(cells)
         if numeric.isna().any() or (time_format and time_format not in UNITS):
             return _dated(*_text(cells, time_format))
         column = numeric.rename(name)
@@ -170,10 +175,32 @@ def _numbers(column: pd.Series, unit: str | None) -> Stamps:
     if unit is None:
         unit = epoch_unit(values)
         if unit is None:
-            return Stamps(values)
+            return _compact(column, values)
         notes = (f"time stamps of {column.name!r} are read as {unit} since 1970",)
     dates = pd.to_datetime(values, unit=unit)  # type: ignore[call-overload]
     return Stamps(dates.to_numpy(), notes=notes)
+
+
+def _compact(column: pd.Series, values: np.ndarray) -> Stamps:
+    """Numbers such as 20240301 or 20240301120000 as dates, others as they are."""
+    formats = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
+    digits = len(str(int(values[0]))) if len(values) else 0
+    if digits in formats and (values == np.floor(values)).all():
+        cells = pd.Series(values.astype(np.int64).astype(str))
+        dates = pd.to_datetime(cells, format=formats[digits], errors="coerce")
+        if not dates.isna().any() and dates.dt.year.between(1900, 2100).all():
+            note = f"time stamps of {column.name!r} are read as dates like {cells[0]}"
+            return _dated(pd.DatetimeIndex(dates), (note,))
+    return Stamps(values)
+
+
+def _of_day(cells: pd.Series) -> Stamps:
+    """Times of day as seconds that are counted on over midnight."""
+    whole = cells.where(cells.str.count(":") > 1, cells + ":00")
+    seconds = pd.to_timedelta(whole).dt.total_seconds().to_numpy()
+    days = np.cumsum(np.diff(seconds, prepend=seconds[:1]) < -DAY / 2)
+    note = f"{cells.name!r} holds times of day: seconds, counted on over midnight"
+    return Stamps(seconds + DAY * days, notes=(note,))
 
 
 def _dated(dates: pd.DatetimeIndex, notes: tuple[str, ...] = ()) -> Stamps:
