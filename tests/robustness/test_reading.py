@@ -288,6 +288,9 @@ LINES: dict[str, tuple[str, list[list[float]]]] = {
     "comment below": ("a,b\n1,2\n# restarted\n3,4\n", [[1, 2], [3, 4]]),
     "blanks": ("  1.0   2\n 3   4\n", [[1, 2], [3, 4]]),
     "preamble": ("Station North\n\na;b\n1,5;2\n3;4\n", [[1.5, 2], [3, 4]]),
+    "a line of units": ("time,a,b\n[s],m/s,degC\n0,1,2\n1,3,4\n", [[1, 2], [3, 4]]),
+    "what tells Excel": ("sep=;\na;b\n1,5;2\n3;4\n", [[1.5, 2], [3, 4]]),
+    "truth values": ("a,b\nTrue,1\n,2\nFalse,3\n", [[1, 1], [np.nan, 2], [0, 3]]),
     "one column": ("  1.5e+01\n  2.5e+01\n", [[15], [25]]),
     "quoted decimal commas": (
         'a,b\n"0,5","1,5"\n"2,5","3,5"\n',
@@ -600,6 +603,10 @@ def test_known_anomalies_by_row_by_stamp_and_by_interval_are_the_same() -> None:
         ([("2020-01-01", "2020-01-02")], "meets none of its steps"),
         (np.full(300, 2), "y of 'series' holds 2"),
         ([(5, 900)], "is not within its 300 steps"),
+        (5, "y of 'series' is 5"),
+        ([pd.Timestamp("2024-02-01")], "is no pair"),
+        (["never"], "is no pair"),
+        ([("never", "always")], "'never' in column 'y'"),
     ):
         with pytest.raises(ValueError, match=message):
             TimeSeriesDetector("zscore", window=20).fit(train, wrong)

@@ -110,6 +110,9 @@ def sniff(
     plain = [pair for pair in numbered if not pair[1].lstrip().startswith(COMMENTS)]
     if not plain:
         return None
+    said = re.fullmatch(r"sep=(.)", plain[0][1].strip(), re.I)
+    if said and len(plain) > 1:  # As Excel is told.
+        separator, plain = separator or said[1], plain[1:]
     separator = SEPARATORS.get(separator or "", separator or "") or _separator(plain)
     rows = [_Row(number, split(line, separator)) for number, line in plain]
     first = _table_start(rows)
@@ -119,6 +122,9 @@ def sniff(
     notes: list[str] = []
     has_names = _is_header(rows, notes) if header is None else header
     body = rows[1:] if has_names else rows
+    if has_names and _is_units(body):
+        notes.append(f"line {body[0].line + 1} holds no number and is left out: units?")
+        body = body[1:]
     width = len(body[0].cells) if body else len(cells)
     names = tuple(cells) if has_names else ()
     if not has_names and header is None:
@@ -224,6 +230,16 @@ def _is_header(rows: Sequence[_Row], notes: list[str]) -> bool:
             "names, say --header yes"
         )
     return False
+
+
+def _is_units(rows: Sequence[_Row]) -> bool:
+    """Whether the first row below the names holds words where numbers follow."""
+    if len(rows) < 2 or len(rows[0].cells) != len(rows[1].cells):
+        return False
+    first, below = rows[0].cells, rows[1].cells
+    numbers = [place for place, cell in enumerate(below) if is_number(cell)]
+    words = all(first[place] and not is_number(first[place]) for place in numbers)
+    return bool(numbers) and words and not any(is_time(cell) for cell in first)
 
 
 def _alike(cell: str, below: str) -> bool:

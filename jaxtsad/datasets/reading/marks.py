@@ -39,6 +39,11 @@ def steps(recording: Recording, labels: Any) -> np.ndarray:
         if _is_stamped(labels, recording):
             return _by_stamp(recording, labels)
         labels = labels.to_numpy()
+    if np.ndim(np.asarray(labels, dtype=object)) == 0:
+        raise ValueError(
+            f"y of {name!r} is {labels!r}; expected ({count},) labels or events "
+            "(start, stop)"
+        )
     if len(labels) and _is_stamp(np.ravel(np.asarray(labels, dtype=object))[0]):
         return _between(recording, labels)
     values = np.asarray(labels)
@@ -133,7 +138,7 @@ def _between(recording: Recording, events: Sequence[Any]) -> np.ndarray:
         raise ValueError(f"y of {name!r} is by time, but {name!r} has no time stamps")
     flags = np.zeros(len(time), bool)
     for event in events:
-        if len(event) != 2:
+        if isinstance(event, str) or np.ndim(event) != 1 or len(event) != 2:
             raise ValueError(f"event {event!r} of {name!r} is no pair (start, stop)")
         start, stop = _utc(list(event))
         inside = (time >= start) & (time <= stop)
