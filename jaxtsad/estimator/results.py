@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,10 +26,17 @@ def reading_options(detector: Any) -> tables.Options:
     return tables.Options(
         missing=() if missing is None else tuple(np.atleast_1d(missing).tolist()),
         duplicates=detector.duplicates,
-        resample=detector.resample,
-        max_gap=detector.max_gap,
+        resample=_span(detector.resample),
+        max_gap=_span(detector.max_gap),
         time_format=detector.time_format,
     )
+
+
+def _span(value: Any) -> Any:
+    """A span of time as text, whatever it is an object of."""
+    if isinstance(value, datetime.timedelta | np.timedelta64):
+        return str(pd.Timedelta(value))
+    return value
 
 
 def scores_table(

@@ -141,6 +141,7 @@ def test_steps_within_a_gap_do_not_exist() -> None:
     [
         ({"resample": "soon"}, "resample='soon' must be a span of time above 0"),
         ({"max_gap": 5}, "max_gap=5.* must be a span of time above 0"),
+        ({"resample": ""}, "resample='' must be a span of time above 0"),
         ({"max_gap": "-5min"}, "must be a span of time above 0"),
         ({"duplicates": "last"}, "duplicates='last'"),
         ({"time_format": 7}, "time_format=7 must be text"),
@@ -149,6 +150,15 @@ def test_steps_within_a_gap_do_not_exist() -> None:
 def test_bad_options_are_one_line(option: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         TimeSeriesDetector("zscore", window=WINDOW, **option).fit(series(100))
+
+
+def test_spans_of_time_may_be_objects() -> None:
+    test = with_gap(series(100, seed=1), 50)
+    for span in ("5min", pd.Timedelta("5min"), np.timedelta64(5, "m")):
+        detector = TimeSeriesDetector("zscore", window=WINDOW, max_gap=span)
+        detector.fit(series(200))
+        with pytest.warns(DataWarning, match="cut into 2 pieces"):
+            detector.predict(test)
 
 
 def test_gaps_need_time_stamps_and_resampling_has_a_limit() -> None:

@@ -108,6 +108,8 @@ def _span(name: str, value: str | float, time: np.ndarray) -> float:
             if not isinstance(value, str | np.timedelta64 | pd.Timedelta):
                 raise ValueError
             span = pd.Timedelta(value)
+            if pd.isna(span):
+                raise ValueError
             number = span.to_timedelta64() / np.timedelta64(1, _unit(time))
         except ValueError:
             number = np.nan
@@ -167,7 +169,8 @@ def _merged(recording: Recording, duplicates: str) -> Recording:
     if extra > len(time) / 2:
         note += (
             "; if rows of several machines are stacked, name the column that tells "
-            "them apart with --entity-column"
+            "them apart (--entity-column); if stamps are too coarse, leave them out "
+            "(--drop)"
         )
     if duplicates == "mean":
         values = _means(recording.values, starts)

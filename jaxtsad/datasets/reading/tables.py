@@ -170,7 +170,9 @@ def _rows(whole: Recording, name: str, rows: np.ndarray) -> Recording:
 def _named(table: pd.DataFrame, source: object) -> pd.DataFrame:
     """The table with stripped names, each there once."""
     names = [
-        "_".join(map(str, each)) if isinstance(each, tuple) else str(each).strip()
+        "_".join(str(level) for level in each if level != "")
+        if isinstance(each, tuple)
+        else str(each).strip()
         for each in table.columns
     ]
     twice = sorted({each for each in names if names.count(each) > 1})
