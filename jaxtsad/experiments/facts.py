@@ -118,9 +118,15 @@ def validation(fitted: Sequence[Fitted]) -> dict[str, str]:
     return found
 
 
-def notes(fitted: Sequence[Fitted]) -> list[str]:
-    """What a reader should know: missing cells, members that diverged."""
-    return [note for one in fitted for note in (*_missing(one), *_diverged(one))]
+def notes(series: Sequence[Series], fitted: Sequence[Fitted]) -> list[str]:
+    """What a reader should know: mended data, missing cells, members that diverged."""
+    mended = [
+        f"{one.name}: {note}"
+        for one in series
+        for note in getattr(one, "metadata", {}).get("notes", ())
+    ]
+    of_fits = [note for one in fitted for note in (*_missing(one), *_diverged(one))]
+    return mended + of_fits
 
 
 def _missing(fitted: Fitted) -> list[str]:

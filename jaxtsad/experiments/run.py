@@ -97,7 +97,7 @@ def _run(config: Config, folder: pathlib.Path, terminal: Console) -> dict[str, A
         "state_sha256": [facts.state_checksum(main.model) for main in fitted],
         "parameters": members.parameters(fitted[0].model),
         "timings": timings.report(),
-        "notes": facts.notes(fitted),
+        "notes": facts.notes(series, fitted),
     }
     made = report.make(config, scored, facts=said)
     report.write(folder, made)
