@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from jaxtsad import files
-from jaxtsad.cli import flags
+from jaxtsad.cli import flags, large
 
 MENDING = ("duplicates", "resample", "max_gap", "time_format")
 """Options of reading that a fitted detector keeps."""
@@ -96,12 +96,14 @@ def score(options: argparse.Namespace) -> None:
     """Writes scores and flags as CSV."""
     files.check_writable(options.out)
     detector = _load(options)
-    table = detector.scores(
-        _recordings(options.data, _kept(detector, options), options)
-    )
-    _write_csv(table, options.out)
-    flagged = int(table["flag"].sum())
-    _say(f"{flagged} of {len(table)} steps flagged; {options.out}", options.out)
+    how = _kept(detector, options)
+    if large.is_large(options.data, how):
+        flagged, steps = large.score(detector, options.data, how, options.out)
+    else:
+        table = detector.scores(_recordings(options.data, how, options))
+        _write_csv(table, options.out)
+        flagged, steps = int(table["flag"].sum()), len(table)
+    _say(f"{flagged} of {steps} steps flagged; {options.out}", options.out)
 
 
 def events(options: argparse.Namespace) -> None:

@@ -171,12 +171,21 @@ def _by_pieces(
 
 
 def aggregated(
-    fitted: Fitted, parts: Sequence[Split], output: str = "score"
+    fitted: Fitted,
+    parts: Sequence[Split],
+    output: str = "score",
+    first: Sequence[int] | None = None,
 ) -> list[np.ndarray]:
     """A detector's scores or explanations of one scaled part per member.
 
     A series, or piece between gaps, shorter than the window is extended on the left by
     its first step, and only its own steps are returned. Long parts go in pieces.
+
+    Args:
+        fitted: The members.
+        parts: One scaled part per member.
+        output: `score` or `explain`.
+        first: Of series, the number of each part's first window; None for 0.
 
     Returns:
         Of series `[T]` scores or `[T, C]` explanations, of samples `[N]` or `[N, ...]`,
@@ -190,8 +199,8 @@ def aggregated(
 
     def of_pieces(some: Fitted, pieces: Sequence[Piece]) -> list[np.ndarray]:
         cut = [piece.part for piece in pieces]
-        first = [piece.first for piece in pieces]
-        scores, stacked = run_detector(some, cut, output, first)
+        numbers = [piece.first for piece in pieces]
+        scores, stacked = run_detector(some, cut, output, numbers)
         per_step = (
             aggregate.aggregate(
                 scores[index],
@@ -208,7 +217,15 @@ def aggregated(
 
     longer = [windows.extend_part(part, length) for part in parts]
     pieces = [
-        pieces_of(part, length, setup.scoring_stride, setup.tail) for part, _ in longer
+        [piece._replace(first=number + piece.first) for piece in cut]
+        for number, cut in zip(
+            first or [0] * len(longer),
+            (
+                pieces_of(part, length, setup.scoring_stride, setup.tail)
+                for part, _ in longer
+            ),
+            strict=True,
+        )
     ]
     scores = _by_pieces(fitted, pieces, of_pieces)
     return [values[given] for values, (_, given) in zip(scores, longer, strict=True)]

@@ -9,7 +9,7 @@ import json
 import lzma
 import os
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import IO, Any, NamedTuple
 
 import numpy as np
@@ -107,6 +107,53 @@ def read(
     return table
 
 
+def text_chunks(
+    path: str | os.PathLike[str],
+    rows: int,
+    *,
+    separator: str | None = None,
+    header: bool | None = None,
+    decimal: str | None = None,
+    missing: Sequence[float | str] = (),
+) -> Iterator[Table]:
+    """Reads a text file `rows` rows at a time, for files larger than memory.
+
+    Args:
+        path: See `read`.
+        rows: Rows of each table but the last.
+        separator: See `read`.
+        header: See `read`.
+        decimal: See `read`.
+        missing: See `read`.
+
+    Raises:
+        ValueError: If the file cannot be read as a table.
+    """
+    path = pathlib.Path(path)
+    with reading(path):
+        encoding = dialect.encoding_of(lambda: _open(path))
+        with _open(path) as stream:
+            text = io.TextIOWrapper(stream, encoding=encoding, newline="")
+            how = dialect.sniff(
+                text, separator=separator, decimal=decimal, header=header
+            )
+        if how is None:
+            return
+        empty = None
+        with _open(path) as stream:
+            text = io.TextIOWrapper(stream, encoding=encoding, newline="")
+            for table in _parsed(text, how, missing, chunksize=rows):
+                if len(table) and table.iloc[:, -1].isna().any():
+                    # A separator at the end of every line is no column.
+                    empty = table.iloc[:, -1].isna().all() if empty is None else empty
+                    if not empty:
+                        raise ValueError(
+                            "a row has too few cells, or the last one is empty; large "
+                            "files are read in parts, in which these look alike"
+                        )
+                yield _titled(table, how, encoding)
+
+
 def column(table: pd.DataFrame, name: str, path: str | os.PathLike[str]) -> pd.Series:
     """One column of a table.
 
@@ -141,22 +188,38 @@ def _text(
     with _open(path) as stream:
         text = io.TextIOWrapper(stream, encoding=encoding, newline="")
         try:
-            table = pd.read_csv(
-                text,
-                sep=r"\s+" if how.separator == " " else how.separator,
-                header=None,
-                skiprows=how.skip,
-                decimal=how.decimal,
-                comment=how.comment,
-                na_values=[str(word) for word in missing if isinstance(word, str)],
-                skipinitialspace=True,
-                low_memory=False,
-                **EXACT,
-            )
+            table = _parsed(text, how, missing)
         except pd.errors.EmptyDataError:
             return Table(pd.DataFrame())
     if len(table) and table.iloc[:, -1].isna().any():
         _check_width(path, encoding, how)
+    return _titled(table, how, encoding)
+
+
+def _parsed(
+    text: IO[str],
+    how: dialect.Dialect,
+    missing: Sequence[float | str],
+    **more: Any,
+) -> Any:
+    """The table below its names, or with a `chunksize` the tables."""
+    return pd.read_csv(
+        text,
+        sep=r"\s+" if how.separator == " " else how.separator,
+        header=None,
+        skiprows=how.skip,
+        decimal=how.decimal,
+        comment=how.comment,
+        na_values=[str(word) for word in missing if isinstance(word, str)],
+        skipinitialspace=True,
+        low_memory=False,
+        **EXACT,
+        **more,
+    )
+
+
+def _titled(table: pd.DataFrame, how: dialect.Dialect, encoding: str) -> Table:
+    """A table with its columns' names and what was mended."""
     if how.names:
         if len(how.names) != table.shape[1]:
             raise ValueError(

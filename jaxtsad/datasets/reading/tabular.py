@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import pathlib
+from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -80,6 +81,47 @@ def read_all(path: PathLike, **how: Any) -> list[Recording]:
     """Reads one file as recordings, one per entity; see `read`."""
     chosen = options(how)
     return _recordings(_table(path, chosen), path, chosen)
+
+
+def chunks(path: PathLike, rows: int, **how: Any) -> Iterator[Recording]:
+    """Reads a text file as pieces of one recording, for files larger than memory.
+
+    Rows must be in order of time where they have time stamps.
+
+    Args:
+        path: A text file.
+        rows: Rows of each piece but the last.
+        **how: Fields of `Options`; entities, resampling and gaps need whole files.
+
+    Raises:
+        ValueError: As `read`; also if rows are not in order of time.
+    """
+    chosen = options(how)
+    first: Recording | None = None
+    before: Any = None
+    for table in frames.text_chunks(
+        path,
+        rows,
+        separator=chosen.separator,
+        header=chosen.header,
+        decimal=chosen.decimal,
+        missing=chosen.missing,
+    ):
+        [piece] = _recordings(table, path, chosen)
+        first = first or piece
+        if len(piece) != len(table.frame) or piece.rows is not None:
+            raise ValueError(
+                f"{path} is not in order of time or repeats a time stamp; a file this "
+                "large is read in parts, sort it first"
+            )
+        if piece.time is not None:
+            if before is not None and not before < piece.time[0]:
+                raise ValueError(
+                    f"{path} goes back in time at {piece.time[0]}; a file this large "
+                    "is read in parts, sort it first"
+                )
+            before = piece.time[-1]
+        yield piece.ordered(first.channels)
 
 
 def load(
