@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pathlib
 import sys
+import warnings
 from collections.abc import Sequence
 
 from jaxtsad.cli import flags, words
@@ -69,6 +70,8 @@ def _cache_compilations() -> None:
     """
     import jax
 
+    # Of a full disk JAX warns for every program that it cannot keep.
+    warnings.filterwarnings("ignore", "Error (writing|reading) persistent compilation")
     if "JAX_COMPILATION_CACHE_DIR" in os.environ:
         return
     try:

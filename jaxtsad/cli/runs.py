@@ -27,7 +27,7 @@ def run(options: argparse.Namespace) -> None:
     overrides = list(options.overrides)
     if options.data_root:
         overrides += ["--data.root", options.data_root]
-    if options.resume:
+    if options.resume is not None:
         if overrides:
             raise ValueError(f"a resumed run keeps its config; drop {overrides[0]}")
         folder = pathlib.Path(options.resume)

@@ -13,6 +13,7 @@ import re
 import shutil
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -95,8 +96,7 @@ class Checkpoints:
         if problem:
             with _quiet():
                 _finish_writing()
-            for partial in self.folder.glob("*.orbax-checkpoint-tmp*"):
-                shutil.rmtree(partial, ignore_errors=True)
+            self._remove_partial()
             raise ValueError(
                 f"cannot write a checkpoint to {str(self.folder)!r}: {problem}; the "
                 "previous checkpoint is untouched"
@@ -144,6 +144,18 @@ class Checkpoints:
                 ).state
         except Exception as error:
             raise ValueError(self._unreadable(step, error)) from None
+
+    def _remove_partial(self) -> None:
+        """Removes what was half written, until tensorstore writes no more of it."""
+        still = 0
+        for _ in range(60):
+            partial = list(self.folder.glob("*.orbax-checkpoint-tmp*"))
+            for path in partial:
+                shutil.rmtree(path, ignore_errors=True)
+            still = 0 if partial else still + 1
+            if still == 5:
+                return
+            time.sleep(0.05)
 
     def _newest(self) -> int | None:
         """The newest step that was written to its end; later ones are removed."""
