@@ -213,7 +213,7 @@ def library_rates(
     steps = batch * (2 if kit.quick else batches) + window - 1
     values = np.random.default_rng(0).normal(size=(steps, channels))
     part, _ = roles.cut_train(values.astype(np.float32), window=window, validation=0)
-    stacked = fleet.stack([windows.view([part], window, 1)] * m)
+    stacked = jax.device_put(fleet.stack([windows.view([part], window, 1)] * m))
     case = library.Case(detector, stacked, batch, kit.seconds)
     for name in ("training", "scoring"):
         contender = getattr(case, name)()

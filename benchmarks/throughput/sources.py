@@ -38,7 +38,7 @@ def stacked(config: Any, count: int, members: int = 1) -> Any:
             noise = generator.uniform(-1, 1, (count, *_sample(config)))
             part, _ = types.cut_train(noise.astype(np.float32), window=1, validation=0)
             views.append(samples.view(part))
-    return fleet.stack(views)
+    return jax.device_put(fleet.stack(views))
 
 
 def _sample(config: Any) -> tuple[int, ...]:

@@ -92,7 +92,7 @@ def make(
         },
         "members": sum(len(one.members) for one in fits),
         "train_s": sum(one.train_s for one in results),
-        "notes": facts.notes(fits),
+        "notes": facts.notes((), fits),
         "state_sha256": [facts.state_checksum(one.model) for one in fits],
     }
     made = Made(windows, steps, about_models)

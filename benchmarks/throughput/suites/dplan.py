@@ -126,7 +126,7 @@ class Case:
         return fit.fit(
             jax.random.split(jax.random.key(0), seeds),
             dplan.build(self.config),
-            fleet.stack([view] * seeds),
+            jax.device_put(fleet.stack([view] * seeds)),
             plan=plan.Plan(epochs=blocks, stop="none", members="vmap"),
         )
 
