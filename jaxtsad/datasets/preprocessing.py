@@ -176,14 +176,17 @@ def fit_scaler(
         highest = np.where(varies, mean + clip_values * deviation, np.inf)
         values = np.clip(values, lowest, highest)
         low, high = _with_exponent(lowest, exponent), _with_exponent(highest, exponent)
-    shift, scale = _statistics(kind, values, varies)
-    shift = _with_exponent(shift, exponent)
-    # A constant channel, and what is not scaled, keeps its unit.
-    fixed = np.full(counts[0], kind == "none") | ~varies
-    unit = 0.5 if kind == "symmetric" else 1.0
-    scale = np.where(fixed, unit, _with_exponent(scale, exponent))
+    if kind == "none":
+        nothing = np.zeros(counts[0])
+        return Scaler(kind, nothing, nothing + 1, low, high, clip_test)
+    shift, scale = _statistics(kind, values)
+    # A constant channel keeps its unit, and no mean that rounding moves shifts it.
+    constant = _with_exponent(values[0], exponent)
+    unit = 1.0
     if kind == "symmetric":
-        shift = np.where(varies, shift, shift + unit)
+        constant, unit = constant + 0.5, 0.5
+    shift = np.where(varies, _with_exponent(shift, exponent), constant)
+    scale = np.where(varies, _with_exponent(scale, exponent), unit)
     return Scaler(kind, shift, scale, low, high, clip_test)
 
 
@@ -208,20 +211,11 @@ def _automatic(values: np.ndarray) -> str:
     return "pixels" if values.dtype == np.uint8 else "symmetric"
 
 
-def _statistics(
-    kind: str, values: np.ndarray, varies: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Shift and scale of columns of order 1; the scale of a constant one means nothing.
-
-    A constant channel is shifted by its own value, not by a mean that rounding moves.
-    """
-    if kind == "none":
-        return np.zeros(values.shape[1]), np.ones(values.shape[1])
+def _statistics(kind: str, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Shift and scale of columns that are not constant."""
     if kind == "zscore":
-        shift, scale = _moments(values)
-    else:
-        shift, scale = values.min(axis=0), np.ptp(values, axis=0)
+        return _moments(values)
+    lowest, extent = values.min(axis=0), np.ptp(values, axis=0)
     if kind == "symmetric":
-        scale = scale / 2
-        shift = np.where(varies, shift + scale, shift)
-    return np.where(varies, shift, values[0]), np.where(varies, scale, 1.0)
+        return lowest + extent / 2, extent / 2
+    return lowest, extent
