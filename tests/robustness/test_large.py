@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from jaxtsad import TimeSeriesDetector
 from jaxtsad.__main__ import main
 from jaxtsad.cli import large
+from jaxtsad.datasets.reading import tabular
 from jaxtsad.ops.aggregate import AGGREGATES
 from jaxtsad.pipeline.chunked import ChunkedScores
 
@@ -67,6 +68,16 @@ def test_a_large_file_is_scored_in_parts_with_the_same_rows(
     expected, found = pd.read_csv(whole), pd.read_csv(parts)
     pd.testing.assert_frame_equal(found, expected, rtol=1e-5)
     assert found["flag"][300:306].all()
+
+
+def test_empty_rows_where_parts_meet_are_steps(tmp_path: pathlib.Path) -> None:
+    """As in the file read whole, which leaves out empty rows at its end alone."""
+    path = tmp_path / "holes.csv"
+    rows = ["a,b", *["1,2", ","] * 3, "3,4", ","]
+    path.write_text("\n".join(rows) + "\n")
+    whole = tabular.read(path).values
+    parts = [piece.values for piece in tabular.chunks(path, 2, time_column=None)]
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
 
 
 def test_a_large_file_out_of_order_is_one_line_and_nothing_is_written(

@@ -131,27 +131,22 @@ def text_chunks(
     """
     path = pathlib.Path(path)
     with reading(path):
-        encoding = dialect.encoding_of(lambda: _open(path))
-        with _open(path) as stream:
-            text = io.TextIOWrapper(stream, encoding=encoding, newline="")
-            how = dialect.sniff(
-                text, separator=separator, decimal=decimal, header=header
-            )
+        encoding, how = _sniffed(path, separator, header, decimal)
         if how is None:
             return
-        empty = None
+        checked = False
+        waiting: Table | None = None
         with _open(path) as stream:
             text = io.TextIOWrapper(stream, encoding=encoding, newline="")
             for table in _parsed(text, how, missing, chunksize=rows):
-                if len(table) and table.iloc[:, -1].isna().any():
-                    # A separator at the end of every line is no column.
-                    empty = table.iloc[:, -1].isna().all() if empty is None else empty
-                    if not empty:
-                        raise ValueError(
-                            "a row has too few cells, or the last one is empty; large "
-                            "files are read in parts, in which these look alike"
-                        )
-                yield _titled(table, how, encoding)
+                if not checked and table.iloc[:, -1].isna().any():
+                    _check_width(path, encoding, how)
+                    checked = True
+                if waiting is not None:
+                    yield waiting
+                waiting = _titled(table, how, encoding)
+        if waiting is not None:
+            yield _without_empty_end(waiting)
 
 
 def column(table: pd.DataFrame, name: str, path: str | os.PathLike[str]) -> pd.Series:
@@ -179,10 +174,7 @@ def _text(
     decimal: str | None,
     missing: Sequence[float | str],
 ) -> Table:
-    encoding = dialect.encoding_of(lambda: _open(path))
-    with _open(path) as stream:
-        text = io.TextIOWrapper(stream, encoding=encoding, newline="")
-        how = dialect.sniff(text, separator=separator, decimal=decimal, header=header)
+    encoding, how = _sniffed(path, separator, header, decimal)
     if how is None:
         return Table(pd.DataFrame())
     with _open(path) as stream:
@@ -193,7 +185,18 @@ def _text(
             return Table(pd.DataFrame())
     if len(table) and table.iloc[:, -1].isna().any():
         _check_width(path, encoding, how)
-    return _titled(table, how, encoding)
+    return _without_empty_end(_titled(table, how, encoding))
+
+
+def _sniffed(
+    path: pathlib.Path, separator: str | None, header: bool | None, decimal: str | None
+) -> tuple[str, dialect.Dialect | None]:
+    """The encoding of a text file and how its table is written, None where empty."""
+    encoding = dialect.encoding_of(lambda: _open(path))
+    with _open(path) as stream:
+        text = io.TextIOWrapper(stream, encoding=encoding, newline="")
+        how = dialect.sniff(text, separator=separator, decimal=decimal, header=header)
+    return encoding, how
 
 
 def _parsed(
@@ -235,16 +238,22 @@ def _titled(table: pd.DataFrame, how: dialect.Dialect, encoding: str) -> Table:
         if table.shape[1] > 1 and table.iloc[:, -1].isna().all():
             table = table.iloc[:, :-1]
     notes = how.notes
-    filled = np.flatnonzero(table.notna().any(axis=1))
-    if table.shape[1] > 1 and filled.size and filled[-1] + 1 < len(table):
-        notes = (
-            *notes,
-            f"{len(table) - filled[-1] - 1} empty rows at the end left out",
-        )
-        table = table.iloc[: filled[-1] + 1]
     if encoding in ("cp1252", "latin-1"):
         notes = (*notes, "it is no UTF-8 and is read as Latin-1")
     return Table(table, notes, bool(how.names))
+
+
+def _without_empty_end(table: Table) -> Table:
+    """The rows up to the last that holds anything; a file's own end, not a part's."""
+    filled = np.flatnonzero(table.frame.notna().any(axis=1))
+    if table.frame.shape[1] < 2 or not filled.size:
+        return table
+    extra = len(table.frame) - int(filled[-1]) - 1
+    if not extra:
+        return table
+    note = f"{extra} empty rows at the end left out"
+    frame = table.frame.iloc[: len(table.frame) - extra]
+    return table._replace(frame=frame, notes=(note, *table.notes))
 
 
 def _check_names(names: Sequence[str]) -> None:
