@@ -97,17 +97,14 @@ class _Writer:
 
     def write(self, file: IO[bytes], scores: Any) -> None:
         """Writes the next steps' rows; the first have titles above them."""
-        import numpy as np
-        import pandas as pd
+        from jaxtsad.estimator import results
 
         if not len(scores):
             return
-        flags = self.threshold.flags(scores).astype(np.int64)
-        steps = np.arange(self.steps, self.steps + len(scores))
-        table = pd.DataFrame({"step": steps, "score": scores, "flag": flags})
+        flags, time = self.threshold.flags(scores), None
         if self.times is not None:
-            table.insert(0, "time", self.times[: len(scores)])
-            self.times = self.times[len(scores) :]
+            time, self.times = self.times[: len(scores)], self.times[len(scores) :]
+        table = results.score_rows(scores, flags, time, self.steps)
         file.write(table.to_csv(index=False, header=not self.steps).encode())
         self.steps += len(scores)
         self.flagged += int(flags.sum())

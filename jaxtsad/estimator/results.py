@@ -39,16 +39,24 @@ def _span(value: Any) -> Any:
     return value
 
 
+def score_rows(
+    scores: np.ndarray, flags: np.ndarray, time: pd.Index | None, first: int = 0
+) -> pd.DataFrame:
+    """One row per step: time (where known), step from `first` on, score and flag."""
+    steps = np.arange(first, first + len(scores))
+    table = pd.DataFrame({"step": steps, "score": scores, "flag": flags})
+    if time is not None:
+        table.insert(0, "time", time)
+    return table
+
+
 def scores_table(
     given: Recordings, each: Sequence[np.ndarray], flags: Sequence[np.ndarray]
 ) -> pd.DataFrame:
     """One row per step: entity (of several), time (where known), step, score, flag."""
     tables = []
     for one, score, flag in zip(given.series, each, flags, strict=True):
-        columns = {"step": np.arange(len(one)), "score": score, "flag": flag}
-        table = pd.DataFrame(columns)
-        if one.time is not None:
-            table.insert(0, "time", one.stamps())
+        table = score_rows(score, flag, one.stamps())
         if not given.single:
             table.insert(0, "entity", one.name)
         tables.append(table)
