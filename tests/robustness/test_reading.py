@@ -177,6 +177,9 @@ def test_sorting_is_said() -> None:
         DETECTOR.predict(FRAME.sample(frac=1, random_state=0))
     with pytest.warns(DataWarning, match="'when' is read as time"):
         DETECTOR.predict(FRAME.rename_axis("when").reset_index())
+    counted = FRAME.assign(timestamp=1.7e9 + np.arange(STEPS))
+    with pytest.warns(DataWarning, match="'timestamp' looks like another.*--drop"):
+        TimeSeriesDetector("zscore", window=20).fit(counted)
 
 
 @pytest.mark.parametrize("policy", ["mean", "first", "error"])

@@ -1,7 +1,8 @@
 """What people reported of other libraries, tried here: one test per public report.
 
-Four of them (netcdf4-python#849, pycaret#322, PCNtoolkit#352, Orion#258) are known here
-by their number only; their tests are of the kind of input that they are listed under.
+Two of them (PCNtoolkit#352, Orion#258) are known here by their number only; their tests
+are of the kind of input that they are listed under. pycaret#322 is about saving: see
+`test_scenarios_lifecycle.py`.
 """
 
 from __future__ import annotations
@@ -38,6 +39,36 @@ def planted(steps: int = 200) -> pd.DataFrame:
     return test
 
 
+def test_clocks_and_counters_on_a_large_offset() -> None:
+    """furax#145: seconds since 1970 read as float32 resolve about 100 s, not 2 ms."""
+    train, test = (each.reset_index(drop=True) + 1.7e9 for each in (frame(), planted()))
+    for table, start in ((train, 1718150400.0), (test, 1718154000.0)):
+        table.insert(0, "timestamp", start + 0.002 * np.arange(len(table)))
+    with pytest.warns(DataWarning, match="'timestamp' is read as time"):
+        detector = fitted(train)
+        flags = detector.predict(test)
+        events = detector.events(test)
+    assert flags[100:106].all()
+    np.testing.assert_array_equal(flags, fitted(frame()).predict(planted()))
+    strongest = events.iloc[events["severity"].argmax()]
+    start = pd.Timestamp("2024-06-12 01:00")
+    assert start < strongest["start_time"] < start + pd.Timedelta("0.22s")
+    assert strongest["stop_time"] < start + pd.Timedelta("0.26s")
+
+
+@pytest.mark.parametrize("magnitude", [1e-20, 1e-15, 1e-10, 1.0, 1e10, 1e20])
+@pytest.mark.parametrize("centered", [False, True])
+def test_units_in_which_a_channel_is_tiny(magnitude: float, centered: bool) -> None:
+    """scikit-learn#19726: magnetic fields in tesla were taken for constant channels."""
+    train, test = frame(), planted()
+    if centered:
+        test, train = test - train.mean(), train - train.mean()
+    factors = np.array([magnitude, 1.0])
+    flags = fitted(train * factors).predict(test * factors)
+    assert flags[100:106].all()
+    np.testing.assert_array_equal(flags, fitted(train).predict(test))
+
+
 def test_a_fill_value_that_is_not_masked() -> None:
     """netcdf4-python#468: cells of 9.96921e36 arrive as numbers, not masked.
 
@@ -56,7 +87,15 @@ def test_a_fill_value_that_is_not_masked() -> None:
 
 
 def test_a_mask_is_missing_cells() -> None:
-    """netcdf4-python#849: what is masked must not count as its fill value."""
+    """netcdf4-python#849: every variable is masked, most with the one mask `False`.
+
+    What is masked must not count as its fill value; masking nothing changes nothing.
+    """
+    plain, bare = frame().to_numpy(), np.ma.array(frame().to_numpy())
+    assert bare.mask.size == 1
+    whole = TimeSeriesDetector("zscore", window=20).fit(bare)
+    assert whole.threshold_ == fitted(frame()).threshold_
+    np.testing.assert_array_equal(whole.predict(bare), whole.predict(plain))
     values = frame().to_numpy().copy()
     values[100:120, 0] = -999.0
     masked = np.ma.masked_equal(values, -999.0)
@@ -69,7 +108,6 @@ def test_a_mask_is_missing_cells() -> None:
 
 
 def test_a_column_of_dates_among_the_features() -> None:
-    """pycaret#322: a frame with a column of dates beside its numbers."""
     train = frame().reset_index()
     with pytest.warns(DataWarning, match="column 'time' is read as time"):
         detector = fitted(train)
@@ -94,6 +132,16 @@ def test_nullable_columns_with_missing_values(kind: str) -> None:
     whole = (frame() * 1000).round().mask(frame() > 0.95)
     detector, plain = fitted(whole.astype(kind)), fitted(whole)
     assert detector.threshold_ == plain.threshold_
+
+
+def test_columns_swapped_or_renamed_after_fitting() -> None:
+    """xgboost#8357: swapped columns changed predictions, other names went unnoticed."""
+    detector, test = fitted(frame() * [1, 50]), planted() * [1, 50]
+    expected = detector.predict(test)
+    assert expected[100:106].all()
+    np.testing.assert_array_equal(detector.predict(test[["heat", "flow"]]), expected)
+    with pytest.raises(ValueError, match=r"flow.*bmi|bmi.*flow"):
+        detector.predict(test.rename(columns={"flow": "bmi"}))
 
 
 def test_columns_in_another_order_than_fitted_on() -> None:

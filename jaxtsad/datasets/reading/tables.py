@@ -101,7 +101,7 @@ def recordings(
     except ValueError as error:
         raise ValueError(f"{source}: {error}") from None
     if when is not None:
-        notes += when.notes
+        notes += [*when.notes, *_other_clocks(table[chosen])]
     marks = wanted["label_column"]
     if not marks:
         notes += _unmarked(table[chosen])
@@ -298,6 +298,21 @@ def _counts_rows(column: pd.Series) -> bool:
     if not pd.api.types.is_integer_dtype(column.dtype):
         return False
     return bool(column.is_unique)
+
+
+def _other_clocks(table: pd.DataFrame) -> list[str]:
+    """Says which channels are likely a second time, which rises for ever."""
+    numeric = table.select_dtypes("number")
+    likely = [
+        each
+        for each in numeric
+        if stamps.is_name(each) and stamps.is_counted(numeric[each])
+    ]
+    return [
+        f"column {each!r} looks like another time, but is read as a channel; leave it "
+        "out with --drop or name it with --time-column"
+        for each in likely
+    ]
 
 
 def _unmarked(table: pd.DataFrame) -> list[str]:
