@@ -16,7 +16,7 @@ import ast
 import os
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -48,14 +48,14 @@ class Labels(NamedTuple):
 
 
 def label_table(
-    root: str | os.PathLike[str], *, first_rows: bool = False
+    root: str | os.PathLike[str], *, rows: Literal["united", "first", "last"] = "united"
 ) -> dict[str, Labels]:
     """Reads `labeled_anomalies.csv`, one entry per channel, in the order of the file.
 
     Args:
         root: See `load`; the arrays need not be there.
-        first_rows: Takes the first row of a channel that has several, as some
-            publications do, instead of uniting them.
+        rows: Of a channel that has several: all of them united, or the first or the
+            last alone, as some publications have it.
 
     Raises:
         FileNotFoundError: If there is no label table.
@@ -73,7 +73,8 @@ def label_table(
             labels = _labels(row)
             if name in channels:
                 united = _united(channels[name], labels)
-                labels = channels[name] if first_rows else united
+                choice = {"united": united, "first": channels[name], "last": labels}
+                labels = choice[rows]
         except (ValueError, TypeError, SyntaxError) as error:
             raise ValueError(f"{path}, channel {name!r}: {error}") from error
         channels[name] = labels

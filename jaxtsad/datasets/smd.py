@@ -33,6 +33,18 @@ def labels(root: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     return {name: _labels(folder, name) for name in _names(folder, "test_label")}
 
 
+def machines(root: str | os.PathLike[str]) -> list[str]:
+    """Names of the machines whose values are there, in the order of their numbers.
+
+    Args:
+        root: See `load`.
+
+    Raises:
+        FileNotFoundError: If there is no such data.
+    """
+    return _names(_folder(root), "train")
+
+
 def load(
     root: str | os.PathLike[str], machines: Sequence[str] | None = None
 ) -> list[Series]:

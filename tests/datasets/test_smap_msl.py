@@ -68,10 +68,11 @@ def test_two_rows_of_a_channel_are_united(root: pathlib.Path) -> None:
     assert series.labels is not None and series.labels.sum() == 5
 
 
-def test_the_first_of_two_rows_can_be_taken(root: pathlib.Path) -> None:
-    table = smap_msl.label_table(root, first_rows=True)
+def test_one_of_two_rows_can_be_taken(root: pathlib.Path) -> None:
+    table = smap_msl.label_table(root, rows="first")
     assert table["P-2"].spans == ((3, 7, "point"),)
     assert table["A-2"] == smap_msl.label_table(root)["A-2"]
+    assert smap_msl.label_table(root, rows="last")["P-2"].spans == ((2, 5, "point"),)
 
 
 def test_a_channel_without_row_is_loaded_on_request_only(root: pathlib.Path) -> None:

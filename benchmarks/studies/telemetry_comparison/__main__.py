@@ -73,7 +73,7 @@ def run(session: Session) -> Report:
     selection = channels.select(root, asked.channels)
     session.say(str(selection))
     series = channels.load(root, selection.names)
-    first = smap_msl.label_table(root, first_rows=True) if preset.first_rows else None
+    first = smap_msl.label_table(root, rows="first") if preset.first_rows else None
     labels = channels.WindowLabels(series, first)
     made = [rows.make(one, series, labels, asked.seeds, session) for one in recipes]
     session.say("judging windows and steps")

@@ -117,7 +117,7 @@ def test_the_published_channels_and_their_counts(data_root: pathlib.Path) -> Non
         Series(name, np.zeros((9, 1)), None, steps)
         for name, steps in smap_msl.labels(root).items()
     ]
-    first = smap_msl.label_table(root, first_rows=True)
+    first = smap_msl.label_table(root, rows="first")
     labels = channels.WindowLabels(series, first)
     for name, count in counts.items():
         own = labels(name, 10, 5)
@@ -133,7 +133,7 @@ def test_trivial_rows_from_labels_alone(data_root: pathlib.Path) -> None:
         Series(name, np.zeros((9, 1)), None, steps)
         for name, steps in smap_msl.labels(root).items()
     ]
-    first = smap_msl.label_table(root, first_rows=True)
+    first = smap_msl.label_table(root, rows="first")
     labels = channels.WindowLabels(series, first)
     known = [labels(name, 10, 5) for name in channels.PUBLISHED]
     every = measure.macro([baselines.all_positive(one, samples=True) for one in known])
