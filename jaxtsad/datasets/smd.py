@@ -45,6 +45,26 @@ def machines(root: str | os.PathLike[str]) -> list[str]:
     return _names(_folder(root), "train")
 
 
+def test_part(
+    root: str | os.PathLike[str], machine: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Values `[T, C]` and labels `[T]` int8 of one machine's test part alone.
+
+    Args:
+        root: See `load`.
+        machine: Such as "machine-1-6".
+
+    Raises:
+        FileNotFoundError: If there is no such data.
+        ValueError: If a file is corrupt, or the two have not the same rows.
+    """
+    folder = _folder(root)
+    test, marked = _values(folder, "test", machine), _labels(folder, machine)
+    if len(test) != len(marked):
+        raise ValueError(f"{machine!r} has {len(test)} rows and {len(marked)} labels")
+    return test, marked
+
+
 def load(
     root: str | os.PathLike[str], machines: Sequence[str] | None = None
 ) -> list[Series]:

@@ -44,6 +44,17 @@ def test_machines_are_those_with_a_training_part_by_number(root: pathlib.Path) -
     assert names == ["machine-3-10", "machine-1-1"]
 
 
+def test_a_test_part_is_read_alone(root: pathlib.Path) -> None:
+    folder = root / "smd" / "ServerMachineDataset"
+    assert smd.machines(root) == ["machine-1-1", "machine-3-2", "machine-3-10"]
+    (folder / "train" / "machine-1-1.txt.bz2").write_text("nothing that can be read")
+    values, labels = smd.test_part(root, "machine-1-1")
+    assert values.shape == (4, 2) and labels.tolist() == [0, 1, 1, 0]
+    (folder / "test_label" / "machine-1-1.txt").write_text("0\n1\n")
+    with pytest.raises(ValueError, match="'machine-1-1' has 4 rows and 2 labels"):
+        smd.test_part(root, "machine-1-1")
+
+
 def test_one_machine(root: pathlib.Path) -> None:
     [one] = smd.load(root / "smd", ["machine-1-1"])
     assert one.train.dtype == np.float64

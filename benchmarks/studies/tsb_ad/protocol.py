@@ -27,14 +27,15 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from jaxtsad.datasets import nab, places, smap_msl, smd, ucr
+from jaxtsad.datasets import demo, nab, places, smap_msl, smd, ucr
 from jaxtsad.datasets.reading import spans
 from jaxtsad.evaluation import segments
 from jaxtsad.evaluation.metrics import period as periods
 from jaxtsad.evaluation.metrics import vus
 from jaxtsad.types import Series
 
-DATA = ("tsb_ad", "nab", "ucr")
+TITLES = {"tsb_ad": "TSB-AD-M", "nab": "NAB", "ucr": "UCR", "demo": "demo"}
+DATA = tuple(TITLES)
 HALVES = ("odd", "even", "all")
 NASA = ("MSL", "SMAP")
 THRESHOLDS = 250
@@ -52,6 +53,7 @@ class Case(NamedTuple):
         values: `[T, C]` float64, as published.
         labels: `[T]` int8, for metrics alone.
         place: 0-based place within its data set.
+        group: Which of `DATA` it is of.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Case(NamedTuple):
     values: np.ndarray
     labels: np.ndarray
     place: int = 0
+    group: str = "tsb_ad"
 
     @property
     def half(self) -> str:
@@ -102,12 +105,8 @@ def series(
 
 def left_out(root: Root = None) -> list[str]:
     """Names of listed series whose data are not at hand."""
-    folder = places.data_root(root)
-    return [
-        f"{row['tsb_ad_file']} ({row['original_series']})"
-        for row in listed(folder)
-        if not _at_hand(folder, row)
-    ]
+    absent = _split(places.data_root(root))[1]
+    return [f"{row['tsb_ad_file']} ({row['original_series']})" for row in absent]
 
 
 def vus_pr(labels: np.ndarray, scores: np.ndarray, period: int) -> float:
@@ -201,24 +200,25 @@ def read_csv(root: pathlib.Path, name: str) -> list[dict[str, str]]:
 def _tsb_ad(root: pathlib.Path, wanted: Wanted) -> Iterator[Case]:
     """Every listed series at hand; places are counted among these."""
     count: collections.Counter[str] = collections.Counter()
-    for row in listed(root):
-        if _at_hand(root, row):
-            place = count[row["dataset"]]
-            count[row["dataset"]] += 1
-            if wanted(place):
-                yield _rebuilt(root, row)._replace(place=place)
+    for row in _split(root)[0]:
+        place = count[row["dataset"]]
+        count[row["dataset"]] += 1
+        if wanted(place):
+            yield _rebuilt(root, row)._replace(place=place)
 
 
-def _at_hand(root: pathlib.Path, row: Mapping[str, str]) -> bool:
-    return row["dataset"] in NASA or row["original_series"] in _machines(root)
-
-
-@functools.lru_cache(maxsize=4)
-def _machines(root: pathlib.Path) -> tuple[str, ...]:
+def _split(root: pathlib.Path) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+    """Listed series that are at hand, and those that are not."""
     try:
-        return tuple(smd.machines(root))
+        machines = smd.machines(root)
     except FileNotFoundError:
-        return ()
+        machines = []
+    here: list[dict[str, str]] = []
+    absent: list[dict[str, str]] = []
+    for row in listed(root):
+        known = row["dataset"] in NASA or row["original_series"] in machines
+        (here if known else absent).append(row)
+    return here, absent
 
 
 def _rebuilt(root: pathlib.Path, row: Mapping[str, str]) -> Case:
@@ -226,10 +226,10 @@ def _rebuilt(root: pathlib.Path, row: Mapping[str, str]) -> Case:
     name, dropped = row["original_series"], int(row["leading_points_dropped"])
     if row["dataset"] in NASA:
         [one] = smap_msl.load(root, [name])
+        assert one.labels is not None
+        test, labels = one.test, one.labels
     else:
-        [one] = smd.load(root, [name])
-    labels = one.labels
-    assert labels is not None
+        test, labels = smd.test_part(root, name)
     if row["labels_used"] == "lastrow":
         kept = smap_msl.label_table(root, rows="last")[name]
         labels = spans.mark(kept.spans, kept.steps)
@@ -243,7 +243,7 @@ def _rebuilt(root: pathlib.Path, row: Mapping[str, str]) -> Case:
         row["tsb_ad_file"],
         row["dataset"],
         int(row["train_points"]),
-        np.asarray(one.test, np.float64)[dropped:],
+        np.asarray(test, np.float64)[dropped:],
         labels,
     )
     found = (len(labels), int(np.argmax(labels)), int(labels.sum()))
@@ -260,22 +260,32 @@ def _nab(root: pathlib.Path, wanted: Wanted) -> Iterator[Case]:
     """Files with known causes; the probationary rows are for training."""
     for place, one in enumerate(nab.load(root, group="realKnownCause")):
         if wanted(place):
-            yield _joined("NAB", one, one.metadata["train_labels"], place)
+            yield _joined("nab", one, place)
 
 
 def _ucr(root: pathlib.Path, wanted: Wanted) -> Iterator[Case]:
     """Files of the archive, cut where their names say."""
     for place, one in enumerate(ucr.load(root)):
         if wanted(place):
-            yield _joined("UCR", one, np.zeros(len(one.train), np.int8), place)
+            yield _joined("ucr", one, place)
 
 
-def _joined(dataset: str, one: Series, before: np.ndarray, place: int) -> Case:
-    """A training part with its labels, and the test part after it."""
+def _demo(root: pathlib.Path, wanted: Wanted) -> Iterator[Case]:
+    """The recording that travels with the package."""
+    for place, one in enumerate(demo.load(root)):
+        if wanted(place):
+            yield _joined("demo", one, place)
+
+
+def _joined(group: str, one: Series, place: int) -> Case:
+    """A training part (without anomalies unless said) and the test part after it."""
     assert one.labels is not None
+    nothing = np.zeros(len(one.train), np.int8)
+    before = one.metadata.get("train_labels", nothing)
     rows = np.concatenate([one.train, one.test])
     labels = np.concatenate([before, one.labels])
-    return Case(one.name, dataset, len(one.train), rows, labels, place)
+    name = TITLES[group]
+    return Case(one.name, name, len(one.train), rows, labels, place, group)
 
 
-_READERS = {"tsb_ad": _tsb_ad, "nab": _nab, "ucr": _ucr}
+_READERS = {"tsb_ad": _tsb_ad, "nab": _nab, "ucr": _ucr, "demo": _demo}

@@ -1,0 +1,79 @@
+"""Any detector by the protocol of TSB-AD-M, on NAB and on UCR.
+
+python -m benchmarks.studies.tsb_ad --data-root DIR --detectors pca knn
+
+A row is a trivial one of `recipes.TRIVIAL` or any detector by name with its defaults.
+Scores are kept by series, so that an interrupted run goes on. `--heads` asks instead
+what a score head makes of every detector, trained and untrained, on the odd half.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from benchmarks.studies import study
+from benchmarks.studies.report import Report
+from benchmarks.studies.study import Session, Study
+from benchmarks.studies.tsb_ad import protocol, recipes, rows, submission, tables
+
+DEFAULT = ("random", "zscore_smoothed", "pca", "knn", "knn_without_two_valued")
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Adds what the study is asked for."""
+    add = parser.add_argument
+    add(
+        "--detectors",
+        nargs="+",
+        default=list(DEFAULT),
+        metavar="ROW",
+        help=f"of {', '.join(recipes.TRIVIAL)}, or detectors by name "
+        f"(default: {' '.join(DEFAULT)})",
+    )
+    add("--data", nargs="+", default=["tsb_ad"], choices=protocol.DATA)
+    add("--half", default="all", choices=protocol.HALVES, help="of each data set")
+    add("--main", help="the row that others are compared with (default: the last)")
+    add(
+        "--submission",
+        action="store_true",
+        help="write scores and metrics as files of the benchmark's own form",
+    )
+
+
+def run(session: Session) -> Report:
+    """Makes every row that is not there yet, and measures all.
+
+    Raises:
+        ValueError: If a choice or the data is bad.
+    """
+    asked = session.options
+    chosen = [recipes.recipe(name) for name in dict.fromkeys(asked.detectors)]
+    main = asked.main or chosen[-1].name
+    if main not in [one.name for one in chosen]:
+        raise ValueError(f"main={main!r} must be one of --detectors")
+    sections, lines = [], []
+    for group in asked.data:
+        session.say(f"reading {protocol.TITLES[group]}")
+        cases = protocol.series(asked.half, [group], session.root)
+        made = [rows.make(one, cases, session) for one in chosen]
+        known = rows.published(cases, session.root) if group == "tsb_ad" else []
+        sections.append(tables.section(group, cases, made, known, main))
+        lines += tables.tidy(cases, [*made, *known])
+        if asked.submission:
+            for row in made:
+                submission.write(session.folder / "submission", cases, row)
+    notes = [f"{one.name}: {one.words}." for one in chosen]
+    if "tsb_ad" in asked.data:
+        absent = protocol.left_out(session.root)
+        if absent:
+            notes.append(f"Not at hand and left out: {', '.join(absent)}.")
+    title = "Detectors by the protocol of TSB-AD"
+    tree = {"half": asked.half, "data": list(asked.data), "rows": lines}
+    return Report(title, (tables.LEGEND,), sections, notes, lines, tree, shown=2)
+
+
+STUDY = Study("tsb_ad", __doc__, run, options, quick={"data": ["demo"]})
+
+if __name__ == "__main__":
+    sys.exit(study.main(STUDY))
