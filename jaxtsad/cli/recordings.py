@@ -64,6 +64,8 @@ def fit(options: argparse.Namespace) -> None:
         options=toml.assignments(options.option, name),
         epochs=options.epochs,
         batch_size=options.batch_size,
+        head=options.head,
+        head_options=toml.assignments(options.head_option),
         threshold=options.threshold,
         seed=options.seed,
     )

@@ -62,10 +62,18 @@ def parser() -> argparse.ArgumentParser:
     fit.add_argument("--window", type=int, help="steps of a window; default: 40")
     fit.add_argument("--epochs", type=int, default=10)
     fit.add_argument("--batch-size", type=int)
+    fit.add_argument("--head", default="none", help="none, smooth or evidence")
     fit.add_argument("--threshold", default="quantile")
     fit.add_argument("--seed", type=int, default=0)
     fit.add_argument(
         "--option", action="append", default=[], metavar="NAME=VALUE", help="repeatable"
+    )
+    fit.add_argument(
+        "--head-option",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="of the score head; repeatable",
     )
     score = add("score", recordings.score, "score a recording with a fitted detector")
     events = add("events", recordings.events, "list the events a fitted detector finds")

@@ -11,10 +11,11 @@ from sklearn.exceptions import NotFittedError
 
 from jaxtsad import detectors, validation
 from jaxtsad.evaluation import thresholds
+from jaxtsad.evaluation.scoring import options as heads
 from jaxtsad.pipeline import members, saving
 from jaxtsad.training.plan import Plan
 
-NESTED = ("options", "threshold_options")
+NESTED = ("options", "threshold_options", "head_options")
 FILLED_IN = ("window", "channels", "layout")
 
 
@@ -31,13 +32,13 @@ class BaseDetector(OutlierMixin, BaseEstimator):
         """The parameters by name.
 
         Args:
-            deep: Also the options of the detector and of the threshold, those not
-                given with their defaults, as `options__width`, `threshold_options__q`.
+            deep: Also the options of the detector, of the threshold and of the score
+                head, those not given with their defaults, as `options__width`.
         """
         given: dict[str, Any] = super().get_params(deep=False)
         if not deep:
             return given
-        for outer, known in zip(NESTED, self._known_options(), strict=True):
+        for outer, known in self._known_options().items():
             chosen = given[outer] if isinstance(given[outer], Mapping) else {}
             for inner, value in {**known, **chosen}.items():
                 given[f"{outer}__{inner}"] = value
@@ -81,23 +82,29 @@ class BaseDetector(OutlierMixin, BaseEstimator):
                 f"this {type(self).__name__} is not fitted yet; call fit first"
             )
 
-    def _known_options(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Options of the detector and of the threshold; none where it is unknown."""
+    def _known_options(self) -> dict[str, dict[str, Any]]:
+        """Options of detector, threshold and head; none where one is unknown."""
         given: Any = self
-        options: dict[str, Any] = {}
+        known: dict[str, dict[str, Any]] = {"options": {}, "threshold_options": {}}
         if isinstance(given.detector, str) and given.detector in detectors.available():
             options = detectors.options(given.detector)
-        threshold: dict[str, Any] = {}
+            known["options"] = {
+                name: default
+                for name, default in options.items()
+                if name not in FILLED_IN
+            }
         if isinstance(given.threshold, str) and given.threshold in thresholds.KINDS:
-            threshold = dict(thresholds.choices(given.threshold))
-        return {k: v for k, v in options.items() if k not in FILLED_IN}, threshold
+            known["threshold_options"] = dict(thresholds.choices(given.threshold))
+        if hasattr(given, "head_options"):
+            kind = isinstance(given.head, str) and given.head in heads.KINDS
+            known["head_options"] = heads.choices(given.head) if kind else {}
+        return known
 
     def _fields(self, detector: str) -> dict[str, Any]:
         """Parameters as the fields of a setup that both kinds of data have."""
         given: Any = self
-        options, threshold_options = (
-            _mapping(name, getattr(given, name)) for name in NESTED
-        )
+        options = mapping("options", given.options)
+        threshold_options = mapping("threshold_options", given.threshold_options)
         known = detectors.options(detector)
         for filled in FILLED_IN:
             if filled in options:
@@ -127,7 +134,7 @@ class BaseDetector(OutlierMixin, BaseEstimator):
         }
 
 
-def _mapping(name: str, value: Any) -> dict[str, Any]:
+def mapping(name: str, value: Any) -> dict[str, Any]:
     """Options by name; none for None."""
     if value is not None and not isinstance(value, Mapping):
         shown = validation.shown(value)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from jaxtsad.estimator import results
-from jaxtsad.estimator.base import BaseDetector
+from jaxtsad.estimator.base import BaseDetector, mapping
 from jaxtsad.estimator.context import with_earlier, without_earlier
 from jaxtsad.pipeline import fitting, inputs, inspection, labels, members, scoring
 from jaxtsad.pipeline.setup import Setup
@@ -40,6 +40,10 @@ class TimeSeriesDetector(BaseDetector):
             for the threshold.
         pooling: For a list of series: `per_entity`, one model each, trained together
             in one program, or `pooled`, one model for all.
+        head: Score head: `none`; `smooth`, the score smoothed and calibrated;
+            `evidence`, channels in units of what is normal for each, combined, smoothed
+            and calibrated (of detectors that explain themselves).
+        head_options: Its options (`evaluation.scoring.options`).
         threshold: Kind of threshold: `quantile`, `gaussian`, `mad`, `iqr` or `pot`.
         threshold_options: Its options.
         epochs: At most this many epochs.
@@ -92,6 +96,8 @@ class TimeSeriesDetector(BaseDetector):
         clip_values: float | None = None,
         validation: float = 0.2,
         pooling: str = "per_entity",
+        head: str = "none",
+        head_options: Mapping[str, Any] | None = None,
         threshold: str = "quantile",
         threshold_options: Mapping[str, Any] | None = None,
         epochs: int = 10,
@@ -117,6 +123,8 @@ class TimeSeriesDetector(BaseDetector):
         self.clip_values = clip_values
         self.validation = validation
         self.pooling = pooling
+        self.head = head
+        self.head_options = head_options
         self.threshold = threshold
         self.threshold_options = threshold_options
         self.epochs = epochs
@@ -367,6 +375,7 @@ class TimeSeriesDetector(BaseDetector):
         return without_earlier(given, scoring.aggregated(chosen, parts, output))
 
     def _setup(self) -> Setup:
-        names = ("window", "stride", "score_stride", "aggregate", "pooling")
+        names = ("window", "stride", "score_stride", "aggregate", "pooling", "head")
         series: dict[str, Any] = {name: getattr(self, name) for name in names}
+        series["head_options"] = mapping("head_options", self.head_options)
         return Setup(**series, **self._fields(self.detector))

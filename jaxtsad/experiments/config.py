@@ -12,6 +12,8 @@ from jaxtsad import detectors, validation
 from jaxtsad.datasets import catalog
 from jaxtsad.datasets.preprocessing import ScalerKind
 from jaxtsad.evaluation import thresholds
+from jaxtsad.evaluation.scoring import options as heads
+from jaxtsad.evaluation.scoring.options import HeadKind
 from jaxtsad.ops.aggregate import Aggregate
 from jaxtsad.pipeline.members import MOST_SEED
 from jaxtsad.pipeline.setup import Setup
@@ -137,6 +139,19 @@ class Training(Plan):
 
 
 @validation.config
+class Head:
+    """The score head of series, fitted on calibration data; baselines have none.
+
+    Attributes:
+        kind: A key of `evaluation.scoring.options.KINDS`.
+        options: Its options.
+    """
+
+    kind: HeadKind = "none"
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+@validation.config
 class Threshold:
     """The threshold fitted on calibration scores.
 
@@ -178,6 +193,7 @@ class Config:
     samples: SampleCut = dataclasses.field(default_factory=SampleCut)
     detector: DetectorChoice = dataclasses.field(default_factory=DetectorChoice)
     training: Training = dataclasses.field(default_factory=Training)
+    head: Head = dataclasses.field(default_factory=Head)
     threshold: Threshold = dataclasses.field(default_factory=Threshold)
     evaluation: Evaluation = dataclasses.field(default_factory=Evaluation)
 
@@ -219,6 +235,8 @@ class Config:
         if self.kind == "series":  # The sizes of samples are known once they are read.
             sizes = {"window": self.window.length, "channels": 1}
             detectors.configure(name, {**values, **sizes})
+        # Baselines are as published.
+        head = Head() if detector else self.head
         return Setup(
             detector=name,
             options=values,
@@ -233,28 +251,34 @@ class Config:
             pooling="per_entity" if data.pooling == "glued" else data.pooling,
             batch_size=training.batch_size,
             plan=training.plan(),
+            head=head.kind,
+            head_options=dict(head.options),
             threshold=self.threshold.kind,
             threshold_options=dict(self.threshold.options),
         )
 
 
 def schema() -> dict[str, Any]:
-    """The JSON schema of a config, with the options of every detector.
+    """The JSON schema of a config, with the options of every detector and head.
 
     Example:
         >>> "pca" in schema()["$defs"]["DetectorChoice"]["properties"]["name"]["enum"]
         True
     """
     made = validation.schema(Config)
-    chosen, names = made["$defs"]["DetectorChoice"], detectors.available()
-    chosen["properties"]["name"]["enum"] = list(names)
-    chosen["allOf"] = [
-        {
-            "if": {"properties": {"name": {"const": name}}},
-            "then": {"properties": {"options": detectors.schema(name)}},
-        }
-        for name in names
-    ]
+    names = detectors.available()
+    made["$defs"]["DetectorChoice"]["properties"]["name"]["enum"] = list(names)
+    for part, key, each in (
+        ("DetectorChoice", "name", {name: detectors.schema(name) for name in names}),
+        ("Head", "kind", {k: validation.schema(v) for k, v in heads.KINDS.items()}),
+    ):
+        made["$defs"][part]["allOf"] = [
+            {
+                "if": {"properties": {key: {"const": name}}},
+                "then": {"properties": {"options": options}},
+            }
+            for name, options in each.items()
+        ]
     kinds = made["$defs"]["Threshold"]["properties"]["kind"]
     kinds["enum"] = list(thresholds.KINDS)
     return made

@@ -20,9 +20,17 @@ class ChunkedScores:
     Args:
         fitted: Trained members, of series.
         member: Which of them to score with.
+
+    Raises:
+        ValueError: If the members have score heads.
     """
 
     def __init__(self, fitted: Fitted, member: int) -> None:
+        if fitted.head is not None:
+            raise ValueError(
+                f"head={fitted.setup.head!r} needs the whole series; give it in one "
+                "piece, or fit with head='none'"
+            )
         self._fitted = subset(fitted, [member])
         self._window = fitted.setup.window
         self._stride = fitted.setup.scoring_stride
@@ -56,4 +64,4 @@ class ChunkedScores:
     def _scores(self) -> np.ndarray:
         part = self._fitted.scalers[0].apply(types.cut_test(self._values))
         first = self._start // self._stride
-        return scoring.aggregated(self._fitted, [part], first=[first])[0]
+        return scoring.detected(self._fitted, [part], first=[first])[0]

@@ -13,7 +13,7 @@ import numpy as np
 
 from jaxtsad import types
 from jaxtsad.evaluation import events, thresholds
-from jaxtsad.pipeline import scoring
+from jaxtsad.pipeline import heads, scoring
 from jaxtsad.pipeline.members import Fitted, Member, keys_of, seed_of
 from jaxtsad.pipeline.parts import (
     Part,
@@ -85,6 +85,7 @@ def fit(
     _check_memory(setup, layout)
     parts = {part.entity: part for _, group in groups for part in group}
     detector = build(setup, layout)
+    heads.check(setup, detector)
     members = tuple(member for member, _ in groups)
     fits, checks, validated = _views(
         setup, layout, groups, _tests(list(parts.values()), transductive_validation)
@@ -97,7 +98,7 @@ def fit(
     )
     scalers = tuple(group[0].scaler for _, group in groups)
     fitted = Fitted(setup, layout, members, result.model, scalers)
-    scores = _calibration(fitted, [group for _, group in groups])
+    fitted, scores = _calibration(fitted, [group for _, group in groups])
     return dataclasses.replace(
         fitted,
         thresholds=tuple(calibrate(setup, each) for each in scores),
@@ -275,18 +276,34 @@ def _validation_view(
     return mark_windows(windows, known, learns=False)
 
 
-def _calibration(fitted: Fitted, groups: Sequence[tuple[Part, ...]]) -> list[Scores]:
-    """Each member's scores of its calibration parts, joined where it is pooled."""
+def _calibration(
+    fitted: Fitted, groups: Sequence[tuple[Part, ...]]
+) -> tuple[Fitted, list[Scores]]:
+    """Fits score heads; each member's scores of its calibration parts.
+
+    They are joined where it is pooled.
+    """
+    setup = fitted.setup
     # Pooled members have the same parts in the same order.
-    each = []
-    for place in range(len(groups[0])):
-        parts = [group[place] for group in groups]
-        scores = scoring.score(fitted, [part.calibration for part in parts])
-        counted = [part.counted for part in parts]
-        each.append([s.at(c) for s, c in zip(scores, counted, strict=True)])
-    return [
-        Scores.join(_of_one_role(list(own))) if fitted.setup.pooled else own[0]
-        for own in zip(*each, strict=True)
+    given = [
+        scoring.detected(
+            fitted, [group[place].calibration for group in groups], heads.source(setup)
+        )
+        for place in range(len(groups[0]))
+    ]
+    each = [list(own) for own in zip(*given, strict=True)]
+    if setup.head != "none":
+        head, each = heads.fit(setup, groups, each)
+        fitted = dataclasses.replace(fitted, head=head)
+    scores = [
+        [
+            part.calibration.scored(values).at(part.counted)
+            for part, values in zip(group, own, strict=True)
+        ]
+        for group, own in zip(groups, each, strict=True)
+    ]
+    return fitted, [
+        Scores.join(_of_one_role(own)) if setup.pooled else own[0] for own in scores
     ]
 
 

@@ -13,6 +13,7 @@ from jaxtsad import types, validation
 from jaxtsad.datasets import preprocessing
 from jaxtsad.datasets.reading import screening
 from jaxtsad.evaluation import events, thresholds
+from jaxtsad.pipeline.heads import Head
 from jaxtsad.pipeline.setup import InputLayout, Setup, build
 from jaxtsad.training import fit as training
 from jaxtsad.types import Key, PyTree, Scores, Split
@@ -37,6 +38,7 @@ class Fitted:
         members: The models in order.
         model: Their parameters, stacked `[M, ...]`.
         scalers: One scaler per member.
+        head: Their score heads; None where there is none.
         thresholds: One threshold per member.
         spreads: Per member, the unit of severity (see `evaluation.events.spread`).
         calibration: Calibration scores per member; empty after loading.
@@ -50,6 +52,7 @@ class Fitted:
     members: tuple[Member, ...]
     model: PyTree
     scalers: tuple[preprocessing.Scaler, ...]
+    head: Head | None = None
     thresholds: tuple[thresholds.Threshold, ...] = ()
     spreads: tuple[float, ...] = ()
     calibration: tuple[Scores, ...] = ()
@@ -108,7 +111,9 @@ def subset(fitted: Fitted, index: Sequence[int]) -> Fitted:
         for name in each
         if getattr(fitted, name)
     }
-    changes["model"] = jax.tree.map(lambda leaf: leaf[where], fitted.model)
+    for name in ("model", "head"):
+        kept = getattr(fitted, name)
+        changes[name] = jax.tree.map(lambda leaf: leaf[where], kept)
     return dataclasses.replace(fitted, **changes)
 
 

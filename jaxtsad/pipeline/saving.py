@@ -22,12 +22,15 @@ import safetensors.numpy
 from jaxtsad import files, types, validation
 from jaxtsad.datasets.preprocessing import Scaler
 from jaxtsad.evaluation.thresholds import Threshold
+from jaxtsad.pipeline import heads
 from jaxtsad.pipeline.members import Fitted, Member, seed_of
 from jaxtsad.pipeline.setup import InputLayout, Setup, build, view
 from jaxtsad.training.plan import Plan
 from jaxtsad.types import PyTree
 
-SCHEMA = 3
+SCHEMA = 4
+HEADLESS = 3
+"""The schema before there were score heads; it is read as that of none."""
 ARRAYS, RECORD = "model.safetensors", "estimator.json"
 NEXT = ".estimator.json.next"
 """The record of arrays that are being written; it takes the record's place last."""
@@ -62,6 +65,9 @@ def save(
     for number, scaler in enumerate(fitted.scalers):
         for name, array in scaler.arrays().items():
             arrays[f"scaler/{number}/{name}"] = array
+    if fitted.head is not None:
+        for name, leaf in _named(fitted.head).items():
+            arrays[f"head/{name}"] = leaf
     record = {
         "schema": SCHEMA,
         "parameters": validation.plain(parameters),
@@ -137,7 +143,7 @@ def _matching(folder: pathlib.Path) -> tuple[dict[str, Any], bytes]:
             continue
         text, content = (folder / name).read_bytes(), (folder / ARRAYS).read_bytes()
         record = json.loads(text)
-        if record["schema"] != SCHEMA:
+        if record["schema"] not in (HEADLESS, SCHEMA):
             raise ValueError(
                 f"its schema is {record['schema']}, this version reads {SCHEMA}; fit "
                 "it again"
@@ -163,21 +169,12 @@ def _read(
     for scaler in scalers:
         _check_scaler(scaler, shape[-1])
     template = _template(setup, layout, len(members))
-    saved = _below(arrays, "model/")
-    expected = _named(template)
-    if set(saved) != set(expected):
-        odd = sorted(set(saved) ^ set(expected))[0]
-        raise ValueError(f"its arrays are not those of {setup.detector}: {odd}")
-    for name, leaf in expected.items():
-        if saved[name].shape != leaf.shape or saved[name].dtype != leaf.dtype:
-            raise ValueError(
-                f"{name} is {saved[name].dtype}{saved[name].shape}, expected "
-                f"{leaf.dtype}{leaf.shape}"
-            )
-        if leaf.dtype.kind == "f" and np.isnan(saved[name]).any():
-            raise ValueError(f"{name} holds values that are no numbers")
-    leaves = [jnp.asarray(saved[name]) for name in expected]
-    model = jax.tree.unflatten(jax.tree.structure(template), leaves)
+    model = jax.tree.map(jnp.asarray, _tree(template, _below(arrays, "model/"), setup))
+    head = None
+    if setup.head != "none":
+        shapes = heads.template(setup, layout.channels, len(members))
+        head = _tree(shapes, _below(arrays, "head/"), setup)
+        heads.check_sound(head)
     thresholds = tuple(Threshold(**each) for each in record["thresholds"])
     spreads = tuple(record["spreads"])
     validated = tuple(record["validation"])
@@ -193,11 +190,34 @@ def _read(
         members,
         model,
         scalers,
+        head,
         thresholds,
         spreads,
         validation=validated,
     )
     return fitted, dict(record["parameters"]), channels
+
+
+def _tree(template: PyTree, saved: Mapping[str, np.ndarray], setup: Setup) -> PyTree:
+    """Saved arrays as a tree of given shapes.
+
+    Raises:
+        ValueError: If names, shapes or types differ, or one holds no numbers.
+    """
+    expected = _named(template)
+    if set(saved) != set(expected):
+        odd = sorted(set(saved) ^ set(expected))[0]
+        raise ValueError(f"its arrays are not those of {setup.detector}: {odd}")
+    for name, leaf in expected.items():
+        if saved[name].shape != leaf.shape or saved[name].dtype != leaf.dtype:
+            raise ValueError(
+                f"{name} is {saved[name].dtype}{saved[name].shape}, expected "
+                f"{leaf.dtype}{leaf.shape}"
+            )
+        if leaf.dtype.kind == "f" and np.isnan(saved[name]).any():
+            raise ValueError(f"{name} holds values that are no numbers")
+    leaves = [saved[name] for name in expected]
+    return jax.tree.unflatten(jax.tree.structure(template), leaves)
 
 
 def _check_numbers(

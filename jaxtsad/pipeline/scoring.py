@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from jaxtsad.ops import aggregate, windows
+from jaxtsad.pipeline import heads
 from jaxtsad.pipeline.members import Fitted, keys_of, subset
 from jaxtsad.pipeline.setup import per_sample, view
 from jaxtsad.training import fleet
@@ -170,13 +171,13 @@ def _by_pieces(
     ]
 
 
-def aggregated(
+def detected(
     fitted: Fitted,
     parts: Sequence[Split],
     output: str = "score",
     first: Sequence[int] | None = None,
 ) -> list[np.ndarray]:
-    """A detector's scores or explanations of one scaled part per member.
+    """A detector's own scores or explanations of one scaled part per member.
 
     A series, or piece between gaps, shorter than the window is extended on the left by
     its first step, and only its own steps are returned. Long parts go in pieces.
@@ -229,6 +230,26 @@ def aggregated(
     ]
     scores = _by_pieces(fitted, pieces, of_pieces)
     return [values[given] for values, (_, given) in zip(scores, longer, strict=True)]
+
+
+def aggregated(
+    fitted: Fitted, parts: Sequence[Split], output: str = "score"
+) -> list[np.ndarray]:
+    """Scores or explanations of one scaled part per member, by its score head.
+
+    Args:
+        fitted: The members.
+        parts: One scaled part per member.
+        output: `score` or `explain`.
+
+    Returns:
+        As `detected` does.
+    """
+    if fitted.head is None:
+        return detected(fitted, parts, output)
+    setup = fitted.setup
+    given = detected(fitted, parts, heads.source(setup, output))
+    return heads.apply(setup, fitted.head, parts, given, output)
 
 
 def score(fitted: Fitted, parts: Sequence[Split]) -> list[Scores]:

@@ -19,6 +19,7 @@ import numpy as np
 from jaxtsad import detectors
 from jaxtsad.datasets.preprocessing import ScalerKind
 from jaxtsad.evaluation import thresholds
+from jaxtsad.evaluation.scoring import options as heads
 from jaxtsad.ops import samples, windows
 from jaxtsad.ops.aggregate import Aggregate
 from jaxtsad.training.plan import Plan
@@ -51,6 +52,8 @@ class Setup:
         plan: How long to train.
         threshold: Kind of threshold.
         threshold_options: Its options.
+        head: Of series: kind of score head (`evaluation.scoring.options`).
+        head_options: Its options.
         untrained: Scores the detector at `init`, without any training.
         window: Of series: window length L in steps.
         stride: Of series: gap between windows when fitting.
@@ -78,6 +81,8 @@ class Setup:
     plan: Plan = dataclasses.field(default_factory=Plan)
     threshold: str = "quantile"
     threshold_options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    head: heads.HeadKind = "none"
+    head_options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     untrained: bool = False
     window: Size = 100
     stride: Size = 1
@@ -95,6 +100,9 @@ class Setup:
             )
         if not self.series and self.pooling == "pooled":
             raise ValueError('pooling="pooled" is of series, not of samples')
+        if not self.series and self.head != "none":
+            raise ValueError(f"head={self.head!r} is of series, not of samples")
+        heads.make(self.head, self.head_options)
         thresholds.check(self.threshold, self.threshold_options)
 
     @property
@@ -106,6 +114,11 @@ class Setup:
     def pooled(self) -> bool:
         """Whether all series share one model."""
         return self.series and self.pooling == "pooled"
+
+    @property
+    def head_settings(self) -> Any:
+        """The options of the score head."""
+        return heads.make(self.head, self.head_options)
 
     @property
     def scoring_stride(self) -> int:

@@ -178,6 +178,10 @@ BAD = {
     "parameters": changed_record(lambda r: r.update(parameters=[1])),
     "channels": changed_record(lambda r: r.update(channels=["a"])),
     "schema": changed_record(lambda r: r.update(schema=2)),
+    "a head": changed_record(lambda r: r["setup"].update(head="smooth")),
+    "a head's option": changed_record(
+        lambda r: r["setup"].update(head_options={"x": 1})
+    ),
     "scale of 0": changed_array("/scale", np.zeros_like),
     "nan shift": changed_array("/shift", nan),
     "one shift": changed_array("/shift", lambda a: a[:1]),
@@ -188,20 +192,25 @@ BAD = {
 }
 
 
+def rewrite(path: pathlib.Path, change: Callable[..., None]) -> None:
+    """Changes what is saved, so that the checksums are right."""
+    record = files.unsealed((path / RECORD).read_bytes())
+    arrays = dict(safetensors.numpy.load((path / ARRAYS).read_bytes()))
+    change(record, arrays)
+    content = safetensors.numpy.save(
+        {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    )
+    (path / ARRAYS).write_bytes(content)
+    record["arrays_sha256"] = hashlib.sha256(content).hexdigest()
+    (path / RECORD).write_bytes(files.sealed(record))
+
+
 @pytest.mark.parametrize("change", BAD.values(), ids=BAD)
 def test_what_cannot_be_a_detector_is_refused_in_one_line(
     change: Callable[..., None], copy: pathlib.Path
 ) -> None:
     """Also where the checksums are right."""
-    record = files.unsealed((copy / RECORD).read_bytes())
-    arrays = dict(safetensors.numpy.load((copy / ARRAYS).read_bytes()))
-    change(record, arrays)
-    content = safetensors.numpy.save(
-        {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    )
-    (copy / ARRAYS).write_bytes(content)
-    record["arrays_sha256"] = hashlib.sha256(content).hexdigest()
-    (copy / RECORD).write_bytes(files.sealed(record))
+    rewrite(copy, change)
     with pytest.raises(ValueError, match=r"the detector saved in .*") as error:
         jaxtsad.load(copy)
     assert "\n" not in str(error.value)
@@ -216,5 +225,20 @@ def test_a_record_of_another_shape_is_one_line(text: str, copy: pathlib.Path) ->
 
 def test_an_earlier_version_s_is_told_to_be_fitted_again(copy: pathlib.Path) -> None:
     (copy / RECORD).write_text(json.dumps({"schema": 2, "members": []}))
-    with pytest.raises(ValueError, match="its schema is 2, this version reads 3"):
+    with pytest.raises(ValueError, match="its schema is 2, this version reads 4"):
         jaxtsad.load(copy)
+
+
+def test_what_was_saved_before_there_were_heads_has_none(
+    detector: Any, copy: pathlib.Path
+) -> None:
+    record = files.unsealed((copy / RECORD).read_bytes())
+    record["schema"] = saving.HEADLESS
+    for part in (record["setup"], record["parameters"]):
+        del part["head"], part["head_options"]
+    (copy / RECORD).write_bytes(files.sealed(record))
+    loaded = jaxtsad.load(copy)
+    assert loaded.head == "none" and loaded.fitted_.head is None
+    np.testing.assert_array_equal(
+        loaded.decision_function(TEST), detector.decision_function(TEST)
+    )
