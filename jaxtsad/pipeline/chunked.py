@@ -6,37 +6,31 @@ import numpy as np
 
 from jaxtsad import types
 from jaxtsad.datasets.reading import screening
-from jaxtsad.pipeline import scoring
+from jaxtsad.pipeline import heads, scoring
 from jaxtsad.pipeline.members import Fitted, subset
 
 
 class ChunkedScores:
     """Scores one long series of which a few windows are held at a time.
 
-    A step's score is given as soon as every window that covers it is there. Cells
-    missing in the whole of the first chunk count as the middle of the training values,
-    where a whole series would take their first later value.
+    A step's score is given as soon as every window that covers it is there, and every
+    step that a score head looks at. Cells missing in the whole of the first chunk count
+    as the middle of the training values, where a whole series would take their first
+    later value.
 
     Args:
         fitted: Trained members, of series.
         member: Which of them to score with.
-
-    Raises:
-        ValueError: If the members have score heads.
     """
 
     def __init__(self, fitted: Fitted, member: int) -> None:
-        if fitted.head is not None:
-            raise ValueError(
-                f"head={fitted.setup.head!r} needs the whole series; give it in one "
-                "piece, or fit with head='none'"
-            )
         self._fitted = subset(fitted, [member])
         self._window = fitted.setup.window
         self._stride = fitted.setup.scoring_stride
         self._values = np.zeros((0, fitted.layout.channels))
         self._last: np.ndarray | None = None
         self._start = self._given = 0
+        self._head = None if fitted.head is None else _ChunkedHead(self._fitted)
 
     def add(self, values: np.ndarray) -> np.ndarray:
         """Takes the next steps `[T, C]` and gives the scores `[T']` known by now."""
@@ -45,23 +39,68 @@ class ChunkedScores:
         self._last = filled[-1]
         self._values = np.concatenate([self._values, filled])
         # The window at the end of what is there is not one of the whole series.
-        known = self._start + len(self._values) - self._window
-        if known <= self._given:
-            return np.zeros(0, np.float32)
-        scores = self._scores()[self._given - self._start : known - self._start]
-        self._given = known
+        known = max(self._given, self._start + len(self._values) - self._window)
+        outputs = self._outputs(known)
         first = max(0, self._given - self._window + 1) // self._stride * self._stride
         self._values = self._values[first - self._start :]
         self._start = first
-        return scores
+        if self._head is None:
+            return outputs
+        return self._head.add(self._scaled(filled).values, outputs)
 
     def finish(self) -> np.ndarray:
         """The scores `[T']` of the last steps."""
-        if not len(self._values):
-            return np.zeros(0, np.float32)
-        return self._scores()[self._given - self._start :]
+        outputs = self._outputs(self._start + len(self._values))
+        return outputs if self._head is None else self._head.finish(outputs)
 
-    def _scores(self) -> np.ndarray:
-        part = self._fitted.scalers[0].apply(types.cut_test(self._values))
-        first = self._start // self._stride
-        return scoring.detected(self._fitted, [part], first=[first])[0]
+    def _outputs(self, stop: int) -> np.ndarray:
+        """What the detector gives of the steps from those given to another."""
+        output = heads.source(self._fitted.setup)
+        if stop == self._given:
+            more = self._fitted.layout.shape if output == "explain" else ()
+            return np.zeros((0, *more), np.float32)
+        part, first = self._scaled(self._values), self._start // self._stride
+        [made] = scoring.detected(self._fitted, [part], output, [first])
+        outputs = made[self._given - self._start : stop - self._start]
+        self._given = stop
+        return outputs
+
+    def _scaled(self, values: np.ndarray) -> types.Split:
+        return self._fitted.scalers[0].apply(types.cut_test(values))
+
+
+class _ChunkedHead:
+    """The score head of one member, of a series that comes in chunks."""
+
+    def __init__(self, fitted: Fitted) -> None:
+        assert fitted.head is not None
+        self._setup, self._head = fitted.setup, fitted.head
+        self._before, self._after = heads.reach(fitted.setup, fitted.head)[0]
+        self._values = np.zeros((0, fitted.layout.channels), np.float32)
+        self._outputs: list[np.ndarray] = []
+        self._given = 0
+
+    def add(self, values: np.ndarray, outputs: np.ndarray) -> np.ndarray:
+        """Takes scaled values and what the detector gives of as many steps or fewer."""
+        self._values = np.concatenate([self._values, values])
+        self._outputs.append(outputs)
+        return self._scores(self._after)
+
+    def finish(self, outputs: np.ndarray) -> np.ndarray:
+        """The scores of the last steps."""
+        self._outputs.append(outputs)
+        return self._scores(0)
+
+    def _scores(self, after: int) -> np.ndarray:
+        outputs = np.concatenate(self._outputs)
+        stop = len(outputs) - after
+        if stop <= self._given:
+            self._outputs = [outputs]
+            return np.zeros(0, np.float32)
+        part = types.cut_test(self._values[: len(outputs)])
+        [made] = heads.apply(self._setup, self._head, [part], [outputs])
+        scores = made[self._given : stop]
+        drop = max(0, stop - self._before)
+        self._values, self._outputs = self._values[drop:], [outputs[drop:]]
+        self._given = stop - drop
+        return scores

@@ -74,6 +74,15 @@ def source(setup: Setup, output: str = "score") -> str:
     return output if setup.head in ("none", "smooth") else "explain"
 
 
+def reach(setup: Setup, heads: Head) -> list[tuple[int, int]]:
+    """Steps before and after a step whose contributions and values its score sees.
+
+    The windows of a detector see further steps. One pair per member.
+    """
+    how = setup.head_settings
+    return [options.reach(how, tuple(widths)) for widths in heads.widths.tolist()]
+
+
 def template(setup: Setup, channels: int, members: int) -> Head:
     """Shapes of the heads of members, without fitting any."""
     how = setup.head_settings

@@ -157,6 +157,21 @@ def test_scores_do_not_depend_on_pieces(
 
 
 @pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("sizes", [(1, 2, 40, 7, 60), (20,) * 7, (5,)])
+def test_a_series_in_chunks_has_the_scores_of_the_whole(
+    head: str, sizes: tuple[int, ...]
+) -> None:
+    detector = fitted("zscore", head)
+    chunks = ChunkedScores(detector.fitted_, 0)
+    cuts = np.split(TEST, np.cumsum(sizes))
+    scores = [chunks.add(cut) for cut in cuts] + [chunks.finish()]
+    assert sum(map(len, scores[:-1])) == len(TEST) - WINDOW - 8
+    np.testing.assert_allclose(
+        np.concatenate(scores), detector.decision_function(TEST), rtol=1e-4
+    )
+
+
+@pytest.mark.parametrize("head", HEADS)
 def test_nothing_is_smoothed_across_a_break(head: str) -> None:
     state = fitted("zscore", head).fitted_
     other = TEST.copy()
@@ -217,8 +232,6 @@ def test_what_a_head_cannot_do_is_one_line() -> None:
     detector = jaxtsad.TimeSeriesDetector(head_options={"widths": (3,)})
     with pytest.raises(ValueError, match=r"widths=.* is no option of head 'none'"):
         detector.fit(TRAIN)
-    with pytest.raises(ValueError, match="head='evidence' needs the whole series"):
-        ChunkedScores(fitted("zscore", "evidence").fitted_, 0)
 
 
 def test_a_detector_that_explains_nothing_is_smoothed() -> None:
