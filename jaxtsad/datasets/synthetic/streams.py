@@ -24,6 +24,8 @@ class Use(enum.IntEnum):
     SLOTS = 10
     EVENTS = 20
     COMMANDS = 30
+    COLUMNS = 40
+    COUPLED = 50
 
 
 def stream(
