@@ -11,6 +11,7 @@ import contextlib
 import errno
 import fcntl
 import hashlib
+import io
 import json
 import math
 import os
@@ -58,6 +59,11 @@ def write(path: PathLike, fill: Callable[[IO[bytes]], object]) -> None:
         if is_stream(path):
             text = getattr(sys, STREAMS[os.fspath(path)])
             text.flush()
+            if not hasattr(text, "buffer"):  # as a notebook's
+                content = io.BytesIO()
+                fill(content)
+                text.write(content.getvalue().decode())
+                return
             fill(text.buffer)
             text.buffer.flush()
             return

@@ -6,6 +6,8 @@ import argparse
 import pathlib
 from typing import Any
 
+from jaxtsad import files
+
 
 def demo(options: argparse.Namespace) -> None:
     """Runs the bundled demonstration."""
@@ -72,6 +74,7 @@ def evaluate(options: argparse.Namespace) -> None:
     from jaxtsad.experiments import evaluate
 
     folder = pathlib.Path(options.run)
+    files.check_writable(folder)
     terminal = Console()
     _show(evaluate.evaluate(folder, threshold=options.threshold), folder, terminal)
 
@@ -81,6 +84,7 @@ def inspect(options: argparse.Namespace) -> None:
     from jaxtsad.experiments import inspection
 
     folder = pathlib.Path(options.run)
+    files.check_writable(folder)
     found = inspection.inspect(folder, entity=options.entity, step=options.step)
     print(
         f"{found['entity']}, step {int(found['step'])}: {folder / 'inspection.npz'}, "

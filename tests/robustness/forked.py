@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import io
 import os
 import pathlib
 import random
@@ -22,9 +23,11 @@ import jax
 import numpy as np
 
 import jaxtsad
-from jaxtsad import files
+from jaxtsad import cli, files
+from jaxtsad.experiments import toml
 from jaxtsad.pipeline import saving
 from jaxtsad.pipeline.members import Fitted
+from tests.experiments import layout
 
 KILLS = 30
 SHARES = (0.0, 0.2, 0.5, 0.9, 0.999, 1.0)
@@ -214,9 +217,68 @@ def read_only(place: pathlib.Path) -> None:
         path.chmod(0o755)
 
 
+def read_only_commands(place: pathlib.Path) -> None:
+    """Every command that writes: one line, and a model there can still be used."""
+    os.chdir(place)
+    values = np.sin(np.arange(300) / 4)[:, None] * [1.0, 2.0]
+    np.savetxt("train.csv", values, delimiter=",", header="a,b", comments="")
+    data = layout.write(place / "data", 3)
+    config = layout.config(
+        "zscore", data, data={"entities": ["A-1"]}, evaluation={"baselines": []}
+    )
+    (place / "tiny.toml").write_text(toml.dump(config))
+    fit = ["fit", "train.csv", "--detector", "zscore", "--window", "20", "--out"]
+    assert command(*fit, "m") == command("run", "tiny.toml", "--out", "done") == (0, "")
+    everything = [place, *place.rglob("*")]
+    contents = {path: path.read_bytes() for path in everything if path.is_file()}
+    for path in everything:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    if os.getuid() == 0:
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
+    for words in (
+        [*fit, "m"],
+        [*fit, "new"],
+        [*fit, "new/deeper"],
+        ["score", "m", "train.csv", "--out", "scores.csv"],
+        ["score", "m", "train.csv", "--out", "train.csv"],
+        ["events", "m", "train.csv", "--out", "new/events.csv"],
+        ["explore", "train.csv", "--out", "page.html"],
+        ["explore", "train.csv"],
+        ["run", "tiny.toml", "--out", "new"],
+        ["run", "tiny.toml", "--out", "done"],
+        ["run", "tiny.toml"],
+        ["run", "--resume", "done"],
+        ["evaluate", "done"],
+        ["inspect", "done"],
+        ["demo"],
+    ):
+        code, line = command(*words)
+        assert code == 2 and line.count("\n") == 1, (words, code, line)
+        assert line.startswith("jaxtsad: cannot write"), (words, line)
+    assert command("score", "m", "train.csv", "--out", os.devnull)[0] == 0
+    assert {*place.rglob("*"), place} == {*everything}
+    assert all(path.read_bytes() == content for path, content in contents.items())
+
+
+def command(*words: str) -> tuple[int, str]:
+    """The exit code of a command and what it says on standard error."""
+    stderr = io.StringIO()
+    with contextlib.redirect_stderr(stderr), contextlib.redirect_stdout(io.StringIO()):
+        code = cli.main([*words])
+    return code, stderr.getvalue()
+
+
 SCENARIOS = {
     each.__name__: each
-    for each in (kill_saving, kill_writing, kill_two, full_disk, read_only)
+    for each in (
+        kill_saving,
+        kill_writing,
+        kill_two,
+        full_disk,
+        read_only,
+        read_only_commands,
+    )
 }
 
 if __name__ == "__main__":

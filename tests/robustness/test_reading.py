@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 import io
 import pathlib
 import re
@@ -15,16 +14,14 @@ import hypothesis.strategies as st
 import numpy as np
 import pandas as pd
 import polars as pl
-import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck
 
 from jaxtsad import TimeSeriesDetector
 from jaxtsad.datasets.reading import tabular
-from jaxtsad.datasets.reading.recording import Recording
 from jaxtsad.types import DataWarning
+from tests.robustness.generated import CLOCKS, CONTAINERS, NAMES
 
-NAMES = ("flow", "heat", "level")
 STEPS = 120
 
 
@@ -48,57 +45,6 @@ DETECTOR = TimeSeriesDetector("zscore", window=20).fit(table("2024-02-01", 300, 
 EXPECTED = DETECTOR.decision_function(FRAME)
 
 
-class Labeled:
-    """A labeled array as xarray's: dims, coords, values, transpose."""
-
-    class Coordinate:
-        def __init__(self, values: Any) -> None:
-            self.values = np.asarray(values)
-
-    def __init__(self, values: np.ndarray, dims: tuple[str, ...], coords: dict) -> None:
-        self.values, self.dims, self.name = values, dims, None
-        self.coords = {name: self.Coordinate(each) for name, each in coords.items()}
-
-    def transpose(self, *dims: str) -> Labeled:
-        order = [self.dims.index(name) for name in dims]
-        coords = {name: each.values for name, each in self.coords.items()}
-        return Labeled(self.values.transpose(order), dims, coords)
-
-
-def labeled(frame: pd.DataFrame) -> Labeled:
-    """Channels first, time last."""
-    coords = {"sensor": list(NAMES), "time": frame.index.to_numpy()}
-    return Labeled(frame.to_numpy().T, ("sensor", "time"), coords)
-
-
-CONTAINERS: dict[str, Callable[[pd.DataFrame], Any]] = {
-    "array": lambda f: f.to_numpy(),
-    "float32": lambda f: f.to_numpy(np.float32),
-    "fortran": lambda f: np.asfortranarray(f.to_numpy()),
-    "masked": lambda f: np.ma.array(f.to_numpy()),
-    "objects": lambda f: f.to_numpy(dtype=object),
-    "lists": lambda f: f.to_numpy().tolist(),
-    "rows of NumPy numbers": lambda f: [tuple(row) for row in f.to_numpy()],
-    "records": lambda f: f.to_records(index=False),
-    "frame": lambda f: f,
-    "time column": lambda f: f.reset_index(),
-    "text stamps": lambda f: f.set_index(f.index.astype(str)).reset_index(),
-    "periods": lambda f: f.set_index(f.index.to_period("min")),
-    "zone": lambda f: f.tz_localize("UTC").tz_convert("Asia/Tokyo"),
-    "epoch": lambda f: f.assign(ts=f.index.astype("int64")).reset_index(drop=True),
-    "numbers as text": lambda f: f.astype(str),
-    "nullable": lambda f: f.astype("Float64"),
-    "nullable float32": lambda f: f.astype("Float32"),
-    "arrow columns": lambda f: f.astype("float64[pyarrow]"),
-    "polars": lambda f: pl.from_pandas(f.reset_index()),
-    "lazy polars": lambda f: pl.from_pandas(f.reset_index()).lazy(),
-    "arrow table": lambda f: pa.Table.from_pandas(f),
-    "labeled array": labeled,
-    "one-element mapping": lambda f: {7: f},
-    "one-element list": lambda f: [f],
-}
-
-
 @pytest.mark.parametrize("name", CONTAINERS)
 def test_scores_do_not_depend_on_the_container(name: str) -> None:
     with warnings.catch_warnings():
@@ -120,6 +66,7 @@ MISSING: dict[str, Callable[[np.ndarray], Any]] = {
     "none": lambda v: np.where(np.isnan(v), None, v),
     "text": lambda v: pd.DataFrame(v, columns=NAMES).astype(object).replace(np.nan, ""),
     "inf": lambda v: np.where(np.isnan(v), np.inf, v),
+    "blank": lambda v: pd.DataFrame(v, columns=NAMES).astype(object).fillna(" "),
 }
 
 
@@ -198,12 +145,6 @@ def test_duplicated_stamps_follow_the_policy(policy: str) -> None:
 
 
 separators = st.sampled_from([",", ";", "\t", "|", " "])
-CLOCKS = (
-    "%Y-%m-%dT%H:%M:%S",
-    "%d/%m/%Y %H:%M",
-    "%m/%d/%Y %I:%M:%S %p",
-    "%Y/%m/%d %H:%M",
-)
 
 
 @hypothesis.given(
@@ -286,10 +227,13 @@ LINES: dict[str, tuple[str, list[list[float]]]] = {
     "named by numbers": ("t1,t2\n1,2\n", [[1, 2]]),
     "no header, months by name": ("02-Mar-2024,1\n03-Mar-2024,2\n", [[1], [2]]),
     "empty first cell": (",1\n2,3\n", [[np.nan, 1], [2, 3]]),
+    "words for missing first": ("1,NA,#N/A\n2,3,4\n", [[1, *[np.nan] * 2], [2, 3, 4]]),
+    "missing below names": ("a,b\nNA,null\n1,2\n", [[np.nan] * 2, [1, 2]]),
     "empty rows at the end": ("a,b\n1,2\n,\n,\n", [[1, 2]]),
     "commented header": ("# a,b\n1,2\n3,4\n", [[1, 2], [3, 4]]),
     "comment below": ("a,b\n1,2\n# restarted\n3,4\n", [[1, 2], [3, 4]]),
     "blanks": ("  1.0   2\n 3   4\n", [[1, 2], [3, 4]]),
+    "old line ends": ("Station North\r\r1;2\r3;4\r", [[1, 2], [3, 4]]),
     "preamble": ("Station North\n\na;b\n1,5;2\n3;4\n", [[1.5, 2], [3, 4]]),
     "a line of units": ("time,a,b\n[s],m/s,degC\n0,1,2\n1,3,4\n", [[1, 2], [3, 4]]),
     "what tells Excel": ("sep=;\na;b\n1,5;2\n3;4\n", [[1.5, 2], [3, 4]]),
@@ -308,7 +252,7 @@ LINES: dict[str, tuple[str, list[list[float]]]] = {
 def test_lines_are_read_as_a_person_would(name: str, tmp_path: pathlib.Path) -> None:
     text, expected = LINES[name]
     path = tmp_path / "a.csv"
-    path.write_text(text)
+    path.write_bytes(text.encode())
     np.testing.assert_array_equal(tabular.read(path).values, expected)
 
 
@@ -390,125 +334,6 @@ def test_an_order_of_day_and_month_that_cannot_be_known_is_said(
     assert other.time[0] == np.datetime64("2024-01-02")
     with pytest.raises(ValueError, match="not of the format '%Y'"):
         tabular.read(path, time_format="%Y")
-
-
-cells = st.one_of(
-    st.floats(allow_nan=True, allow_infinity=True),
-    st.integers(-(10**30), 10**30),
-    st.text(max_size=6),
-    st.none(),
-    st.booleans(),
-    st.complex_numbers(max_magnitude=9),
-    st.datetimes(),
-    st.just([1, 2]),
-    st.just(pd.NA),
-)
-things = st.one_of(
-    cells,
-    st.lists(cells, max_size=4),
-    st.lists(st.lists(cells, min_size=2, max_size=2), max_size=30),
-    st.dictionaries(st.one_of(st.text(max_size=2), st.integers()), cells, max_size=2),
-)
-
-
-@hypothesis.given(things)
-@hypothesis.settings(max_examples=200)
-def test_nothing_ends_in_a_traceback(thing: Any) -> None:
-    outcomes_of(thing)
-
-
-@pytest.mark.slow
-def test_ten_thousand_things_are_read_or_refused(
-    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture
-) -> None:
-    """The long profile: half of it objects, half text files."""
-    counts: collections.Counter[str] = collections.Counter()
-    many = hypothesis.settings(max_examples=5000, database=None)
-
-    @many
-    @hypothesis.given(things)
-    def objects(thing: Any) -> None:
-        counts.update(outcomes_of(thing)[:1])
-
-    @many
-    @hypothesis.given(st.one_of(st.text(max_size=80), texts))
-    def files(text: str) -> None:
-        counts.update([outcome_of_text(tmp_path / "a.csv", text)])
-
-    objects()
-    files()
-    with capsys.disabled():
-        print(f"\n{dict(counts)}, others 0")
-    assert counts["ok"] > 100 and counts["refused"] > 100
-
-
-def outcomes_of(thing: Any) -> list[str]:
-    """Scores a thing, also as a frame where it can be one: `ok` or `refused`."""
-    outcomes = []
-    shapes: list[Any] = [thing]
-    rows = thing if isinstance(thing, list) else []
-    if rows and all(isinstance(row, list) and len(row) == 2 for row in rows):
-        shapes.append(pd.DataFrame(thing, columns=["a", "b"]))
-    for each in shapes:
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", DataWarning)
-                scores = DETECTOR.decision_function(each)
-        except ValueError as error:
-            assert "\n" not in str(error)
-            outcomes.append("refused")
-        else:
-            several = isinstance(scores, dict | list)
-            many = scores.values() if isinstance(scores, dict) else scores
-            for one in many if several else [scores]:
-                assert np.isfinite(one).all()
-            outcomes.append("ok")
-    return outcomes
-
-
-CELLS = ["a", "b", "time", "", "1", "2.5", "3,5", "-7e3", "nan", "ON", "#", "inf"]
-texts = st.builds(
-    lambda rows, separator, end: end.join(separator.join(row) for row in rows),
-    st.lists(
-        st.lists(
-            st.sampled_from([*CELLS, "2024-01-01", "02/03/2024 10:00", "1700000000"]),
-            min_size=2,
-            max_size=3,
-        ),
-        min_size=1,
-        max_size=8,
-    ),
-    st.sampled_from([",", ";", "\t", " "]),
-    st.sampled_from(["\n", "\r\n"]),
-)
-
-
-@hypothesis.given(
-    st.one_of(st.text(max_size=80), texts),
-    st.sampled_from(["a.csv", "a.json", "a.txt"]),
-)
-@hypothesis.settings(
-    max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-def test_no_text_ends_in_a_traceback(
-    tmp_path: pathlib.Path, text: str, name: str
-) -> None:
-    outcome_of_text(tmp_path / name, text)
-
-
-def outcome_of_text(path: pathlib.Path, text: str) -> str:
-    """Reads a text: `ok` or `refused`."""
-    path.write_text(text, encoding="utf-8", errors="surrogatepass")
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        try:
-            recording = tabular.read(path)
-        except ValueError as error:
-            assert "\n" not in str(error)
-            return "refused"
-    assert isinstance(recording, Recording)
-    assert recording.values.shape[1] == len(recording.channels)
-    return "ok"
 
 
 def test_columns_are_compared_by_name() -> None:

@@ -148,10 +148,12 @@ def numeric(
         cells = cells.where(~cells.astype(str).str.strip().isin(words), np.nan)
     try:
         parsed = pd.to_numeric(cells, errors="coerce")
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         why = " ".join(str(error).split())
         raise ValueError(f"{path}: column {name!r} is not numeric: {why}") from None
     wrong = parsed.isna() & cells.notna()
+    if wrong.any():
+        wrong &= cells.astype(str).str.strip() != ""
     if wrong.sum() > 0.5 * len(column):
         cell = column[wrong].iloc[0]
         raise ValueError(

@@ -13,6 +13,8 @@ from typing import IO, NamedTuple
 SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "space": " "}
 """Words for separators; `space` is any run of blanks."""
 COMMENTS = ("#", "%", "//")
+EMPTY = frozenset(["", *"na n/a #n/a #na <na> null none -nan nan".split()])
+"""What is written for a missing value, in small letters."""
 LINES = 200
 """So many lines are looked at."""
 _NUMBER = re.compile(
@@ -204,7 +206,11 @@ def _table_start(rows: Sequence[_Row]) -> int:
 
 
 def _is_text(cells: Sequence[str]) -> bool:
-    return any(cell and not is_number(cell) and not is_time(cell) for cell in cells)
+    return any(map(_is_word, cells))
+
+
+def _is_word(cell: str) -> bool:
+    return not (cell.lower() in EMPTY or is_number(cell) or is_time(cell))
 
 
 def _is_header(rows: Sequence[_Row], notes: list[str]) -> bool:
@@ -238,8 +244,7 @@ def _is_units(rows: Sequence[_Row]) -> bool:
         return False
     first, below = rows[0].cells, rows[1].cells
     numbers = [place for place, cell in enumerate(below) if is_number(cell)]
-    words = all(first[place] and not is_number(first[place]) for place in numbers)
-    return bool(numbers) and words and not any(is_time(cell) for cell in first)
+    return bool(numbers) and all(_is_word(first[place]) for place in numbers)
 
 
 def _alike(cell: str, below: str) -> bool:

@@ -137,7 +137,7 @@ def text_chunks(
         checked = False
         waiting: Table | None = None
         with _open(path) as stream:
-            text = io.TextIOWrapper(stream, encoding=encoding, newline="")
+            text = io.TextIOWrapper(stream, encoding=encoding)
             for table in _parsed(text, how, missing, chunksize=rows):
                 if not checked and table.iloc[:, -1].isna().any():
                     _check_width(path, encoding, how)
@@ -178,7 +178,7 @@ def _text(
     if how is None:
         return Table(pd.DataFrame())
     with _open(path) as stream:
-        text = io.TextIOWrapper(stream, encoding=encoding, newline="")
+        text = io.TextIOWrapper(stream, encoding=encoding)
         try:
             table = _parsed(text, how, missing)
         except pd.errors.EmptyDataError:
@@ -194,7 +194,7 @@ def _sniffed(
     """The encoding of a text file and how its table is written, None where empty."""
     encoding = dialect.encoding_of(lambda: _open(path))
     with _open(path) as stream:
-        text = io.TextIOWrapper(stream, encoding=encoding, newline="")
+        text = io.TextIOWrapper(stream, encoding=encoding)
         how = dialect.sniff(text, separator=separator, decimal=decimal, header=header)
     return encoding, how
 
@@ -267,7 +267,7 @@ def _check_names(names: Sequence[str]) -> None:
 def _check_width(path: pathlib.Path, encoding: str, how: dialect.Dialect) -> None:
     # pandas pads a short row with missing cells, which would hide a truncated file.
     with _open(path) as stream:
-        text = io.TextIOWrapper(stream, encoding=encoding, newline="")
+        text = io.TextIOWrapper(stream, encoding=encoding)
         for number, line in enumerate(text, 1):
             if number <= how.skip or not line.strip():
                 continue

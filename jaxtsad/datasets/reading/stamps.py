@@ -92,10 +92,12 @@ def is_counted(column: pd.Series) -> bool:
     values = pd.to_numeric(column, errors="coerce").to_numpy(
         np.float64, na_value=np.nan
     )
-    if len(values) < 2 or not np.isfinite(values).all():
+    if not np.isfinite(values).all():
         return False
     if epoch_unit(values) is not None:
         return True
+    if len(values) < 2:
+        return False
     steps = np.diff(values)
     if (steps > 0).all() or (steps < 0).all():
         return True
