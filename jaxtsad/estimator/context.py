@@ -47,8 +47,8 @@ def with_earlier(
     if short:
         warnings.warn(
             f"{short[0].name!r} has {len(short[0])} steps, shorter than one window of "
-            f"{window}: it is extended by its first step, and its scores are rough; "
-            "give the steps before it as context=",
+            f"{window}: what came before steps like these in training is put before "
+            "them, and its scores are rough; give the steps before it as context=",
             DataWarning,
             stacklevel=5,
         )

@@ -142,26 +142,54 @@ def view(
     )
 
 
-def extend(values: np.ndarray, length: int) -> np.ndarray:
-    """Extends a series `[T, C]` on the left by its first step to at least one window.
+def extend(
+    values: np.ndarray, length: int, history: np.ndarray | None = None
+) -> np.ndarray:
+    """Extends a series `[T, C]` on the left to at least one window.
+
+    Args:
+        values: The series.
+        length: Window length L in steps.
+        history: `[S, C]`, normal steps. What precedes the T of them that are nearest to
+            the series (least squares) is put before it. None, or fewer than a window:
+            the first step is repeated.
 
     Example:
         >>> extend(np.array([[1.0], [2.0]]), 4).ravel()
         array([1., 1., 1., 2.])
+        >>> extend(np.array([[1.0], [2.1]]), 4, np.arange(9.0)[:, None] % 4).ravel()
+        array([3. , 0. , 1. , 2.1])
     """
     missing = length - len(values)
     if missing <= 0:
         return values
-    return np.concatenate([np.repeat(values[:1], missing, axis=0), values])
+    if history is None or len(history) < length:
+        return np.concatenate([np.repeat(values[:1], missing, axis=0), values])
+    places = len(history) - length + 1
+    distance = np.zeros(places)
+    for step, row in enumerate(values, missing):
+        distance += np.square(history[step : step + places] - row).sum(axis=1)
+    best = int(distance.argmin())
+    before = history[best : best + missing].astype(values.dtype)
+    return np.concatenate([before, values])
 
 
-def extend_part(part: Split, length: int) -> tuple[Split, np.ndarray]:
+def extend_part(
+    part: Split, length: int, history: np.ndarray | None = None
+) -> tuple[Split, np.ndarray]:
     """Extends every piece of a part between breaks to at least one window.
+
+    Args:
+        part: The part.
+        length: Window length L in steps.
+        history: See `extend`.
 
     Returns:
         The part and where its own steps `[T]` are in it.
     """
-    pieces = [extend(part.values[start:stop], length) for start, stop in part.pieces]
+    pieces = [
+        extend(part.values[start:stop], length, history) for start, stop in part.pieces
+    ]
     ends = np.cumsum([len(piece) for piece in pieces])
     own = [
         np.arange(end - (stop - start), end)

@@ -18,6 +18,7 @@ from jaxtsad.pipeline.members import Fitted, Member, keys_of, seed_of
 from jaxtsad.pipeline.parts import (
     Part,
     draw_windows,
+    history,
     mark_windows,
     meeting,
     prepare,
@@ -98,6 +99,9 @@ def fit(
     )
     scalers = tuple(group[0].scaler for _, group in groups)
     fitted = Fitted(setup, layout, members, result.model, scalers)
+    if setup.series:
+        kept = tuple(history(setup, group) for _, group in groups)
+        fitted = dataclasses.replace(fitted, history=kept)
     fitted, scores = _calibration(fitted, [group for _, group in groups])
     return dataclasses.replace(
         fitted,

@@ -44,6 +44,9 @@ class Fitted:
         calibration: Calibration scores per member; empty after loading.
         validation: Per member, whether it had a validation part.
         screened: What screening found, by series.
+        history: Per member, scaled normal steps `[S, C]` of its fit part, from which
+            pieces shorter than a window get the steps before them (see
+            `windows.extend`); empty of samples.
         result: How training went; None after loading.
     """
 
@@ -60,6 +63,7 @@ class Fitted:
     screened: Mapping[str, screening.Screening] = dataclasses.field(
         default_factory=dict
     )
+    history: tuple[np.ndarray, ...] = ()
     result: training.Result | None = None
 
     @property
@@ -105,7 +109,7 @@ def subset(fitted: Fitted, index: Sequence[int]) -> Fitted:
     if list(index) == list(range(len(fitted.members))):
         return fitted
     where = np.asarray(index)
-    each = ("members", "scalers", "thresholds", "spreads", "calibration", "validation")
+    each = "members scalers thresholds spreads calibration validation history".split()
     changes: dict[str, Any] = {
         name: tuple(getattr(fitted, name)[i] for i in index)
         for name in each

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -41,6 +42,30 @@ class Part(NamedTuple):
     known_validation: np.ndarray
     counted: np.ndarray
     screened: screening.Screening | None = None
+
+
+HISTORY = 2048
+"""So many normal steps are kept of each member, four windows at least."""
+
+
+def history(setup: Setup, group: Sequence[Part]) -> np.ndarray:
+    """The end of the longest stretch of normal steps that a member is fitted on.
+
+    Args:
+        setup: What the data are.
+        group: The member's parts, of series.
+
+    Returns:
+        `[S, C]` float32, scaled.
+    """
+    longest = group[0].fit.values[:0]
+    for part in group:
+        for start, stop in part.fit.pieces:
+            marks = start + np.flatnonzero(part.known[start:stop])
+            for before, after in itertools.pairwise([start - 1, *marks, stop]):
+                if after - before - 1 > len(longest):
+                    longest = part.fit.values[before + 1 : after]
+    return np.array(longest[-max(HISTORY, 4 * setup.window) :], np.float32)
 
 
 def prepare(

@@ -65,6 +65,8 @@ def save(
     for number, scaler in enumerate(fitted.scalers):
         for name, array in scaler.arrays().items():
             arrays[f"scaler/{number}/{name}"] = array
+    for number, steps in enumerate(fitted.history):
+        arrays[f"history/{number}"] = steps
     if fitted.head is not None:
         for name, leaf in _named(fitted.head).items():
             arrays[f"head/{name}"] = leaf
@@ -194,8 +196,25 @@ def _read(
         thresholds,
         spreads,
         validation=validated,
+        history=_histories(_below(arrays, "history/"), len(members), shape[-1]),
     )
     return fitted, dict(record["parameters"]), channels
+
+
+def _histories(
+    arrays: Mapping[str, np.ndarray], members: int, channels: int
+) -> tuple[np.ndarray, ...]:
+    if not arrays:  # of samples, or saved before there were any
+        return ()
+    histories = tuple(arrays[str(number)] for number in range(members))
+    for steps in histories:
+        sound = steps.ndim == 2 and steps.shape[1] == channels
+        if not sound or steps.dtype != np.float32 or not np.isfinite(steps).all():
+            raise ValueError(
+                f"a history is {steps.dtype}{steps.shape}, expected finite "
+                f"float32[steps, {channels}]"
+            )
+    return histories
 
 
 def _tree(template: PyTree, saved: Mapping[str, np.ndarray], setup: Setup) -> PyTree:

@@ -180,7 +180,7 @@ def detected(
     """A detector's own scores or explanations of one scaled part per member.
 
     A series, or piece between gaps, shorter than the window is extended on the left by
-    its first step, and only its own steps are returned. Long parts go in pieces.
+    `windows.extend`, and only its own steps are returned. Long parts go in pieces.
 
     Args:
         fitted: The members.
@@ -216,7 +216,11 @@ def detected(
         each = zip(per_step, pieces, strict=True)
         return [np.asarray(steps)[piece.final] for steps, piece in each]
 
-    longer = [windows.extend_part(part, length) for part in parts]
+    histories = fitted.history or [None] * len(parts)
+    longer = [
+        windows.extend_part(part, length, history)
+        for part, history in zip(parts, histories, strict=True)
+    ]
     pieces = [
         [piece._replace(first=number + piece.first) for piece in cut]
         for number, cut in zip(

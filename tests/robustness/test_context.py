@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import pathlib
 import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from jaxtsad import TimeSeriesDetector
+from jaxtsad import TimeSeriesDetector, load
 from jaxtsad.datasets.reading.recording import DataWarning
 
 WINDOW = 20
@@ -52,6 +53,42 @@ def test_without_context_a_short_piece_is_told() -> None:
     detector = TimeSeriesDetector("pca", window=WINDOW).fit(values[:600])
     with pytest.warns(DataWarning, match="shorter than one window of 20.*context="):
         assert len(detector.decision_function(values[600:603])) == 3
+
+
+@pytest.mark.parametrize("name", ["pca", "knn", "zscore", "ar"])
+@pytest.mark.parametrize("steps", [1, 3, 10])
+def test_without_context_normal_rows_are_few_and_spikes_are_flagged(
+    name: str, steps: int
+) -> None:
+    values = waves()
+    detector = TimeSeriesDetector(name, window=WINDOW).fit(values[:600])
+    several = [values[at : at + steps] for at in range(600, 760, 8)]
+    spiked = [one.copy() for one in several]
+    for one in spiked:
+        one[-1, 0] += 4
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)
+        flags = np.concatenate([detector.predict(one) for one in several])
+        last = [detector.predict(one)[-1] for one in spiked]
+    assert flags.mean() < (0.3 if name == "ar" else 0.1)
+    assert all(last)
+
+
+def test_what_precedes_short_pieces_is_saved_and_was_normal(
+    tmp_path: pathlib.Path,
+) -> None:
+    values, known = waves(), np.zeros(900)
+    values[300:310] += 50
+    known[300:310] = 1
+    detector = TimeSeriesDetector("pca", window=WINDOW).fit(values, known)
+    [history] = detector.fitted_.history
+    assert len(history) == 410 and np.abs(history).max() < 10
+    detector.save(tmp_path / "saved")
+    with pytest.warns(DataWarning, match="shorter than one window"):
+        np.testing.assert_array_equal(
+            load(tmp_path / "saved").decision_function(values[600:603]),
+            detector.decision_function(values[600:603]),
+        )
 
 
 def test_context_has_the_shape_of_what_is_scored() -> None:
