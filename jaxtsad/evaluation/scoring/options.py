@@ -54,7 +54,7 @@ class Evidence(Smooth):
     power: ShareAboveZero = 0.35
     combine: Literal["mean", "groups", "top", "max"] = "mean"
     top: Size = 3
-    channel_floor: NotNegative = 0.1
+    channel_floor: NotNegative = 1.0
     floor: Positive = 0.05
 
 
