@@ -6,10 +6,11 @@ import pytest
 
 from benchmarks.throughput.options import Options, smoke
 from benchmarks.throughput.suites import search
+from tests.benchmarks.throughput.test_suites import rows_of
 
 
 def test_rows_show_scaling_and_what_every_chunk_holds():
-    rows = list(search.measure(smoke(Options(show=lambda line: None))))
+    rows = rows_of("search")
     timed = [row for row in rows if "searches_per_s" in row]
     held = [row for row in rows if "chunk" in row]
     assert len(timed) == len(search.SMOKE.samples) * len(search.SMOKE.restarts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import types
 
@@ -18,12 +19,19 @@ from jaxtsad.training import fleet
 CHEAP = {"detectors": "zscore", "fleet": "zscore", "recurrent": "zscore"}
 
 
-@pytest.mark.parametrize("name", suites.available())
-def test_a_suite_measures_rows_of_its_own(name, monkeypatch):
-    if name == "attention":
-        monkeypatch.setattr(suites.module(name), "LAYERS", 1)
+@functools.cache
+def rows_of(name):
+    """The rows of a suite at smoke sizes, measured once for all tests."""
     asked = Options(detector=CHEAP.get(name), show=lambda line: None)
-    rows = list(suites.module(name).measure(options_.smoke(asked)))
+    with pytest.MonkeyPatch.context() as patch:
+        if name == "attention":
+            patch.setattr(suites.module(name), "LAYERS", 1)
+        return tuple(suites.module(name).measure(options_.smoke(asked)))
+
+
+@pytest.mark.parametrize("name", suites.available())
+def test_a_suite_measures_rows_of_its_own(name):
+    rows = rows_of(name)
     assert rows
     assert len({(row["case"], row.get("steps")) for row in rows}) == len(rows)
     for row in rows:
