@@ -4,7 +4,7 @@ python -m benchmarks.studies.tsb_ad --data-root DIR --detectors pca knn
 
 A row is a trivial one of `recipes.TRIVIAL` or any detector by name with its defaults.
 Scores are kept by series, so that an interrupted run goes on. `--heads` asks instead
-what a score head makes of every detector, trained and untrained, on the odd half.
+what score heads make of every detector, trained and untrained (with `--half odd`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import sys
 from benchmarks.studies import study
 from benchmarks.studies.report import Report
 from benchmarks.studies.study import Session, Study
-from benchmarks.studies.tsb_ad import protocol, recipes, rows, submission, tables
+from benchmarks.studies.tsb_ad import heads, protocol, recipes, rows, submission, tables
 
 DEFAULT = ("random", "zscore_smoothed", "pca", "knn", "knn_without_two_valued")
 
@@ -26,12 +26,12 @@ def options(parser: argparse.ArgumentParser) -> None:
     add(
         "--detectors",
         nargs="+",
-        default=list(DEFAULT),
         metavar="ROW",
         help=f"of {', '.join(recipes.TRIVIAL)}, or detectors by name "
         f"(default: {' '.join(DEFAULT)})",
     )
     add("--data", nargs="+", default=["tsb_ad"], choices=protocol.DATA)
+    add("--datasets", nargs="+", help="of TSB-AD-M only these, such as MSL")
     add("--half", default="all", choices=protocol.HALVES, help="of each data set")
     add("--main", help="the row that others are compared with (default: the last)")
     add(
@@ -39,6 +39,8 @@ def options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="write scores and metrics as files of the benchmark's own form",
     )
+    add("--heads", action="store_true", help="the table of detectors and score heads")
+    add("--epochs", type=int, default=10, help="of --heads, at most this many")
 
 
 def run(session: Session) -> Report:
@@ -48,14 +50,17 @@ def run(session: Session) -> Report:
         ValueError: If a choice or the data is bad.
     """
     asked = session.options
-    chosen = [recipes.recipe(name) for name in dict.fromkeys(asked.detectors)]
+    if asked.heads:
+        return heads.run(session)
+    names = asked.detectors or DEFAULT
+    chosen = [recipes.recipe(name) for name in dict.fromkeys(names)]
     main = asked.main or chosen[-1].name
     if main not in [one.name for one in chosen]:
         raise ValueError(f"main={main!r} must be one of --detectors")
     sections, lines = [], []
     for group in asked.data:
         session.say(f"reading {protocol.TITLES[group]}")
-        cases = protocol.series(asked.half, [group], session.root)
+        cases = protocol.series(asked.half, [group], session.root, asked.datasets)
         made = [rows.make(one, cases, session) for one in chosen]
         known = rows.published(cases, session.root) if group == "tsb_ad" else []
         sections.append(tables.section(group, cases, made, known, main))

@@ -40,7 +40,7 @@ HALVES = ("odd", "even", "all")
 NASA = ("MSL", "SMAP")
 THRESHOLDS = 250
 Root: TypeAlias = str | os.PathLike[str] | None
-Wanted: TypeAlias = Callable[[int], bool]
+Wanted: TypeAlias = Callable[[int, str], bool]
 
 
 class Case(NamedTuple):
@@ -76,7 +76,10 @@ class Case(NamedTuple):
 
 
 def series(
-    half: str = "odd", data: Sequence[str] = ("tsb_ad",), root: Root = None
+    half: str = "odd",
+    data: Sequence[str] = ("tsb_ad",),
+    root: Root = None,
+    datasets: Sequence[str] | None = None,
 ) -> list[Case]:
     """The series of one half of each data set, or all.
 
@@ -84,6 +87,7 @@ def series(
         half: "odd" or "even", by 0-based place within a data set, or "all".
         data: Of `DATA`.
         root: The data root; None: see `places.data_root`.
+        datasets: Of TSB-AD-M only these, such as "MSL"; None: all.
 
     Raises:
         FileNotFoundError: If a data set is not there.
@@ -97,10 +101,14 @@ def series(
         raise ValueError(f"data={unknown} must be of {', '.join(DATA)}")
     folder = places.data_root(root)
 
-    def wanted(place: int) -> bool:
-        return half in (HALVES[1 - place % 2], "all")
+    def wanted(place: int, dataset: str) -> bool:
+        chosen = datasets is None or dataset in datasets
+        return chosen and half in (HALVES[1 - place % 2], "all")
 
-    return [case for name in data for case in _READERS[name](folder, wanted)]
+    cases = [case for name in data for case in _READERS[name](folder, wanted)]
+    if not cases:
+        raise ValueError(f"there is no series of {datasets=}, {data=}, {half=}")
+    return cases
 
 
 def left_out(root: Root = None) -> list[str]:
@@ -203,7 +211,7 @@ def _tsb_ad(root: pathlib.Path, wanted: Wanted) -> Iterator[Case]:
     for row in _split(root)[0]:
         place = count[row["dataset"]]
         count[row["dataset"]] += 1
-        if wanted(place):
+        if wanted(place, row["dataset"]):
             yield _rebuilt(root, row)._replace(place=place)
 
 
@@ -259,21 +267,21 @@ def _rebuilt(root: pathlib.Path, row: Mapping[str, str]) -> Case:
 def _nab(root: pathlib.Path, wanted: Wanted) -> Iterator[Case]:
     """Files with known causes; the probationary rows are for training."""
     for place, one in enumerate(nab.load(root, group="realKnownCause")):
-        if wanted(place):
+        if wanted(place, TITLES["nab"]):
             yield _joined("nab", one, place)
 
 
 def _ucr(root: pathlib.Path, wanted: Wanted) -> Iterator[Case]:
     """Files of the archive, cut where their names say."""
     for place, one in enumerate(ucr.load(root)):
-        if wanted(place):
+        if wanted(place, TITLES["ucr"]):
             yield _joined("ucr", one, place)
 
 
 def _demo(root: pathlib.Path, wanted: Wanted) -> Iterator[Case]:
     """The recording that travels with the package."""
     for place, one in enumerate(demo.load(root)):
-        if wanted(place):
+        if wanted(place, TITLES["demo"]):
             yield _joined("demo", one, place)
 
 
