@@ -18,7 +18,11 @@ WINDOWS = 2
 
 
 def with_earlier(
-    given: inputs.Recordings, context: Any, options: Options, window: int
+    given: inputs.Recordings,
+    context: Any,
+    options: Options,
+    window: int,
+    before: int = 0,
 ) -> list[Recording]:
     """Recordings with the steps before them, as many as scores depend on.
 
@@ -27,6 +31,7 @@ def with_earlier(
         context: Earlier steps of each, in the shape of what was given; None for none.
         options: How frames are read.
         window: Window length L in steps.
+        before: Steps before one that a score head sees of it.
 
     Raises:
         ValueError: If there are not as many as recordings, or channels differ.
@@ -41,7 +46,7 @@ def with_earlier(
                 "scored; give earlier steps of each, in the same shape"
             )
         pairs = zip(earlier.series, longer, strict=True)
-        most, gap = WINDOWS * window, options.max_gap
+        most, gap = WINDOWS * window + before, options.max_gap
         longer = [_joined(before, one, most, gap) for before, one in pairs]
     short = [one for one in longer if len(one) < window]
     if short:

@@ -192,7 +192,7 @@ class TimeSeriesDetector(BaseDetector):
                 fitted on, in order, or a mapping from some of their names; one model
                 alone takes any number.
             context: The steps before those of `X`, in the same shape, at best two
-                windows of them; None for none.
+                windows of them, and what a score head looks back; None for none.
 
         Raises:
             ValueError: If the data is bad or the detector is not fitted.
@@ -345,7 +345,8 @@ class TimeSeriesDetector(BaseDetector):
         names = tuple(self.feature_names_in_)
         given = given._replace(series=tuple(s.ordered(names) for s in given.series))
         index = given.members(self.entities_)
-        longer = with_earlier(given, context, options, self.fitted_.setup.window)
+        window, before = self.fitted_.setup.window, members.reach(self.fitted_)[0]
+        longer = with_earlier(given, context, options, window, before)
         parts = [
             members.test_part(self.fitted_, member, one.name, one.values, one.breaks)
             for member, one in zip(index, longer, strict=True)

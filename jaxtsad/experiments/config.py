@@ -208,6 +208,11 @@ class Config:
                 f'evaluation.protocol="{self.evaluation.protocol}" is of series; '
                 f"{self.data.dataset} holds independent samples"
             )
+        if self.head.kind != "none" and self.evaluation.protocol != "strict":
+            raise ValueError(
+                f'head.kind="{self.head.kind}" is offered under evaluation.protocol='
+                '"strict" alone: publications threshold the scores of windows'
+            )
         self.setup()
 
     @property

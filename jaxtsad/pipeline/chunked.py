@@ -7,7 +7,7 @@ import numpy as np
 from jaxtsad import types
 from jaxtsad.datasets.reading import screening
 from jaxtsad.pipeline import heads, scoring
-from jaxtsad.pipeline.members import Fitted, subset
+from jaxtsad.pipeline.members import Fitted, reach, subset
 
 
 class ChunkedScores:
@@ -75,7 +75,7 @@ class _ChunkedHead:
     def __init__(self, fitted: Fitted) -> None:
         assert fitted.head is not None
         self._setup, self._head = fitted.setup, fitted.head
-        self._before, self._after = heads.reach(fitted.setup, fitted.head)[0]
+        self._before, self._after = reach(fitted)
         self._values = np.zeros((0, fitted.layout.channels), np.float32)
         self._outputs: list[np.ndarray] = []
         self._given = 0

@@ -13,6 +13,7 @@ from jaxtsad import types, validation
 from jaxtsad.datasets import preprocessing
 from jaxtsad.datasets.reading import screening
 from jaxtsad.evaluation import events, thresholds
+from jaxtsad.pipeline import heads
 from jaxtsad.pipeline.heads import Head
 from jaxtsad.pipeline.setup import InputLayout, Setup, build
 from jaxtsad.training import fit as training
@@ -70,6 +71,14 @@ class Fitted:
     def detector(self) -> types.Detector:
         """The detector the members are of."""
         return build(self.setup, self.layout)
+
+
+def reach(fitted: Fitted) -> tuple[int, int]:
+    """Most steps before and after a step that a score head sees of it; 0 of no head."""
+    if fitted.head is None:
+        return 0, 0
+    before, after = zip(*heads.reach(fitted.setup, fitted.head), strict=True)
+    return max(before), max(after)
 
 
 def parameters(model: PyTree) -> int:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import functools
+import json
 import pathlib
 import pickle
+import tomllib
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ import pytest
 import jaxtsad
 from jaxtsad import cli, types
 from jaxtsad.evaluation.scoring import options, smoothing
+from jaxtsad.experiments import toml
 from jaxtsad.pipeline import fitting, heads, members, scoring
 from jaxtsad.pipeline.chunked import ChunkedScores
 from jaxtsad.pipeline.members import Fitted, subset
@@ -172,6 +175,15 @@ def test_a_series_in_chunks_has_the_scores_of_the_whole(
 
 
 @pytest.mark.parametrize("head", HEADS)
+def test_earlier_steps_are_those_that_a_head_looks_back_to(head: str) -> None:
+    detector = fitted("zscore", head)
+    expected = detector.decision_function(TEST[:110])[100:]
+    found = detector.decision_function(TEST[100:110], context=TEST[:100])
+    np.testing.assert_array_equal(found, expected)
+    assert (detector.decision_function(TEST[100:110]) != expected).any()
+
+
+@pytest.mark.parametrize("head", HEADS)
 def test_nothing_is_smoothed_across_a_break(head: str) -> None:
     state = fitted("zscore", head).fitted_
     other = TEST.copy()
@@ -257,6 +269,30 @@ def test_options_of_a_head_are_parameters() -> None:
     assert made.channels is not None
     assert made.channels.live.tolist() == [[True, True, False]]
     assert heads.source(detector.fitted_.setup) == "explain"
+
+
+def test_a_config_names_a_head(capsys: pytest.CaptureFixture) -> None:
+    tree: dict[str, Any] = {"head": {"kind": "evidence", "options": {"widths": [5]}}}
+    config = toml.parse(tree)
+    assert config.setup().head_settings == options.Evidence(widths=(5,))
+    assert config.setup("pca").head == "none"
+    assert toml.parse(tomllib.loads(toml.dump(config))) == config
+    for wrong, line in (
+        ({"kind": "loud"}, "head.kind='loud' is unknown; the choices are none, smooth"),
+        ({"kind": "smooth", "options": {"power": 1}}, "power=1 is no option of head"),
+    ):
+        with pytest.raises(ValueError, match=line):
+            toml.parse({"head": wrong})
+    with pytest.raises(ValueError, match=r'head.kind="evidence" is offered under'):
+        toml.parse(tree | {"evaluation": {"protocol": "paper"}})
+    assert cli.main(["schema"]) == 0
+    head = json.loads(capsys.readouterr().out)["$defs"]["Head"]
+    by_kind = {
+        part["if"]["properties"]["kind"]["const"]: part["then"]["properties"]["options"]
+        for part in head["allOf"]
+    }
+    assert [*by_kind] == list(options.KINDS) == head["properties"]["kind"]["enum"]
+    assert by_kind["evidence"]["properties"]["power"]["default"] == 0.35
 
 
 def test_the_command_line_fits_a_head(tmp_path: pathlib.Path) -> None:
