@@ -17,7 +17,14 @@ from benchmarks.studies.report import Report
 from benchmarks.studies.study import Session, Study
 from benchmarks.studies.tsb_ad import heads, protocol, recipes, rows, submission, tables
 
-DEFAULT = ("random", "zscore_smoothed", "pca", "knn", "knn_without_two_valued")
+DEFAULT = (
+    "random",
+    "zscore_smoothed",
+    "pca",
+    "pca_smoothed",
+    "knn",
+    "knn_without_two_valued",
+)
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +36,11 @@ def options(parser: argparse.ArgumentParser) -> None:
         metavar="ROW",
         help=f"of {', '.join(recipes.TRIVIAL)}, or detectors by name "
         f"(default: {' '.join(DEFAULT)})",
+    )
+    add(
+        "--beside",
+        metavar="CSV",
+        help="rows that an earlier run of the study measured, to compare with",
     )
     add("--data", nargs="+", default=["tsb_ad"], choices=protocol.DATA)
     add("--datasets", nargs="+", help="of TSB-AD-M only these, such as MSL")
@@ -55,20 +67,25 @@ def run(session: Session) -> Report:
     names = asked.detectors or DEFAULT
     chosen = [recipes.recipe(name) for name in dict.fromkeys(names)]
     main = asked.main or chosen[-1].name
-    if main not in [one.name for one in chosen]:
+    given = [one.name for one in chosen]
+    if main not in given:
         raise ValueError(f"main={main!r} must be one of --detectors")
     sections, lines = [], []
     for group in asked.data:
         session.say(f"reading {protocol.TITLES[group]}")
         cases = protocol.series(asked.half, [group], session.root, asked.datasets)
         made = [rows.make(one, cases, session) for one in chosen]
+        before = rows.earlier(asked.beside, cases) if asked.beside else []
+        every = [*(row for row in before if row.name not in given), *made]
         known = rows.published(cases, session.root) if group == "tsb_ad" else []
-        sections.append(tables.section(group, cases, made, known, main))
-        lines += tables.tidy(cases, [*made, *known])
+        sections.append(tables.section(group, cases, every, known, main))
+        lines += tables.tidy(cases, every)
         if asked.submission:
             for row in made:
                 submission.write(session.folder / "submission", cases, row)
     notes = [f"{one.name}: {one.words}." for one in chosen]
+    if asked.beside:
+        notes.append("Rows not listed here were measured by an earlier run.")
     if "tsb_ad" in asked.data:
         absent = protocol.left_out(session.root)
         if absent:

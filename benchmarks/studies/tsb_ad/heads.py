@@ -140,7 +140,8 @@ def chosen(names: Sequence[str] | None) -> list[tuple[str, bool]]:
 def chance(cases: Sequence[Case]) -> np.ndarray:
     """VUS-PR `[E]` of uniform scores."""
     random = recipes.recipe(recipes.RANDOM)
-    return rows.measure(cases, {c.name: recipes.score(random, c) for c in cases})
+    scores = {case.name: recipes.score(random, case).scores for case in cases}
+    return rows.measure(cases, scores)
 
 
 def setup_of(name: str, cases: Sequence[Case], untrained: bool, epochs: int) -> Setup:

@@ -33,6 +33,7 @@ class Recipe:
         smooth: Width of two centred moving averages of the scores; 0 for none.
         drop_two_valued: Leaves columns out that have exactly two values in training
             (unless no other column is there).
+        unsmoothed: Name of the row with the same scores, but not smoothed.
     """
 
     name: str
@@ -40,6 +41,13 @@ class Recipe:
     parameters: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     smooth: int = 0
     drop_two_valued: bool = False
+    unsmoothed: str = ""
+
+    @property
+    def raw(self) -> Recipe:
+        """The same without smoothing, by which scores are kept."""
+        name = self.unsmoothed or self.name
+        return dataclasses.replace(self, name=name, smooth=0, unsmoothed="")
 
     @property
     def about(self) -> dict[str, Any]:
@@ -81,8 +89,9 @@ TRIVIAL = {
     for one in (
         Recipe(RANDOM, RANDOM),
         Recipe("zscore", "zscore", CLOSED),
-        Recipe("zscore_smoothed", "zscore", CLOSED, smooth=WIDTH),
+        Recipe("zscore_smoothed", "zscore", CLOSED, WIDTH, unsmoothed="zscore"),
         Recipe("pca", "pca", CLOSED),
+        Recipe("pca_smoothed", "pca", CLOSED, WIDTH, unsmoothed="pca"),
         Recipe("pca_defaults", "pca"),
         Recipe("knn", "knn", CLOSED),
         Recipe("knn_defaults", "knn"),
@@ -110,7 +119,7 @@ def recipe(name: str) -> Recipe:
 
 
 def score(one: Recipe, case: Case) -> Scored:
-    """Fits on the first `train_points` rows and scores all rows.
+    """Fits on the first `train_points` rows and scores all rows, without smoothing.
 
     Args:
         one: The row.
@@ -132,11 +141,17 @@ def score(one: Recipe, case: Case) -> Scored:
     detector.fit(train)
     fitted = time.perf_counter()
     scores = detector.decision_function(values)
-    if one.smooth:
-        for _ in range(2):
-            scores = smoothing.moving_average(scores, one.smooth, centered=True)
     done = time.perf_counter()
     return Scored(np.asarray(scores), fitted - began, done - fitted)
+
+
+def smoothed(one: Recipe, scores: np.ndarray) -> np.ndarray:
+    """Scores `[T]` or `[S, T]` as the row has them."""
+    if not one.smooth:
+        return scores
+    for _ in range(2):
+        scores = smoothing.moving_average(scores.T, one.smooth, centered=True).T
+    return scores
 
 
 def several_valued(train: np.ndarray) -> np.ndarray:

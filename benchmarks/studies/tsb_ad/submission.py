@@ -31,13 +31,12 @@ def write(folder: pathlib.Path, cases: Sequence[Case], row: Row) -> None:
         ValueError: If the folder cannot be written.
     """
     lines = []
-    for case in cases:
-        one = row.scored[case.name]
-        scores = np.atleast_2d(one.scores)[0]
+    for case, fit, score in zip(cases, row.fit_seconds, row.score_seconds, strict=True):
+        scores = np.atleast_2d(row.scores[case.name])[0]
         path = folder / "scores" / row.name / f"{part(case)}.csv"
         files.write_text(path, _csv(pd.DataFrame({"Score": scores})))
-        spent = one.fit_seconds + one.score_seconds
-        lines.append({"file": case.name, "Time": spent} | metrics(case, scores))
+        line = {"file": case.name, "Time": fit + score}
+        lines.append(line | metrics(case, scores))
     files.write_text(folder / "metrics" / f"{row.name}.csv", _csv(pd.DataFrame(lines)))
 
 

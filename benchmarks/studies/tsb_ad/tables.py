@@ -83,12 +83,17 @@ def differences(cases: Sequence[Case], rows: Sequence[Row], main: str) -> Table:
 def seconds(rows: Sequence[Row]) -> Table:
     """Seconds per series to fit and to score, as they were run."""
     heads = ("seconds per series", "fit, median", "most", "score, median", "most")
-    lines = []
-    for row in rows:
-        if row.scored:
-            spent = [row.seconds("fit"), row.seconds("score")]
-            cells = (f"{f(s):.2f}" for s in spent for f in (np.median, np.max))
-            lines.append((row.name, *cells))
+    lines = [
+        (
+            row.name,
+            *(
+                f"{function(spent):.2f}"
+                for spent in (row.fit_seconds, row.score_seconds)
+                for function in (np.median, np.max)
+            ),
+        )
+        for row in rows
+    ]
     lead = "Compilation included, as the series were met, one after the other."
     return Table(heads, lines, 4, "Seconds", lead)
 
@@ -116,20 +121,13 @@ def tidy(cases: Sequence[Case], rows: Sequence[Row]) -> list[dict[str, Any]]:
             "series": case.name,
             "half": case.half,
             "detector": row.name,
-            "published": not row.scored,
             "vus_pr": float(row.vus_pr[i]),
+            "fit_seconds": float(row.fit_seconds[i]),
+            "score_seconds": float(row.score_seconds[i]),
         }
-        | _spent(row, case.name)
         for row in rows
         for i, case in enumerate(cases)
     ]
-
-
-def _spent(row: Row, name: str) -> dict[str, float]:
-    if name not in row.scored:
-        return {}
-    one = row.scored[name]
-    return {"fit_seconds": one.fit_seconds, "score_seconds": one.score_seconds}
 
 
 def _masks(cases: Sequence[Case]) -> tuple[list[str], list[np.ndarray]]:
@@ -143,4 +141,4 @@ def _masks(cases: Sequence[Case]) -> tuple[list[str], list[np.ndarray]]:
 
 
 def _title(row: Row) -> str:
-    return row.name if row.scored else f"{row.name} (published)"
+    return f"{row.name} (published)" if row.published else row.name

@@ -176,11 +176,12 @@ def test_two_valued_columns_are_left_out_and_scores_smoothed() -> None:
     np.testing.assert_array_equal(
         kept, recipes.score(recipes.recipe("knn"), case).scores
     )
-    raw, smoothed = (
-        recipes.score(recipes.recipe(n), case).scores
-        for n in ("zscore", "zscore_smoothed")
-    )
-    assert smoothed.max() < raw.max() and smoothed.shape == raw.shape
+    smooth, raw = recipes.recipe("zscore_smoothed"), recipes.recipe("zscore")
+    assert smooth.raw == raw
+    scores = recipes.score(raw, case).scores
+    smoothed = recipes.smoothed(smooth, scores)
+    assert smoothed.max() < scores.max() and smoothed.shape == scores.shape
+    assert recipes.smoothed(raw, scores) is scores
     assert recipes.several_valued(np.array([[0.0], [1.0]])).all()
     with pytest.raises(ValueError, match="'nothing' is unknown"):
         recipes.recipe("nothing")
@@ -188,8 +189,8 @@ def test_two_valued_columns_are_left_out_and_scores_smoothed() -> None:
 
 def test_tables_pair_rows_over_the_same_series() -> None:
     cases = [planted(str(i), i) for i in range(6)]
-    ours = rows.Row("ours", "", np.linspace(0.5, 0.6, 6), {})
-    theirs = rows.Row("theirs", "", ours.vus_pr - 0.25, {})
+    ours = rows.Row("ours", "", np.linspace(0.5, 0.6, 6), np.ones(6), np.ones(6))
+    theirs = ours._replace(name="theirs", vus_pr=ours.vus_pr - 0.25)
     lines = tables.means(cases, [ours, theirs]).lines
     assert [line[1] for line in lines] == ["0.550", "0.300"]
     [line] = tables.differences(cases, [ours, theirs], "ours").lines
@@ -218,6 +219,24 @@ def test_the_study_keeps_scores_and_writes_the_benchmarks_files(
     assert study.main(program.STUDY, words) == 0
     assert "zscore: P-1" not in capsys.readouterr().out
     assert study.main(program.STUDY, [*words, "--main", "pca"]) == 2
+
+
+def test_rows_of_an_earlier_run_can_be_compared_with(tmp_path: pathlib.Path) -> None:
+    words = ["--quick", "--out", str(tmp_path), "--detectors"]
+    assert study.main(program.STUDY, [*words, "zscore", "random"]) == 0
+    table = tmp_path / "earlier.csv"
+    (tmp_path / "tsb_ad.csv").rename(table)
+    more = ["random", "--beside", str(table)]
+    assert study.main(program.STUDY, [*words, *more]) == 0
+    made = json.loads((tmp_path / "tsb_ad.json").read_text())["rows"]
+    assert [r["detector"] for r in made] == ["zscore"] * 2 + ["random"] * 2
+    cases = protocol.series("all", ["demo"], tmp_path)
+    [zscore, _] = rows.earlier(table, cases)
+    assert zscore.vus_pr.tolist() == [row["vus_pr"] for row in made[:2]]
+    assert rows.earlier(table, [planted("another")]) == []
+    table.write_text("a,b\n1,2\n")
+    with pytest.raises(ValueError, match="is not the CSV of an earlier run"):
+        rows.earlier(table, cases)
 
 
 def test_metrics_have_the_benchmarks_names() -> None:
