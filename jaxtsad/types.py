@@ -390,6 +390,10 @@ class Detector(NamedTuple):
         inspect: `(keys [B], model, Batch) -> dict of arrays`.
         rows: Rows of a training batch that devices may share where a member is alone
             (see `training.rows`); 0 where its network does not split.
+        series: `(model, values [T, C], length) -> [T, C]`, the scores of a whole
+            series by channel, which sum to its score; of the T steps the first
+            `length` are the series. Series are then scored by it, not by windows.
+        reach: With `series`, steps before and after a step that its score depends on.
     """
 
     steps: Callable[[Any], int]
@@ -401,3 +405,5 @@ class Detector(NamedTuple):
     explain: Callable[[Array, PyTree, Batch], Array] | None = None
     inspect: Callable[[Array, PyTree, Batch], dict[str, Array]] | None = None
     rows: int = 0
+    series: Callable[[PyTree, Array, Array], Array] | None = None
+    reach: int = 0

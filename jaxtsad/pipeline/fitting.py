@@ -137,7 +137,9 @@ def _train(
             training.fit(
                 keys_of([members[i] for i in group]),
                 detector,
-                fleet.stack([fits[i] for i in group]),
+                fleet.stack(
+                    [fits[i] for i in group], bucketed=detector.series is not None
+                ),
                 validations=fleet.stack([checks[i] for i in group]) if checks else None,
                 validated=validated[group],
                 plan=plan,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -19,6 +20,8 @@ from jaxtsad.types import Scores, Split
 
 CHUNK = 2**16
 """Steps or samples that are scored at a time; results do not depend on it."""
+CELLS = 2**20
+"""Values that a detector of whole series sees at a time."""
 
 
 class Piece(NamedTuple):
@@ -196,6 +199,12 @@ def detected(
     if not setup.series:
         shape = fitted.layout.shape
         return [per_sample(o, shape, output) for o in outputs(fitted, parts, output)]
+    if fitted.detector.series is not None:
+        return _by_pieces(
+            fitted,
+            [_pieces_with_ends(part, fitted.detector.reach) for part in parts],
+            functools.partial(_whole, output=output),
+        )
     length = setup.window
 
     def of_pieces(some: Fitted, pieces: Sequence[Piece]) -> list[np.ndarray]:
@@ -254,6 +263,40 @@ def aggregated(
     setup = fitted.setup
     given = detected(fitted, parts, heads.source(setup, output))
     return heads.apply(setup, fitted.head, parts, given, output)
+def _pieces_with_ends(part: Split, reach: int) -> list[Piece]:
+    """Cuts a series at its gaps, and into pieces with the steps around that count."""
+    whole = max(CELLS // part.values.shape[1], 8 * reach)
+    # The longest power of two that this leaves room for.
+    whole = 1 << (whole.bit_length() - 1)
+    pieces = []
+    for begin, end in part.pieces:
+        at = begin
+        while at < end:
+            start = max(begin, at - reach)
+            stop = min(end, start + whole)
+            last = end if stop == end else stop - reach
+            piece = _slice(part, start, stop)
+            pieces.append(Piece(piece, 0, slice(at - start, last - start)))
+            at = last
+    return pieces
+
+
+def _whole(fitted: Fitted, pieces: Sequence[Piece], output: str) -> list[np.ndarray]:
+    """Scores or explanations of pieces, one per member, by `Detector.series`."""
+    lengths = [len(piece.part) for piece in pieces]
+    longest = fleet.bucket(max(lengths))
+    values = np.zeros((len(pieces), longest, fitted.layout.channels), np.float32)
+    for row, piece in zip(values, pieces, strict=True):
+        row[: len(piece.part)] = piece.part.values
+    scores = training.run_series(
+        fitted.detector,
+        fitted.model,
+        values,
+        np.array(lengths),
+        output=output,
+        members=fitted.setup.plan.members,
+    )
+    return [s[piece.final] for s, piece in zip(scores, pieces, strict=True)]
 
 
 def score(fitted: Fitted, parts: Sequence[Split]) -> list[Scores]:

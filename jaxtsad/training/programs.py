@@ -21,6 +21,13 @@ faster without, an LSTM-VAE as fast; fleets of LSTM-VAEs are slower by as much.
 """
 
 
+QUICK = {"xla_cpu_use_fusion_emitters": False}
+"""For detectors of whole series on a CPU: compiled in a third of the time, and as fast.
+
+Their programs are many small loops, each of which is compiled by itself.
+"""
+
+
 class Programs(NamedTuple):
     """Compiled functions of stacked members."""
 
@@ -54,8 +61,9 @@ def compiled(detector: Detector, members: int, choice: str, devices: int) -> Pro
 
     def lift(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
         lifted = fleet.lift(function, members, choice, devices)
-        alone = compiler_options() if members == 1 else None
-        return jax.jit(lifted, compiler_options=alone, **options)
+        return jax.jit(
+            lifted, compiler_options=options_for(detector, members), **options
+        )
 
     validate = None if detector.validate is None else lift(detector.validate)
     return Programs(
@@ -66,16 +74,21 @@ def compiled(detector: Detector, members: int, choice: str, devices: int) -> Pro
     )
 
 
-def compiler_options() -> dict[str, str] | None:
-    """Options for `jax.jit` of one member's programs; None for XLA's own choice."""
-    return dict(ALONE) if jax.default_backend() == "cpu" and _supported() else None
+def options_for(detector: Detector, members: int) -> dict[str, Any] | None:
+    """Options for `jax.jit` of a detector's programs; None for XLA's own choice."""
+    options = ALONE if members == 1 else {}
+    if detector.series is not None:
+        options = QUICK
+    if not options or jax.default_backend() != "cpu":
+        return None
+    return dict(options) if _supported(tuple(options.items())) else None
 
 
 @functools.cache
-def _supported() -> bool:
+def _supported(options: tuple[tuple[str, Any], ...]) -> bool:
     """Whether this XLA has the options; they may go with any version."""
     try:
-        jax.jit(lambda: 0.0, compiler_options=ALONE)()
+        jax.jit(lambda: 0.0, compiler_options=dict(options))()
     except (jax.errors.JaxRuntimeError, ValueError):
         return False
     return True

@@ -73,6 +73,57 @@ def run(
     return jax.tree.map(lambda leaf: np.asarray(leaf)[:number, : views.size], out)
 
 
+def run_series(
+    detector: Detector,
+    model: PyTree,
+    values: np.ndarray,
+    lengths: np.ndarray,
+    *,
+    output: str = "score",
+    members: str = "auto",
+) -> np.ndarray:
+    """Scores (or explains) a whole series of every member.
+
+    Args:
+        detector: One that offers `series`.
+        model: Models stacked `[M, ...]`.
+        values: `[M, T, C]`, padded at the end.
+        lengths: `[M]` steps that each series has.
+        output: `score` or `explain`.
+        members: How members share a program (see `fleet.lift`).
+
+    Returns:
+        `[M, T]` scores or `[M, T, C]` explanations, on the host.
+
+    Raises:
+        ValueError: If there is no such output.
+    """
+    if output not in ("score", "explain"):
+        raise ValueError(f"{output=} is not offered; the choices are score, explain")
+    number = len(values)
+    devices = fleet.devices_for(number)
+    given = (model, values, np.asarray(lengths, np.int32))
+    placed = fleet.place(given, devices)
+    count = fleet.members_of(placed)
+    program = _series_program(detector, output, count, members, devices)
+    return np.asarray(program(*placed))[:number]
+
+
+@functools.lru_cache(maxsize=64)
+def _series_program(
+    detector: Detector, output: str, number: int, members: str, devices: int
+) -> Callable[..., Array]:
+    scored = detector.series
+    assert scored is not None
+
+    def of_member(model: PyTree, values: Array, length: Array) -> Array:
+        parts = scored(model, values, length)
+        return parts if output == "explain" else parts.sum(axis=-1)
+
+    lifted = fleet.lift(of_member, number, members, devices)
+    return jax.jit(lifted, compiler_options=programs.options_for(detector, number))
+
+
 @functools.lru_cache(maxsize=64)
 def _program(
     detector: Detector,
@@ -116,5 +167,5 @@ def _program(
 
     lifted = fleet.lift(scored, number, members, devices)
     return jax.jit(
-        lifted, compiler_options=programs.compiler_options() if alone else None
+        lifted, compiler_options=programs.options_for(detector, 1) if alone else None
     )

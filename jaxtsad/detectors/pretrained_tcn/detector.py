@@ -1,0 +1,171 @@
+"""Scores of whole series: gated evidence plus what breaks between columns.
+
+    z       values in deviations of the fit part; live columns vary there and take more
+            than two values
+    e       evidence of magnitude: z^2 + novelty^2 + squared residual outside of the
+            principal axes of short windows + 1; of other columns novelty^2 alone
+    r       evidence of broken relations: squared residual given the other columns
+    G       probability that the pre-trained gate gives a step of a column
+    q       (e + r) G^g + share r
+    A       log of sum over widths of mean over columns of smoothed q^power
+    B       several columns: log of the smoothed squared residual of longer windows
+            outside of their principal axes
+    N       one column: log of the distance to the k-th nearest window of the fit part
+    score   mean of those of A, B and N that exist, each in deviations from the median
+            of the fit part; then softplus, which keeps the order and is positive
+
+Everything is fitted on the fit part; the gate was pre-trained once, on synthetic
+columns (see `MODEL_CARD.md`).
+
+Shape letters: T steps, C channels, B windows.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxtsad.detectors.pretrained_tcn import features, neighbours, relations, weights
+from jaxtsad.detectors.pretrained_tcn.config import Config
+from jaxtsad.detectors.pretrained_tcn.network import REACH
+from jaxtsad.evaluation.scoring import combine
+from jaxtsad.ops.windows import WindowView
+from jaxtsad.training import closed_form
+from jaxtsad.types import Array, Batch, Detector, Key, PyTree, State
+
+WIDTHS = (30, 60, 120)
+"""Widths over which gated evidence is smoothed, in steps."""
+WIDE_WIDTHS = (10, 30)
+"""Widths over which the residual of longer windows is smoothed."""
+LIMIT = 30.0
+"""Deviations at which values are cut before linear maps see them."""
+FLOORS = {"evidence": 0.05, "wide": 0.05, "neighbours": 0.5}
+"""Least deviation of a part on the fit part."""
+SMALLEST = 1e-3
+
+
+class Parts(NamedTuple):
+    """What a score is the mean of: a logarithm per step, and what it is of by channel.
+
+    Attributes:
+        log: By name `[T]`.
+        shares: By name `[T, C]`, each channel's part of what the logarithm is of.
+        exists: By name, 1 where the part exists, else 0.
+    """
+
+    log: dict[str, Array]
+    shares: dict[str, Array]
+    exists: dict[str, Array]
+
+
+@functools.lru_cache(maxsize=64)
+def build(config: Config) -> Detector:
+    """Builds the detector; it takes no steps."""
+
+    def init(key: Key, source: WindowView) -> State:
+        del key
+        values, counted = source.values, source.covered() > 0
+        length = jnp.where(counted, jnp.arange(1, len(values) + 1), 0).max()
+        statistics = features.fit(values, counted)
+        z, live = _standardized(statistics, values)
+        gate = jax.tree.map(jnp.asarray, weights.load())
+        model = {"statistics": statistics, "gate": gate}
+        if config.channels == 1:
+            model["neighbours"] = neighbours.fit(z[:, 0], counted)
+        model["relations"] = relations.fit(z, counted, config.window)
+        parts = _parts(config, model, values, length, fitting=True)
+        model["calibration"] = {
+            name: combine.calibrate(each, counted, FLOORS[name])
+            for name, each in parts.log.items()
+        }
+        return State(model, ())
+
+    def series(model: PyTree, values: Array, length: Array) -> Array:
+        parts = _parts(config, model, values, length, fitting=False)
+        number = sum(parts.exists.values())
+        score = sum(
+            parts.exists[name] * combine.calibrated(model["calibration"][name], each)
+            for name, each in parts.log.items()
+        )
+        shares = sum(
+            parts.exists[name] * _shares(each) for name, each in parts.shares.items()
+        )
+        return jax.nn.softplus(score / number)[:, None] * (shares / number)
+
+    def explain(keys: Array, model: PyTree, batch: Batch) -> Array:
+        del keys
+        length = batch.values.shape[1]
+        return jax.vmap(lambda values: series(model, values, length))(batch.values)
+
+    detector = closed_form.solved(init, explain)
+    return detector._replace(series=series, reach=REACH_OF_SCORE)
+
+
+def _standardized(statistics: features.Statistics, values: Array) -> tuple[Array, Array]:
+    """Values as the linear maps see them, 0 in columns that are not live, and which are."""
+    live = _magnitude(statistics) * (1 - statistics.constant)
+    z = jnp.clip(features.standardized(statistics, values), -LIMIT, LIMIT)
+    return z * live, live
+
+
+def _magnitude(statistics: features.Statistics) -> Array:
+    """1 for columns `[C]` whose magnitude counts: not those that take two values.
+
+    Where all take two values, all count.
+    """
+    several = 1 - statistics.two_valued
+    return jnp.where(several.any(), several, 1.0)
+
+
+def _shares(contributions: Array) -> Array:
+    """Contributions `[T, C]` as shares that sum to 1; equal ones where all are 0."""
+    given = contributions + 1e-12
+    return given / given.sum(axis=1, keepdims=True)
+
+
+def _parts(
+    config: Config, model: PyTree, values: Array, length: Array | int, *, fitting: bool
+) -> Parts:
+    statistics = model["statistics"]
+    z, live = _standardized(statistics, values)
+    count = live.sum()
+    residuals = relations.residuals(model["relations"], z, length)
+    magnitude = _magnitude(statistics)
+    raw = (values - statistics.mean) / statistics.scale
+    novelty = features.outside(statistics, values)
+    evidence = magnitude * (raw**2 + 1) + novelty**2 + live * residuals.axes
+    broken = jnp.where(count > 1, live * residuals.others, 0.0)
+    weight = jnp.ones_like(evidence)
+    if config.gate:
+        seen = features.features(statistics, values, length, fitting=fitting)
+        logit = weights.logits(model["gate"], seen, length)
+        weight = jax.nn.sigmoid(logit) ** config.gate_power
+    gated = (evidence + broken) * weight + config.ungated * broken
+    shares = {"evidence": combine.powers(gated, WIDTHS, config.power, length)}
+    exists = {"evidence": jnp.float32(1)}
+    if config.channels > 1:
+        wide = live * residuals.wide / config.channels
+        smoothed = [combine.smooth(wide, width, length) for width in WIDE_WIDTHS]
+        shares["wide"] = jnp.asarray(sum(smoothed))
+        exists["wide"] = (count > 1).astype(jnp.float32)
+    else:
+        apart = neighbours.distance(
+            model["neighbours"], z[:, 0], length, config.neighbour, fitting=fitting
+        )
+        shares["neighbours"] = apart[:, None]
+        exists["neighbours"] = count
+    log = {
+        name: jnp.log(each.sum(axis=1) + SMALLEST) for name, each in shares.items()
+    }
+    return Parts(log, shares, exists)
+
+
+REACH_OF_SCORE = (
+    REACH
+    + max(features.BEFORE, features.LAGS, features.LENGTH // 2)
+    + combine.look_ahead(max(WIDTHS)) + 2
+)
+"""Steps before and after a step that its score depends on."""

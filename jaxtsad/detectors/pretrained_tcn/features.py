@@ -1,0 +1,313 @@
+"""What the gate sees of a column: 14 numbers per step, relative to the fit part.
+
+Every column is seen alone, in units of its own fit part, so that one network serves any
+column of any recording. `fit` takes statistics of the fit part, and nothing else;
+`features` is one compiled program over all columns. A feature of step t depends on the
+steps from t - `BEFORE` to t + `AFTER` alone.
+
+Shape letters: T steps, C columns, F features, N reference windows, P lags.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxtsad.evaluation.scoring import sliding
+from jaxtsad.types import Array
+
+WIDTHS = (10, 40)
+"""Widths of sliding means and deviations, in steps."""
+LAGS = 16
+"""Earlier values that the linear prediction sees."""
+LENGTH = 24
+"""Steps of the windows whose nearest reference window is looked for."""
+REFERENCES = 400
+"""Reference windows kept of each column."""
+BLOCK = 1024
+"""Windows compared with the references at a time; what a cache holds."""
+BEFORE = AFTER = max(WIDTHS) // 2
+COUNT = 14
+TINY = 1e-6
+"""A deviation at most this share of a column's magnitude is none."""
+
+
+class Statistics(NamedTuple):
+    """What the features need to know of the fit part, by column.
+
+    Attributes:
+        mean: `[C]`.
+        scale: `[C]` population deviation, 1 where the column is constant.
+        low: `[C]` least value.
+        high: `[C]` greatest value.
+        constant: `[C]` 1 where the column is constant, else 0.
+        two_valued: `[C]` 1 where it takes two values.
+        variety: `[C]` logarithm of how many values it takes.
+        autocorrelation: `[C]` at lag 1.
+        level: `[W, C]` mean of the sliding means, by width.
+        level_scale: `[W, C]` their deviation.
+        spread: `[W, C]` mean of the logarithm of the sliding deviations, by width.
+        spread_scale: `[W, C]` its deviation.
+        step_scale: `[C]` deviation of the differences of neighbouring steps.
+        prediction: `[C, P]` weights of the linear prediction from earlier values.
+        prediction_scale: `[C]` deviation of its error.
+        references: `[C, N, L]` windows of the fit part.
+        places: `[N]` int32, the steps at which they begin; far off where there is none.
+        distance: `[C]` the distance that nine tenths of the fit part's windows have at
+            most to their nearest reference.
+    """
+
+    mean: Array
+    scale: Array
+    low: Array
+    high: Array
+    constant: Array
+    two_valued: Array
+    variety: Array
+    autocorrelation: Array
+    level: Array
+    level_scale: Array
+    spread: Array
+    spread_scale: Array
+    step_scale: Array
+    prediction: Array
+    prediction_scale: Array
+    references: Array
+    places: Array
+    distance: Array
+
+
+def fit(values: Array, counted: Array, places: Array | None = None) -> Statistics:
+    """Statistics of a fit part.
+
+    Args:
+        values: `[T, C]`.
+        counted: `[T]` 1 for the steps that count; others (known anomalies, padding at
+            the end) enter nothing.
+        places: `[N]` steps at which reference windows begin; None for even ones.
+    """
+    steps = len(values)
+    real = counted > 0
+    length = jnp.where(real, jnp.arange(1, steps + 1), 0).max()
+    total = jnp.maximum(real.sum(), 1).astype(values.dtype)
+    weight = real[:, None]
+
+    def average(each: Array, where: Array, number: Array) -> Array:
+        return jnp.where(where, each, 0.0).sum(axis=-2) / jnp.maximum(number, 1)
+
+    mean = average(values, weight, total)
+    deviation = jnp.sqrt(average((values - mean) ** 2, weight, total))
+    constant = deviation <= TINY * jnp.abs(mean)
+    scale = jnp.where(constant, 1.0, deviation)
+    low = jnp.where(weight, values, jnp.inf).min(axis=0)
+    high = jnp.where(weight, values, -jnp.inf).max(axis=0)
+    taken = jnp.sort(jnp.where(weight, values, jnp.inf), axis=0)
+    different = (taken[1:] != taken[:-1]) & jnp.isfinite(taken[1:])
+    variety = 1 + different.sum(axis=0)
+    z = jnp.clip((values - mean) / scale, -1e4, 1e4)
+    z = jnp.where(weight, z, 0.0)
+
+    def moments(each: Array, where: Array) -> tuple[Array, Array]:
+        number = where.sum()
+        middle = average(each, where, number)
+        return middle, jnp.sqrt(average((each - middle) ** 2, where, number))
+
+    levels = [moments(sliding.mean(z, w, length), _whole(real, w)) for w in WIDTHS]
+    spreads = [moments(_log_deviation(z, w, length), _whole(real, w)) for w in WIDTHS]
+    _, step_scale = moments(_steps(z), weight)
+    prediction, lagged = _predict(z, weight)
+    error = jnp.clip(z, -20, 20) - jnp.einsum("tcp,cp->tc", _lags(z), prediction)
+    _, prediction_scale = moments(error, lagged)
+    squared = average(z**2, weight, total)
+    product = average(z[1:] * z[:-1], weight[1:], total - 1)
+    windows = jnp.maximum(length - LENGTH + 1, 1)
+    if places is None:
+        # Every so many steps; where there are fewer windows, each of them once.
+        number = jnp.minimum(windows, REFERENCES)
+        order = jnp.arange(REFERENCES)
+        even = (order * (windows - 1)) // jnp.maximum(number - 1, 1)
+        places = jnp.where(order < number, even, -(10**9)).astype(jnp.int32)
+    padded = jnp.pad(jnp.clip(z, -20, 20), ((0, LENGTH), (0, 0)), mode="edge")
+    index = jnp.maximum(places, 0)[:, None] + jnp.arange(LENGTH)
+    references = padded[index].transpose(2, 0, 1)
+    clean = jnp.pad(real, (0, LENGTH))[index].all(axis=1)
+    places = jnp.where(clean, places, -(10**9))
+    partial = Statistics(
+        mean,
+        scale,
+        low,
+        high,
+        constant.astype(values.dtype),
+        (variety == 2).astype(values.dtype),
+        jnp.log(variety.astype(values.dtype)),
+        jnp.where(constant, 1.0, product / jnp.maximum(squared, 1e-9)),
+        jnp.stack([level for level, _ in levels]),
+        jnp.stack([jnp.maximum(s, 0.05) for _, s in levels]),
+        jnp.stack([spread for spread, _ in spreads]),
+        jnp.stack([s + 0.3 for _, s in spreads]),
+        jnp.maximum(step_scale, 0.02),
+        prediction,
+        jnp.maximum(prediction_scale, 0.02),
+        references,
+        places,
+        jnp.zeros_like(mean),
+    )
+    found = nearest(partial, z, length, fitting=True)
+    measured = jnp.isfinite(found) & (jnp.arange(steps) < windows)[:, None] & weight
+    return partial._replace(distance=_quantile(found, measured, 0.9))
+
+
+def features(
+    statistics: Statistics,
+    values: Array,
+    length: Array | int,
+    *,
+    fitting: bool = False,
+) -> Array:
+    """Features of every step and column.
+
+    Args:
+        statistics: Of the fit part.
+        values: `[T, C]` in the units of the fit part.
+        length: Steps that the series has, the first of the T.
+        fitting: Whether the series is the fit part itself: a window is then not
+            compared with references that it overlaps by half.
+
+    Returns:
+        `[T, C, F]`; what lies after `length` means nothing.
+    """
+    s, steps = statistics, len(values)
+    z = standardized(s, values)
+    novelty = jnp.clip(outside(s, values), 0, 1e4)
+    columns = [jnp.arcsinh(z), jnp.log1p(novelty), (novelty > 0).astype(z.dtype)]
+    for place, width in enumerate(WIDTHS):
+        level = sliding.mean(z, width, length) - s.level[place]
+        columns.append(jnp.arcsinh(level / s.level_scale[place]))
+    for place, width in enumerate(WIDTHS):
+        spread = _log_deviation(z, width, length) - s.spread[place]
+        columns.append(jnp.clip(spread / s.spread_scale[place], -8, 8))
+    columns.append(jnp.arcsinh(_steps(z) / s.step_scale))
+    error = jnp.clip(z, -20, 20) - jnp.einsum("tcp,cp->tc", _lags(z), s.prediction)
+    columns.append(jnp.arcsinh(error / s.prediction_scale))
+    last = jnp.maximum(length - LENGTH, 0)
+    distance = nearest(s, z, length, fitting=fitting)
+    distance = jnp.where(jnp.isfinite(distance), distance, s.distance)
+    distance = jnp.log((distance + 0.05) / (s.distance + 0.05))
+    window = jnp.clip(jnp.arange(steps) - LENGTH // 2, 0, last)
+    columns.append(jnp.clip(distance[window], -5, 8))
+    shares = (s.constant, s.two_valued, s.variety / 7, s.autocorrelation)
+    columns += [jnp.broadcast_to(each, z.shape) for each in shares]
+    return jnp.stack(columns, axis=-1)
+
+
+def standardized(statistics: Statistics, values: Array) -> Array:
+    """Values `[T, C]` in deviations from the mean of the fit part."""
+    return jnp.clip((values - statistics.mean) / statistics.scale, -1e4, 1e4)
+
+
+def outside(statistics: Statistics, values: Array) -> Array:
+    """How far values `[T, C]` lie outside the range of the fit part, in deviations."""
+    over = jnp.maximum(values - statistics.high, statistics.low - values)
+    return jnp.maximum(over, 0.0) / statistics.scale
+
+
+def nearest(
+    statistics: Statistics,
+    z: Array,
+    length: Array | int,
+    *,
+    fitting: bool,
+) -> Array:
+    """Distance of the window that begins at each step to its nearest reference.
+
+    Args:
+        statistics: Of the fit part.
+        z: `[T, C]` standardized values.
+        length: Steps that the series has.
+        fitting: See `features`.
+
+    Returns:
+        `[T, C]`, root mean square over the window's steps; inf where there is none.
+    """
+    steps = len(z)
+    blocks = -(-steps // BLOCK)
+    known = jnp.arange(steps) < length
+    edge = jnp.clip(z, -20, 20)[jnp.maximum(jnp.asarray(length) - 1, 0)]
+    clipped = jnp.where(known[:, None], jnp.clip(z, -20, 20), edge)
+    padded = jnp.pad(clipped, ((0, blocks * BLOCK + LENGTH - steps), (0, 0)), "edge")
+    places = statistics.places
+
+    def column(pair: tuple[Array, Array]) -> Array:
+        line, references = pair
+        half = 0.5 * (references**2).sum(axis=1)
+
+        def block(number: Array) -> Array:
+            begin = number * BLOCK
+            part = jax.lax.dynamic_slice_in_dim(line, begin, BLOCK + LENGTH - 1)
+            windows = jnp.stack([part[k : k + BLOCK] for k in range(LENGTH)])
+            # Half the squared distance, less half the window's own square.
+            apart = half[:, None] - references @ windows
+            skipped = places[:, None] < 0
+            if fitting:
+                step = begin + jnp.arange(BLOCK)
+                skipped |= jnp.abs(step - places[:, None]) <= LENGTH // 2
+            least = jnp.where(skipped, jnp.inf, apart).min(axis=0)
+            squares = 2 * least + (windows**2).sum(axis=0)
+            return jnp.sqrt(jnp.maximum(squares, 0.0) / LENGTH)
+
+        return jax.lax.map(block, jnp.arange(blocks)).reshape(-1)[:steps]
+
+    return jax.lax.map(column, (padded.T, statistics.references)).T
+
+
+def _whole(counted: Array, width: int) -> Array:
+    """Which sliding windows `[T, 1]` hold no step that does not count."""
+    steps = len(counted)
+    padded = jnp.pad(counted, (0, width - 1 - width // 2))
+    padded = jnp.pad(padded, (width // 2, 0), constant_values=True)
+    return jnp.stack([padded[k : k + steps] for k in range(width)]).all(axis=0)[:, None]
+
+
+def _log_deviation(z: Array, width: int, length: Array | int) -> Array:
+    return jnp.log(sliding.deviation(jnp.clip(z, -50, 50), width, length) + 0.05)
+
+
+def _steps(z: Array) -> Array:
+    """Differences of neighbouring steps, 0 at the first."""
+    return jnp.diff(z, axis=0, prepend=z[:1])
+
+
+def _lags(z: Array) -> Array:
+    """The values before each step, `[T, C, P]`; the first one before there are any."""
+    clipped = jnp.clip(z, -20, 20)
+    before = jnp.pad(clipped, ((LAGS, 0), (0, 0)), mode="edge")
+    each = [before[LAGS - lag : LAGS - lag + len(z)] for lag in range(1, LAGS + 1)]
+    return jnp.stack(each, axis=-1)
+
+
+def _predict(z: Array, weight: Array) -> tuple[Array, Array]:
+    """Ridge regression of a column's values on those before them, and where it holds."""
+    steps = len(z)
+    counted = jnp.pad(weight[:, 0], (LAGS, 0))
+    lagged = jnp.stack([counted[k : k + steps] for k in range(LAGS + 1)]).all(axis=0)
+    lagged = lagged[:, None]
+    lags = jnp.where(lagged[..., None], _lags(z), 0.0)
+    target = jnp.where(lagged, jnp.clip(z, -20, 20), 0.0)
+    highest = jax.lax.Precision.HIGHEST
+    gram = jnp.einsum("tcp,tcq->cpq", lags, lags, precision=highest)
+    gram = gram + 1e-2 * jnp.maximum(lagged.sum(), 1) * jnp.eye(LAGS)
+    right = jnp.einsum("tcp,tc->cp", lags, target, precision=highest)
+    return jnp.linalg.solve(gram, right[..., None])[..., 0], lagged
+
+
+def _quantile(values: Array, where: Array, share: float) -> Array:
+    """The quantile `[C]` of those of `values [T, C]` that count, interpolated."""
+    ordered = jnp.sort(jnp.where(where, values, jnp.inf), axis=0)
+    place = share * jnp.maximum(where.sum(axis=0) - 1, 0)
+    below = jnp.floor(place).astype(jnp.int32)
+    low = jnp.take_along_axis(ordered, below[None], axis=0)[0]
+    high = jnp.take_along_axis(ordered, jnp.ceil(place).astype(jnp.int32)[None], axis=0)
+    quantile = low + (place - below) * (high[0] - low)
+    return jnp.where(where.any(axis=0), quantile, 0.0)

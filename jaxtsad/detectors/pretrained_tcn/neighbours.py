@@ -1,0 +1,116 @@
+"""Distance of a single channel's windows to their nearest windows of the fit part.
+
+Ramaswamy, Rastogi, Shim, "Efficient Algorithms for Mining Outliers from Large Data
+Sets", SIGMOD 2000.
+
+Shape letters: T steps, N reference windows, L steps of a window.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxtsad.types import Array
+
+LENGTH = 100
+"""Steps of a window; a quarter of the fit part where that is shorter."""
+REFERENCES = 1000
+BLOCK = 1024
+FAR = 1e30
+
+
+class Neighbours(NamedTuple):
+    """Windows of the fit part.
+
+    Attributes:
+        windows: `[N, L]`, 0 after the steps that count.
+        places: `[N]` int32, the steps at which they begin; negative for none.
+        steps: `[]` int32, steps of a window that count.
+    """
+
+    windows: Array
+    places: Array
+    steps: Array
+
+
+def fit(z: Array, counted: Array) -> Neighbours:
+    """Keeps evenly placed windows of the fit part.
+
+    Args:
+        z: `[T]` standardized values.
+        counted: `[T]` bool, steps that count.
+    """
+    total = len(z)
+    length = jnp.where(counted, jnp.arange(1, total + 1), 0).max()
+    steps = jnp.maximum(2, jnp.minimum(LENGTH, length // 4)).astype(jnp.int32)
+    windows = jnp.maximum(length - steps + 1, 1)
+    number = jnp.minimum(windows, REFERENCES)
+    order = jnp.arange(REFERENCES)
+    even = (order * (windows - 1)) // jnp.maximum(number - 1, 1)
+    index = even[:, None] + jnp.arange(LENGTH)
+    used = jnp.arange(LENGTH) < steps
+    clean = (jnp.pad(counted, (0, LENGTH))[index] | ~used).all(axis=1)
+    kept = (order < number) & clean
+    taken = jnp.where(used, jnp.pad(z, (0, LENGTH))[index], 0.0)
+    return Neighbours(taken, jnp.where(kept, even, -1).astype(jnp.int32), steps)
+
+
+def distance(
+    neighbours: Neighbours,
+    z: Array,
+    length: Array | int,
+    k: int,
+    *,
+    fitting: bool,
+) -> Array:
+    """The mean, over the windows that cover a step, of the distance to the k-th nearest.
+
+    Args:
+        neighbours: Windows of the fit part.
+        z: `[T]` standardized values.
+        length: Steps that the series has, the first of the T.
+        k: Which nearest window is measured to; the farthest where there are fewer.
+        fitting: Whether the series is the fit part itself: a window is then not
+            compared with those that it overlaps by half.
+
+    Returns:
+        `[T]`, root mean square over a window's steps.
+    """
+    n, total = neighbours, len(z)
+    blocks = -(-total // BLOCK)
+    padded = jnp.pad(z, (0, blocks * BLOCK + LENGTH - total))
+    squares = (n.windows**2).sum(axis=1)
+    used = jnp.arange(LENGTH) < n.steps
+
+    def block(number: Array) -> Array:
+        begin = number * BLOCK
+        part = jax.lax.dynamic_slice_in_dim(padded, begin, BLOCK + LENGTH - 1)
+        index = jnp.arange(BLOCK)[:, None] + jnp.arange(LENGTH)
+        windows = jnp.where(used, part[index], 0.0)
+        apart = squares - 2 * jnp.matmul(
+            windows, n.windows.T, precision=jax.lax.Precision.HIGHEST
+        )
+        missing = n.places[None] < 0
+        if fitting:
+            step = begin + jnp.arange(BLOCK)
+            near = jnp.abs(step[:, None] - n.places) < n.steps // 2
+            missing = missing | near
+        apart = jnp.where(missing, FAR, apart)
+        best, _ = jax.lax.top_k(-apart, k)
+        # The farthest of those there are; 0 where there is none.
+        farthest = jnp.where(best > -FAR, -best, -jnp.inf).max(axis=1)
+        return jnp.maximum(farthest + (windows**2).sum(axis=1), 0.0)
+
+    found = jax.lax.map(block, jnp.arange(blocks)).reshape(-1)[:total]
+    found = jnp.sqrt(found / n.steps)
+    begun = jnp.arange(total) <= jnp.maximum(jnp.asarray(length) - n.steps, 0)
+    kernel = used.astype(z.dtype)
+
+    def covering(each: Array) -> Array:
+        return jnp.convolve(each, kernel)[:total]
+
+    number = covering(begun.astype(z.dtype))
+    return covering(jnp.where(begun, found, 0.0)) / jnp.maximum(number, 1.0)

@@ -1,0 +1,236 @@
+"""How columns hang together, as linear maps of windows: principal axes and regressions.
+
+All maps are fitted on the fit part. Windows of W steps are taken around each step;
+beyond the ends the first and the last step are repeated.
+
+Shape letters: T steps, C columns, W steps of a window.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxtsad.types import Array
+
+NEAR = 10
+"""Steps of the windows that a step is predicted from."""
+VARIANCE = 0.9
+"""Share of the variance that the principal axes kept hold."""
+RIDGE = 0.1
+MOST = 700
+"""Most values of a window of `NEAR` steps; where columns are many it is shorter."""
+MOST_WIDE = 512
+"""Most values of a window whose whole residual is taken."""
+BLOCK = 1024
+HIGHEST = jax.lax.Precision.HIGHEST
+
+
+class Relations(NamedTuple):
+    """Linear maps of windows, in the order step of the window, column.
+
+    Attributes:
+        near: `[W, C, 2 C]` of windows around a step: to the step's residual outside of
+            the principal axes, and to its residual given the other columns.
+        near_offset: `[2 C]` what is subtracted of both.
+        near_scale: `[2 C]` deviation of the first, mean square of the second.
+        wide: `[W, C, W C]` of longer windows to their residual outside of the axes.
+        wide_offset: `[W C]`.
+    """
+
+    near: Array
+    near_offset: Array
+    near_scale: Array
+    wide: Array
+    wide_offset: Array
+
+
+class Residuals(NamedTuple):
+    """Residuals `[T, C]`, squared.
+
+    Attributes:
+        axes: Of a step, outside of the principal axes of windows around it, in units of
+            the fit part's deviation.
+        others: Of a step given the other columns, in units of the fit part's mean.
+        wide: Of the longer windows that cover a step, their mean.
+    """
+
+    axes: Array
+    others: Array
+    wide: Array
+
+
+def near_window(channels: int) -> int:
+    """Steps of the windows that a step is predicted from."""
+    return max(1, min(NEAR, MOST // channels))
+
+
+def wide_window(channels: int, window: int) -> int:
+    """Steps of the windows whose whole residual is taken."""
+    return max(1, min(window, MOST_WIDE // channels))
+
+
+def fit(z: Array, counted: Array, window: int) -> Relations:
+    """Fits the maps.
+
+    Args:
+        z: `[T, C]` standardized values of the fit part, 0 in columns left out.
+        counted: `[T]` bool, steps that count.
+        window: Steps of the longer windows at most.
+    """
+    channels = z.shape[1]
+    width = near_window(channels)
+    mean, covariance = _moments(z, counted, width)
+    kept = _axes(covariance)
+    near = jnp.eye(len(mean)) - kept @ kept.T
+    middle = width // 2
+    axes = near.reshape(-1, width, channels)[:, middle]
+    others = _given_others(covariance, width, channels)
+    maps = jnp.concatenate([axes, others], axis=1)
+    offset = jnp.einsum("i,ij->j", mean, maps, precision=HIGHEST)
+    near = maps.reshape(width, channels, 2 * channels)
+    found = _apply(z, near, offset)
+    inside = _inside(counted, width)[:, None]
+    number = jnp.maximum(inside.sum(), 1)
+    level = jnp.where(inside, found, 0.0).sum(axis=0) / number
+    squares = jnp.where(inside, found**2, 0.0).sum(axis=0) / number
+    deviation = jnp.sqrt(jnp.maximum(squares - level**2, 0.0))
+    scale = jnp.concatenate(
+        [
+            jnp.maximum(deviation[:channels], 0.1),
+            jnp.maximum(squares[channels:], 0.01),
+        ]
+    )
+    width = wide_window(channels, window)
+    mean, covariance = _moments(z, counted, width)
+    kept = _axes(covariance)
+    wide = jnp.eye(len(mean)) - jnp.matmul(kept, kept.T, precision=HIGHEST)
+    wide_offset = jnp.matmul(mean, wide, precision=HIGHEST)
+    shape = (width, channels, width * channels)
+    return Relations(near, offset, scale, wide.reshape(shape), wide_offset)
+
+
+def residuals(relations: Relations, z: Array, length: Array | int) -> Residuals:
+    """Squared residuals of every step and column.
+
+    Args:
+        relations: Fitted maps.
+        z: `[T, C]` standardized values, 0 in columns left out.
+        length: Steps that the series has, the first of the T.
+    """
+    steps, channels = z.shape
+    last = jnp.maximum(jnp.asarray(length) - 1, 0)
+    z = jnp.where((jnp.arange(steps) <= last)[:, None], z, z[last])
+    near = _apply(z, relations.near, relations.near_offset)
+    axes, others = near[:, :channels], near[:, channels:]
+    axes = (axes / relations.near_scale[:channels]) ** 2
+    others = others**2 / relations.near_scale[channels:]
+    return Residuals(axes, others, _wide(relations, z, length))
+
+
+def _wide(relations: Relations, z: Array, length: Array | int) -> Array:
+    """The mean over all windows within the series that cover a step."""
+    steps, channels = z.shape
+    width = relations.wide.shape[0]
+    begun = jnp.arange(steps) <= jnp.maximum(jnp.asarray(length) - width, 0)
+    padded = jnp.pad(z, ((0, width - 1), (0, 0)), mode="edge")
+    whole = _convolved(padded, relations.wide) - relations.wide_offset
+    squares = jnp.where(begun[:, None], whole**2, 0.0).reshape(steps, width, channels)
+    total, number = jnp.zeros_like(z), jnp.zeros(steps)
+    for step in range(width):
+        total = total.at[step:].add(squares[: steps - step, step])
+        number = number.at[step:].add(begun[: steps - step].astype(z.dtype))
+    return total / jnp.maximum(number, 1.0)[:, None]
+
+
+def _apply(z: Array, maps: Array, offset: Array) -> Array:
+    """A map of the window around each step, `[T, ...]`."""
+    width = maps.shape[0]
+    before, after = width // 2, width - 1 - width // 2
+    padded = jnp.pad(z, ((before, after), (0, 0)), mode="edge")
+    return _convolved(padded, maps) - offset
+
+
+def _convolved(padded: Array, maps: Array) -> Array:
+    """A map of every window of `padded`."""
+    out: Array = jax.lax.conv_general_dilated(
+        padded[None],
+        maps,
+        window_strides=(1,),
+        padding="VALID",
+        dimension_numbers=("NWC", "WIO", "NWC"),
+        precision=HIGHEST,
+    )[0]
+    return out
+
+
+def _inside(counted: Array, width: int) -> Array:
+    """Windows around a step `[T]` that hold counted steps only, to their right."""
+    steps = len(counted)
+    after = width - 1 - width // 2
+    padded = jnp.pad(counted, (0, after))
+    padded = jnp.pad(padded, (width // 2, 0), constant_values=True)
+    return jnp.stack([padded[k : k + steps] for k in range(width)]).all(axis=0)
+
+
+def _moments(z: Array, counted: Array, width: int) -> tuple[Array, Array]:
+    """Mean `[W C]` and covariance `[W C, W C]` of the windows around counted steps."""
+    steps, channels = z.shape
+    weight = _inside(counted, width).astype(z.dtype)
+    blocks = -(-steps // BLOCK)
+    padding = (width // 2, width - 1 - width // 2 + blocks * BLOCK - steps)
+    padded = jnp.pad(z, (padding, (0, 0)), mode="edge")
+    weight = jnp.pad(weight, (0, blocks * BLOCK - steps))
+    number = jnp.maximum(weight.sum(), 1.0)
+    index = jnp.arange(BLOCK)[:, None] + jnp.arange(width)
+
+    def rows(block: Array) -> tuple[Array, Array]:
+        part = jax.lax.dynamic_slice_in_dim(padded, block * BLOCK, BLOCK + width - 1)
+        windows = part[index].reshape(BLOCK, width * channels)
+        return windows, jax.lax.dynamic_slice_in_dim(weight, block * BLOCK, BLOCK)
+
+    def add(block: Array, total: Array) -> Array:
+        windows, share = rows(block)
+        return total + share @ windows
+
+    mean = jax.lax.fori_loop(0, blocks, add, jnp.zeros(width * channels)) / number
+
+    def add_squares(block: Array, total: Array) -> Array:
+        windows, share = rows(block)
+        centered = (windows - mean) * share[:, None]
+        return total + jnp.matmul(centered.T, windows - mean, precision=HIGHEST)
+
+    nothing = jnp.zeros((width * channels,) * 2)
+    covariance = jax.lax.fori_loop(0, blocks, add_squares, nothing) / number
+    return mean, covariance
+
+
+def _axes(covariance: Array) -> Array:
+    """Principal axes as columns; those beyond the share of variance are 0."""
+    values, vectors = jnp.linalg.eigh(covariance)
+    values, vectors = jnp.maximum(values[::-1], 0.0), vectors[:, ::-1]
+    total = jnp.maximum(values.sum(), 1e-12)
+    before = (jnp.cumsum(values) - values) / total
+    kept = (before < VARIANCE) & (values > 1e-7 * total)
+    return vectors * kept[None]
+
+
+def _given_others(covariance: Array, width: int, channels: int) -> Array:
+    """Maps windows to a column's middle step less what the others say of it.
+
+    Gaussian conditioning with a ridge; a column's own steps are not used. The windows
+    are those of an odd number of steps around the middle.
+    """
+    skipped = 1 - width % 2
+    odd = width - skipped
+    blocks = covariance.reshape(width, channels, width, channels)
+    blocks = blocks[skipped:, :, skipped:].reshape(odd * channels, odd * channels)
+    precision = jnp.linalg.inv(blocks + RIDGE * jnp.eye(odd * channels))
+    precision = precision.reshape(odd, channels, odd, channels)
+    own = jnp.einsum("kclc->ckl", precision)
+    middle = jnp.linalg.inv(own)[:, :, odd // 2]
+    maps = jnp.einsum("kdlc,cl->kdc", precision, middle, precision=HIGHEST)
+    maps = jnp.pad(maps, ((skipped, 0), (0, 0), (0, 0)))
+    return maps.reshape(width * channels, channels)
