@@ -26,6 +26,8 @@ QUICK = {"xla_cpu_use_fusion_emitters": False}
 
 Their programs are many small loops, each of which is compiled by itself.
 """
+ONCE = {"xla_backend_optimization_level": 0}
+"""For what such a detector is fitted by, which runs once: most of it is LAPACK's."""
 
 
 class Programs(NamedTuple):
@@ -59,29 +61,38 @@ def compiled(detector: Detector, members: int, choice: str, devices: int) -> Pro
     def keep(improved: Array, new: PyTree, old: PyTree) -> PyTree:
         return jax.tree.map(functools.partial(jnp.where, improved), new, old)
 
-    def lift(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+    def lift(
+        function: Callable[..., Any], once: bool = False, **options: Any
+    ) -> Callable[..., Any]:
         lifted = fleet.lift(function, members, choice, devices)
-        return jax.jit(
-            lifted, compiler_options=options_for(detector, members), **options
-        )
+        compiler_options = options_for(detector, members, once)
+        return jax.jit(lifted, compiler_options=compiler_options, **options)
 
     validate = None if detector.validate is None else lift(detector.validate)
     return Programs(
-        lift(detector.init),
+        lift(detector.init, once=True),
         lift(advance, donate_argnums=2),
         validate,
         jax.jit(jax.vmap(keep)),
     )
 
 
-def options_for(detector: Detector, members: int) -> dict[str, Any] | None:
-    """Options for `jax.jit` of a detector's programs; None for XLA's own choice."""
-    options = ALONE if members == 1 else {}
+def options_for(
+    detector: Detector, members: int, once: bool = False
+) -> dict[str, Any] | None:
+    """Options for `jax.jit` of a detector's programs; None for XLA's own choice.
+
+    Args:
+        detector: The detector.
+        members: Members that a program is of.
+        once: Whether it runs once, so that compiling costs more than running.
+    """
+    options: dict[str, Any] = dict(ALONE) if members == 1 else {}
     if detector.series is not None:
-        options = QUICK
+        options = {**QUICK, **ONCE} if once else dict(QUICK)
     if not options or jax.default_backend() != "cpu":
         return None
-    return dict(options) if _supported(tuple(options.items())) else None
+    return options if _supported(tuple(options.items())) else None
 
 
 @functools.cache

@@ -70,7 +70,7 @@ def build(config: Config) -> Detector:
         values, counted = source.values, source.covered() > 0
         length = jnp.where(counted, jnp.arange(1, len(values) + 1), 0).max()
         statistics = features.fit(values, counted)
-        z, live = _standardized(statistics, values)
+        z, _ = _standardized(statistics, values)
         gate = jax.tree.map(jnp.asarray, weights.load())
         model = {"statistics": statistics, "gate": gate}
         if config.channels == 1:
@@ -97,18 +97,20 @@ def build(config: Config) -> Detector:
 
     def explain(keys: Array, model: PyTree, batch: Batch) -> Array:
         del keys
-        length = batch.values.shape[1]
+        length = jnp.int32(batch.values.shape[1])
         return jax.vmap(lambda values: series(model, values, length))(batch.values)
 
     detector = closed_form.solved(init, explain)
     return detector._replace(series=series, reach=REACH_OF_SCORE)
 
 
-def _standardized(statistics: features.Statistics, values: Array) -> tuple[Array, Array]:
-    """Values as the linear maps see them, 0 in columns that are not live, and which are."""
+def _standardized(
+    statistics: features.Statistics, values: Array
+) -> tuple[Array, Array]:
+    """Values as linear maps see them, 0 in columns that are not live; live columns."""
     live = _magnitude(statistics) * (1 - statistics.constant)
     z = jnp.clip(features.standardized(statistics, values), -LIMIT, LIMIT)
-    return z * live, live
+    return z * live[None], live
 
 
 def _magnitude(statistics: features.Statistics) -> Array:
@@ -134,10 +136,11 @@ def _parts(
     count = live.sum()
     residuals = relations.residuals(model["relations"], z, length)
     magnitude = _magnitude(statistics)
-    raw = (values - statistics.mean) / statistics.scale
+    raw = (values - statistics.mean[None]) / statistics.scale[None]
     novelty = features.outside(statistics, values)
-    evidence = magnitude * (raw**2 + 1) + novelty**2 + live * residuals.axes
-    broken = jnp.where(count > 1, live * residuals.others, 0.0)
+    evidence = magnitude[None] * (raw**2 + 1) + novelty**2
+    evidence = evidence + live[None] * residuals.axes
+    broken = jnp.where(count > 1, live[None] * residuals.others, 0.0)
     weight = jnp.ones_like(evidence)
     if config.gate:
         seen = features.features(statistics, values, length, fitting=fitting)
@@ -147,7 +150,7 @@ def _parts(
     shares = {"evidence": combine.powers(gated, WIDTHS, config.power, length)}
     exists = {"evidence": jnp.float32(1)}
     if config.channels > 1:
-        wide = live * residuals.wide / config.channels
+        wide = live[None] * residuals.wide / config.channels
         smoothed = [combine.smooth(wide, width, length) for width in WIDE_WIDTHS]
         shares["wide"] = jnp.asarray(sum(smoothed))
         exists["wide"] = (count > 1).astype(jnp.float32)
@@ -157,15 +160,14 @@ def _parts(
         )
         shares["neighbours"] = apart[:, None]
         exists["neighbours"] = count
-    log = {
-        name: jnp.log(each.sum(axis=1) + SMALLEST) for name, each in shares.items()
-    }
+    log = {name: jnp.log(each.sum(axis=1) + SMALLEST) for name, each in shares.items()}
     return Parts(log, shares, exists)
 
 
 REACH_OF_SCORE = (
     REACH
     + max(features.BEFORE, features.LAGS, features.LENGTH // 2)
-    + combine.look_ahead(max(WIDTHS)) + 2
+    + combine.look_ahead(max(WIDTHS))
+    + 2
 )
 """Steps before and after a step that its score depends on."""

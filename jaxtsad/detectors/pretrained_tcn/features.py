@@ -18,17 +18,17 @@ import jax.numpy as jnp
 from jaxtsad.evaluation.scoring import sliding
 from jaxtsad.types import Array
 
-WIDTHS = (10, 40)
-"""Widths of sliding means and deviations, in steps."""
+LEVELS = (3, 5)
+"""Sliding means and deviations are over 8 and 32 steps, two to these powers."""
 LAGS = 16
 """Earlier values that the linear prediction sees."""
 LENGTH = 24
 """Steps of the windows whose nearest reference window is looked for."""
-REFERENCES = 400
+REFERENCES = 256
 """Reference windows kept of each column."""
 BLOCK = 1024
 """Windows compared with the references at a time; what a cache holds."""
-BEFORE = AFTER = max(WIDTHS) // 2
+BEFORE = AFTER = 2 ** max(LEVELS) // 2
 COUNT = 14
 TINY = 1e-6
 """A deviation at most this share of a column's magnitude is none."""
@@ -98,7 +98,7 @@ def fit(values: Array, counted: Array, places: Array | None = None) -> Statistic
         return jnp.where(where, each, 0.0).sum(axis=-2) / jnp.maximum(number, 1)
 
     mean = average(values, weight, total)
-    deviation = jnp.sqrt(average((values - mean) ** 2, weight, total))
+    deviation = jnp.sqrt(average((values - mean[None]) ** 2, weight, total))
     constant = deviation <= TINY * jnp.abs(mean)
     scale = jnp.where(constant, 1.0, deviation)
     low = jnp.where(weight, values, jnp.inf).min(axis=0)
@@ -106,20 +106,22 @@ def fit(values: Array, counted: Array, places: Array | None = None) -> Statistic
     taken = jnp.sort(jnp.where(weight, values, jnp.inf), axis=0)
     different = (taken[1:] != taken[:-1]) & jnp.isfinite(taken[1:])
     variety = 1 + different.sum(axis=0)
-    z = jnp.clip((values - mean) / scale, -1e4, 1e4)
+    z = jnp.clip((values - mean[None]) / scale[None], -1e4, 1e4)
     z = jnp.where(weight, z, 0.0)
 
     def moments(each: Array, where: Array) -> tuple[Array, Array]:
         number = where.sum()
         middle = average(each, where, number)
-        return middle, jnp.sqrt(average((each - middle) ** 2, where, number))
+        return middle, jnp.sqrt(average((each - middle[None]) ** 2, where, number))
 
-    levels = [moments(sliding.mean(z, w, length), _whole(real, w)) for w in WIDTHS]
-    spreads = [moments(_log_deviation(z, w, length), _whole(real, w)) for w in WIDTHS]
+    levels, spreads = [], []
+    for level, (middle, log_deviation) in zip(LEVELS, _local(z), strict=True):
+        where = sliding.clean(real, 2**level)[:, None]
+        levels.append(moments(middle, where))
+        spreads.append(moments(log_deviation, where))
     _, step_scale = moments(_steps(z), weight)
-    prediction, lagged = _predict(z, weight)
-    error = jnp.clip(z, -20, 20) - jnp.einsum("tcp,cp->tc", _lags(z), prediction)
-    _, prediction_scale = moments(error, lagged)
+    prediction, lagged = _predict(z, real)
+    _, prediction_scale = moments(_unpredicted(z, prediction), lagged)
     squared = average(z**2, weight, total)
     product = average(z[1:] * z[:-1], weight[1:], total - 1)
     windows = jnp.maximum(length - LENGTH + 1, 1)
@@ -130,7 +132,7 @@ def fit(values: Array, counted: Array, places: Array | None = None) -> Statistic
         even = (order * (windows - 1)) // jnp.maximum(number - 1, 1)
         places = jnp.where(order < number, even, -(10**9)).astype(jnp.int32)
     padded = jnp.pad(jnp.clip(z, -20, 20), ((0, LENGTH), (0, 0)), mode="edge")
-    index = jnp.maximum(places, 0)[:, None] + jnp.arange(LENGTH)
+    index = jnp.maximum(places, 0)[:, None] + jnp.arange(LENGTH)[None]
     references = padded[index].transpose(2, 0, 1)
     clean = jnp.pad(real, (0, LENGTH))[index].all(axis=1)
     places = jnp.where(clean, places, -(10**9))
@@ -182,35 +184,41 @@ def features(
     z = standardized(s, values)
     novelty = jnp.clip(outside(s, values), 0, 1e4)
     columns = [jnp.arcsinh(z), jnp.log1p(novelty), (novelty > 0).astype(z.dtype)]
-    for place, width in enumerate(WIDTHS):
-        level = sliding.mean(z, width, length) - s.level[place]
-        columns.append(jnp.arcsinh(level / s.level_scale[place]))
-    for place, width in enumerate(WIDTHS):
-        spread = _log_deviation(z, width, length) - s.spread[place]
-        columns.append(jnp.clip(spread / s.spread_scale[place], -8, 8))
-    columns.append(jnp.arcsinh(_steps(z) / s.step_scale))
-    error = jnp.clip(z, -20, 20) - jnp.einsum("tcp,cp->tc", _lags(z), s.prediction)
-    columns.append(jnp.arcsinh(error / s.prediction_scale))
-    last = jnp.maximum(length - LENGTH, 0)
+    z = _held(z, length)
+    local = _local(z)
+    for place, (level, _) in enumerate(local):
+        columns.append(
+            jnp.arcsinh((level - s.level[place][None]) / s.level_scale[place][None])
+        )
+    for place, (_, spread) in enumerate(local):
+        spread = (spread - s.spread[place][None]) / s.spread_scale[place][None]
+        columns.append(jnp.clip(spread, -8, 8))
+    columns.append(jnp.arcsinh(_steps(z) / s.step_scale[None]))
+    error = _unpredicted(z, s.prediction)
+    columns.append(jnp.arcsinh(error / s.prediction_scale[None]))
     distance = nearest(s, z, length, fitting=fitting)
-    distance = jnp.where(jnp.isfinite(distance), distance, s.distance)
-    distance = jnp.log((distance + 0.05) / (s.distance + 0.05))
+    distance = jnp.where(jnp.isfinite(distance), distance, s.distance[None])
+    distance = jnp.log((distance + 0.05) / (s.distance[None] + 0.05))
+    last = jnp.maximum(length - LENGTH, 0)
     window = jnp.clip(jnp.arange(steps) - LENGTH // 2, 0, last)
     columns.append(jnp.clip(distance[window], -5, 8))
     shares = (s.constant, s.two_valued, s.variety / 7, s.autocorrelation)
-    columns += [jnp.broadcast_to(each, z.shape) for each in shares]
+    columns += [jnp.broadcast_to(each[None], z.shape) for each in shares]
     return jnp.stack(columns, axis=-1)
 
 
 def standardized(statistics: Statistics, values: Array) -> Array:
     """Values `[T, C]` in deviations from the mean of the fit part."""
-    return jnp.clip((values - statistics.mean) / statistics.scale, -1e4, 1e4)
+    return jnp.clip(
+        (values - statistics.mean[None]) / statistics.scale[None], -1e4, 1e4
+    )
 
 
 def outside(statistics: Statistics, values: Array) -> Array:
     """How far values `[T, C]` lie outside the range of the fit part, in deviations."""
-    over = jnp.maximum(values - statistics.high, statistics.low - values)
-    return jnp.maximum(over, 0.0) / statistics.scale
+    high, low = statistics.high[None], statistics.low[None]
+    over = jnp.maximum(values - high, low - values)
+    return jnp.maximum(over, 0.0) / statistics.scale[None]
 
 
 def nearest(
@@ -233,9 +241,7 @@ def nearest(
     """
     steps = len(z)
     blocks = -(-steps // BLOCK)
-    known = jnp.arange(steps) < length
-    edge = jnp.clip(z, -20, 20)[jnp.maximum(jnp.asarray(length) - 1, 0)]
-    clipped = jnp.where(known[:, None], jnp.clip(z, -20, 20), edge)
+    clipped = _held(jnp.clip(z, -20, 20), length)
     padded = jnp.pad(clipped, ((0, blocks * BLOCK + LENGTH - steps), (0, 0)), "edge")
     places = statistics.places
 
@@ -252,7 +258,7 @@ def nearest(
             skipped = places[:, None] < 0
             if fitting:
                 step = begin + jnp.arange(BLOCK)
-                skipped |= jnp.abs(step - places[:, None]) <= LENGTH // 2
+                skipped |= jnp.abs(step[None] - places[:, None]) <= LENGTH // 2
             least = jnp.where(skipped, jnp.inf, apart).min(axis=0)
             squares = 2 * least + (windows**2).sum(axis=0)
             return jnp.sqrt(jnp.maximum(squares, 0.0) / LENGTH)
@@ -262,16 +268,19 @@ def nearest(
     return jax.lax.map(column, (padded.T, statistics.references)).T
 
 
-def _whole(counted: Array, width: int) -> Array:
-    """Which sliding windows `[T, 1]` hold no step that does not count."""
-    steps = len(counted)
-    padded = jnp.pad(counted, (0, width - 1 - width // 2))
-    padded = jnp.pad(padded, (width // 2, 0), constant_values=True)
-    return jnp.stack([padded[k : k + steps] for k in range(width)]).all(axis=0)[:, None]
+def _held(z: Array, length: Array | int) -> Array:
+    """Values `[T, C]` of which the last of the series goes on after its end."""
+    last = jnp.maximum(jnp.asarray(length) - 1, 0)
+    return jnp.where((jnp.arange(len(z)) <= last)[:, None], z, z[last][None])
 
 
-def _log_deviation(z: Array, width: int, length: Array | int) -> Array:
-    return jnp.log(sliding.deviation(jnp.clip(z, -50, 50), width, length) + 0.05)
+def _local(z: Array) -> list[tuple[Array, Array]]:
+    """Sliding means, and logarithms of sliding deviations, by level."""
+    means = sliding.doubled(z, max(LEVELS))
+    spreads = sliding.doubled(jnp.clip(z, -50, 50), max(LEVELS))
+    return [
+        (means[level - 1][0], jnp.log(spreads[level - 1][1] + 0.05)) for level in LEVELS
+    ]
 
 
 def _steps(z: Array) -> Array:
@@ -279,27 +288,42 @@ def _steps(z: Array) -> Array:
     return jnp.diff(z, axis=0, prepend=z[:1])
 
 
-def _lags(z: Array) -> Array:
-    """The values before each step, `[T, C, P]`; the first one before there are any."""
-    clipped = jnp.clip(z, -20, 20)
-    before = jnp.pad(clipped, ((LAGS, 0), (0, 0)), mode="edge")
-    each = [before[LAGS - lag : LAGS - lag + len(z)] for lag in range(1, LAGS + 1)]
-    return jnp.stack(each, axis=-1)
+def _lagged(z: Array) -> list[Array]:
+    """The values so many steps before, `[T, C]` each, from 0 on.
 
-
-def _predict(z: Array, weight: Array) -> tuple[Array, Array]:
-    """Ridge regression of a column's values on those before them, and where it holds."""
+    Before there are any it is the first one.
+    """
     steps = len(z)
-    counted = jnp.pad(weight[:, 0], (LAGS, 0))
-    lagged = jnp.stack([counted[k : k + steps] for k in range(LAGS + 1)]).all(axis=0)
-    lagged = lagged[:, None]
-    lags = jnp.where(lagged[..., None], _lags(z), 0.0)
-    target = jnp.where(lagged, jnp.clip(z, -20, 20), 0.0)
-    highest = jax.lax.Precision.HIGHEST
-    gram = jnp.einsum("tcp,tcq->cpq", lags, lags, precision=highest)
-    gram = gram + 1e-2 * jnp.maximum(lagged.sum(), 1) * jnp.eye(LAGS)
-    right = jnp.einsum("tcp,tc->cp", lags, target, precision=highest)
-    return jnp.linalg.solve(gram, right[..., None])[..., 0], lagged
+    before = jnp.pad(jnp.clip(z, -20, 20), ((LAGS, 0), (0, 0)), mode="edge")
+    return [before[LAGS - lag : LAGS - lag + steps] for lag in range(LAGS + 1)]
+
+
+def _unpredicted(z: Array, prediction: Array) -> Array:
+    """Values less their linear prediction, `[T, C]`."""
+    now, *earlier = _lagged(z)
+    each = enumerate(earlier)
+    return now - sum(prediction[:, lag][None] * values for lag, values in each)
+
+
+def _predict(z: Array, counted: Array) -> tuple[Array, Array]:
+    """Weights `[C, P]` of the linear prediction; the steps `[T, 1]` it is fitted on.
+
+    Yule-Walker equations with a ridge.
+    """
+    steps = len(z)
+    where = sliding.clean(counted, 2 * LAGS + 1)
+    where = (where & (jnp.arange(steps) >= LAGS))[:, None]
+    now, *earlier = _lagged(z)
+    number = jnp.maximum(where.sum(), 1)
+    products = [
+        jnp.where(where, now * values, 0.0).sum(axis=0) / number
+        for values in (now, *earlier)
+    ]
+    covariance = jnp.stack(products, axis=-1)
+    apart = jnp.abs(jnp.arange(LAGS)[:, None] - jnp.arange(LAGS)[None])
+    gram = covariance[:, apart] + 0.05 * jnp.eye(LAGS)[None]
+    right = covariance[:, 1:, None]
+    return jnp.linalg.solve(gram, right)[..., 0], where
 
 
 def _quantile(values: Array, where: Array, share: float) -> Array:

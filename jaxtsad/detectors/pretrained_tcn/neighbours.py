@@ -28,7 +28,7 @@ class Neighbours(NamedTuple):
     Attributes:
         windows: `[N, L]`, 0 after the steps that count.
         places: `[N]` int32, the steps at which they begin; negative for none.
-        steps: `[]` int32, steps of a window that count.
+        steps: `[1]` int32, steps of a window that count.
     """
 
     windows: Array
@@ -50,12 +50,13 @@ def fit(z: Array, counted: Array) -> Neighbours:
     number = jnp.minimum(windows, REFERENCES)
     order = jnp.arange(REFERENCES)
     even = (order * (windows - 1)) // jnp.maximum(number - 1, 1)
-    index = even[:, None] + jnp.arange(LENGTH)
+    index = even[:, None] + jnp.arange(LENGTH)[None]
     used = jnp.arange(LENGTH) < steps
-    clean = (jnp.pad(counted, (0, LENGTH))[index] | ~used).all(axis=1)
+    clean = (jnp.pad(counted, (0, LENGTH))[index] | ~used[None]).all(axis=1)
     kept = (order < number) & clean
-    taken = jnp.where(used, jnp.pad(z, (0, LENGTH))[index], 0.0)
-    return Neighbours(taken, jnp.where(kept, even, -1).astype(jnp.int32), steps)
+    taken = jnp.where(used[None], jnp.pad(z, (0, LENGTH))[index], 0.0)
+    places = jnp.where(kept, even, -1).astype(jnp.int32)
+    return Neighbours(taken, places, steps[None])
 
 
 def distance(
@@ -66,7 +67,7 @@ def distance(
     *,
     fitting: bool,
 ) -> Array:
-    """The mean, over the windows that cover a step, of the distance to the k-th nearest.
+    """Distance to the k-th nearest window, mean over the windows that cover a step.
 
     Args:
         neighbours: Windows of the fit part.
@@ -80,23 +81,24 @@ def distance(
         `[T]`, root mean square over a window's steps.
     """
     n, total = neighbours, len(z)
+    size = n.steps[0]
     blocks = -(-total // BLOCK)
     padded = jnp.pad(z, (0, blocks * BLOCK + LENGTH - total))
     squares = (n.windows**2).sum(axis=1)
-    used = jnp.arange(LENGTH) < n.steps
+    used = jnp.arange(LENGTH) < size
 
     def block(number: Array) -> Array:
         begin = number * BLOCK
         part = jax.lax.dynamic_slice_in_dim(padded, begin, BLOCK + LENGTH - 1)
-        index = jnp.arange(BLOCK)[:, None] + jnp.arange(LENGTH)
-        windows = jnp.where(used, part[index], 0.0)
-        apart = squares - 2 * jnp.matmul(
+        index = jnp.arange(BLOCK)[:, None] + jnp.arange(LENGTH)[None]
+        windows = jnp.where(used[None], part[index], 0.0)
+        apart = squares[None] - 2 * jnp.matmul(
             windows, n.windows.T, precision=jax.lax.Precision.HIGHEST
         )
         missing = n.places[None] < 0
         if fitting:
             step = begin + jnp.arange(BLOCK)
-            near = jnp.abs(step[:, None] - n.places) < n.steps // 2
+            near = jnp.abs(step[:, None] - n.places[None]) < size // 2
             missing = missing | near
         apart = jnp.where(missing, FAR, apart)
         best, _ = jax.lax.top_k(-apart, k)
@@ -105,8 +107,8 @@ def distance(
         return jnp.maximum(farthest + (windows**2).sum(axis=1), 0.0)
 
     found = jax.lax.map(block, jnp.arange(blocks)).reshape(-1)[:total]
-    found = jnp.sqrt(found / n.steps)
-    begun = jnp.arange(total) <= jnp.maximum(jnp.asarray(length) - n.steps, 0)
+    found = jnp.sqrt(found / size)
+    begun = jnp.arange(total) <= jnp.maximum(jnp.asarray(length) - size, 0)
     kernel = used.astype(z.dtype)
 
     def covering(each: Array) -> Array:

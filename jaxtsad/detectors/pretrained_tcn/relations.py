@@ -13,6 +13,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxtsad.evaluation.scoring import sliding
 from jaxtsad.types import Array
 
 NEAR = 10
@@ -92,7 +93,7 @@ def fit(z: Array, counted: Array, window: int) -> Relations:
     offset = jnp.einsum("i,ij->j", mean, maps, precision=HIGHEST)
     near = maps.reshape(width, channels, 2 * channels)
     found = _apply(z, near, offset)
-    inside = _inside(counted, width)[:, None]
+    inside = sliding.clean(counted, width)[:, None]
     number = jnp.maximum(inside.sum(), 1)
     level = jnp.where(inside, found, 0.0).sum(axis=0) / number
     squares = jnp.where(inside, found**2, 0.0).sum(axis=0) / number
@@ -122,11 +123,11 @@ def residuals(relations: Relations, z: Array, length: Array | int) -> Residuals:
     """
     steps, channels = z.shape
     last = jnp.maximum(jnp.asarray(length) - 1, 0)
-    z = jnp.where((jnp.arange(steps) <= last)[:, None], z, z[last])
+    z = jnp.where((jnp.arange(steps) <= last)[:, None], z, z[last][None])
     near = _apply(z, relations.near, relations.near_offset)
     axes, others = near[:, :channels], near[:, channels:]
-    axes = (axes / relations.near_scale[:channels]) ** 2
-    others = others**2 / relations.near_scale[channels:]
+    axes = (axes / relations.near_scale[None, :channels]) ** 2
+    others = others**2 / relations.near_scale[None, channels:]
     return Residuals(axes, others, _wide(relations, z, length))
 
 
@@ -136,13 +137,19 @@ def _wide(relations: Relations, z: Array, length: Array | int) -> Array:
     width = relations.wide.shape[0]
     begun = jnp.arange(steps) <= jnp.maximum(jnp.asarray(length) - width, 0)
     padded = jnp.pad(z, ((0, width - 1), (0, 0)), mode="edge")
-    whole = _convolved(padded, relations.wide) - relations.wide_offset
+    whole = _convolved(padded, relations.wide) - relations.wide_offset[None]
     squares = jnp.where(begun[:, None], whole**2, 0.0).reshape(steps, width, channels)
-    total, number = jnp.zeros_like(z), jnp.zeros(steps)
-    for step in range(width):
-        total = total.at[step:].add(squares[: steps - step, step])
-        number = number.at[step:].add(begun[: steps - step].astype(z.dtype))
-    return total / jnp.maximum(number, 1.0)[:, None]
+    squares = jnp.pad(squares, ((width - 1, 0), (0, 0), (0, 0)))
+
+    def add(step: Array, total: Array) -> Array:
+        start = (width - 1 - step, step, 0)
+        part = jax.lax.dynamic_slice(squares, start, (steps, 1, channels))
+        return total + part[:, 0]
+
+    total = jax.lax.fori_loop(0, width, add, jnp.zeros_like(z))
+    step, last = jnp.arange(steps), jnp.maximum(jnp.asarray(length) - width, 0)
+    number = jnp.minimum(step, last) - jnp.maximum(step - width + 1, 0) + 1
+    return total / jnp.maximum(number, 1)[:, None]
 
 
 def _apply(z: Array, maps: Array, offset: Array) -> Array:
@@ -150,7 +157,7 @@ def _apply(z: Array, maps: Array, offset: Array) -> Array:
     width = maps.shape[0]
     before, after = width // 2, width - 1 - width // 2
     padded = jnp.pad(z, ((before, after), (0, 0)), mode="edge")
-    return _convolved(padded, maps) - offset
+    return _convolved(padded, maps) - offset[None]
 
 
 def _convolved(padded: Array, maps: Array) -> Array:
@@ -166,25 +173,16 @@ def _convolved(padded: Array, maps: Array) -> Array:
     return out
 
 
-def _inside(counted: Array, width: int) -> Array:
-    """Windows around a step `[T]` that hold counted steps only, to their right."""
-    steps = len(counted)
-    after = width - 1 - width // 2
-    padded = jnp.pad(counted, (0, after))
-    padded = jnp.pad(padded, (width // 2, 0), constant_values=True)
-    return jnp.stack([padded[k : k + steps] for k in range(width)]).all(axis=0)
-
-
 def _moments(z: Array, counted: Array, width: int) -> tuple[Array, Array]:
     """Mean `[W C]` and covariance `[W C, W C]` of the windows around counted steps."""
     steps, channels = z.shape
-    weight = _inside(counted, width).astype(z.dtype)
+    weight = sliding.clean(counted, width).astype(z.dtype)
     blocks = -(-steps // BLOCK)
     padding = (width // 2, width - 1 - width // 2 + blocks * BLOCK - steps)
     padded = jnp.pad(z, (padding, (0, 0)), mode="edge")
     weight = jnp.pad(weight, (0, blocks * BLOCK - steps))
     number = jnp.maximum(weight.sum(), 1.0)
-    index = jnp.arange(BLOCK)[:, None] + jnp.arange(width)
+    index = jnp.arange(BLOCK)[:, None] + jnp.arange(width)[None]
 
     def rows(block: Array) -> tuple[Array, Array]:
         part = jax.lax.dynamic_slice_in_dim(padded, block * BLOCK, BLOCK + width - 1)
@@ -199,8 +197,8 @@ def _moments(z: Array, counted: Array, width: int) -> tuple[Array, Array]:
 
     def add_squares(block: Array, total: Array) -> Array:
         windows, share = rows(block)
-        centered = (windows - mean) * share[:, None]
-        return total + jnp.matmul(centered.T, windows - mean, precision=HIGHEST)
+        centered = (windows - mean[None]) * share[:, None]
+        return total + jnp.matmul(centered.T, windows - mean[None], precision=HIGHEST)
 
     nothing = jnp.zeros((width * channels,) * 2)
     covariance = jax.lax.fori_loop(0, blocks, add_squares, nothing) / number

@@ -52,8 +52,13 @@ def logits(gates: PyTree, seen: Array, length: Array | int) -> Array:
 
     def column(number: Array) -> Array:
         line = jax.lax.dynamic_index_in_dim(seen, number, axis=1, keepdims=False)
-        each = jax.vmap(lambda gate: Gate().apply({"params": gate}, line[index][None]))
-        return each(gates)[:, 0, REACH : REACH + steps].mean(axis=0)
+        padded = line[index][None]
+
+        def gated(gate: PyTree) -> Array:
+            out: Array = Gate().apply({"params": gate}, padded)  # type: ignore[assignment]
+            return out[0, REACH : REACH + steps]
+
+        return jax.vmap(gated)(gates).mean(axis=0)
 
     assert seen.shape[-1] == features.COUNT
     return jax.lax.map(column, jnp.arange(seen.shape[1])).T

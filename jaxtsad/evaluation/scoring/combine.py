@@ -18,7 +18,7 @@ from jaxtsad.types import Array
 
 
 class Calibration(NamedTuple):
-    """Middle and deviation `[...]` of calibration scores."""
+    """Middle and deviation `[1]` of calibration scores."""
 
     middle: Array
     deviation: Array
@@ -79,7 +79,8 @@ def calibrate(scores: Array, counted: Array, floor: float) -> Calibration:
     middle = jnp.where(counted.any(), (low + high) / 2, 0.0)
     mean = jnp.where(counted, scores, 0.0).sum() / number
     squares = jnp.where(counted, (scores - mean) ** 2, 0.0).sum() / number
-    return Calibration(middle, jnp.maximum(jnp.sqrt(squares), floor))
+    deviation = jnp.maximum(jnp.sqrt(squares), floor)
+    return Calibration(middle[None], deviation[None])
 
 
 def calibrated(calibration: Calibration, scores: Array) -> Array:

@@ -9,23 +9,54 @@ Shape letters: T steps.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple, TypeVar
-
-import jax
 import jax.numpy as jnp
 
 from jaxtsad.types import Array
 
-Block = TypeVar("Block")
+
+def doubled(values: Array, levels: int) -> list[tuple[Array, Array]]:
+    """Means and deviations of windows of 2, 4, ... 2 ** `levels` steps by each step.
+
+    Windows are merged pairwise (Chan, Golub, LeVeque, 1983), which loses no digits
+    beside a large mean. Beyond the ends the first and the last step are repeated.
+
+    Args:
+        values: `[T, ...]`.
+        levels: How often windows are doubled.
+
+    Returns:
+        Mean and population deviation `[T, ...]` of each.
+    """
+    steps, most = len(values), 2**levels
+    ends = [(most // 2, most // 2)] + [(0, 0)] * (values.ndim - 1)
+    mean = jnp.pad(values, ends, mode="edge")
+    squares = jnp.zeros_like(mean)
+    found = []
+    for level in range(levels):
+        size, held = 2**level, len(mean) - 2**level
+        apart = mean[size:] - mean[:held]
+        squares = squares[:held] + squares[size:] + 0.5 * size * apart**2
+        mean = mean[:held] + 0.5 * apart
+        # A window of 2 * size steps begins size steps before its own.
+        own = slice(most // 2 - size, most // 2 - size + steps)
+        found.append((mean[own], jnp.sqrt(squares[own] / (2 * size))))
+    return found
 
 
-class Moments(NamedTuple):
-    """Count, mean and sum of squared deviations of the steps of a window."""
+def clean(counted: Array, width: int) -> Array:
+    """Which windows of `width` steps `[T]` around a step hold no step left out.
 
-    count: Array  # type: ignore[assignment]
-    mean: Array
-    squares: Array
+    Before the first step nothing is left out, after the last everything is.
+
+    Args:
+        counted: `[T]` bool.
+        width: Steps of a window.
+    """
+    steps = len(counted)
+    left_out = jnp.pad(~counted, (width // 2, 0))
+    left_out = jnp.pad(left_out, (1, width - 1 - width // 2), constant_values=True)
+    sums = jnp.cumsum(left_out.astype(jnp.int32))
+    return sums[width : width + steps] == sums[:steps]
 
 
 def mean(values: Array, width: int, length: Array | int | None = None) -> Array:
@@ -45,7 +76,7 @@ def mean(values: Array, width: int, length: Array | int | None = None) -> Array:
     """
     steps = len(values)
     real = _column(jnp.arange(steps) < (steps if length is None else length), values)
-    sums = _windows(jnp.where(real, values, 0.0), width, lambda a, b: a + b)
+    sums = _sums(jnp.where(real, values, 0.0), width)
     counts = count(steps, width, length)
     return sums / _column(jnp.maximum(counts, 1), values)
 
@@ -57,70 +88,20 @@ def count(steps: int, width: int, length: Array | int | None = None) -> Array:
     return jnp.maximum(last - jnp.maximum(first, 0), 0)
 
 
-def deviation(values: Array, width: int, length: Array | int | None = None) -> Array:
-    """The population deviation of the steps around each step.
-
-    Windows are merged pairwise (Chan, Golub, LeVeque, 1983), which loses no digits
-    beside a large mean.
-
-    Args:
-        values: `[T, ...]`.
-        width: Steps of a window, at least 1.
-        length: Steps that the series has; None for all.
-
-    Returns:
-        `[T, ...]`; what lies after `length` means nothing.
-    """
-    steps = len(values)
-    real = _column(jnp.arange(steps) < (steps if length is None else length), values)
-    each = Moments(
-        real.astype(values.dtype), jnp.where(real, values, 0.0), jnp.zeros_like(values)
-    )
-    found = _windows(each, width, _merged)
-    return jnp.sqrt(found.squares / jnp.maximum(found.count, 1.0))
-
-
-def _merged(a: Moments, b: Moments) -> Moments:
-    total = a.count + b.count
-    share = b.count / jnp.maximum(total, 1.0)
-    apart = b.mean - a.mean
-    squares = a.squares + b.squares + apart**2 * a.count * share
-    return Moments(total, a.mean + apart * share, squares)
-
-
-def _windows(
-    each: Block, width: int, merge: Callable[[Block, Block], Block]
-) -> Block:
-    """Merges the steps of every window; windows of powers of two are made by doubling.
-
-    Args:
-        each: Arrays `[T, ...]` of single steps; zeros stand for no step.
-        width: Steps of a window.
-        merge: Merges neighbouring windows.
-    """
-    steps = len(jax.tree.leaves(each)[0])
-    before, after = width // 2, width - 1 - width // 2
-
-    def padded(leaf: Array) -> Array:
-        return jnp.pad(leaf, [(before, after)] + [(0, 0)] * (leaf.ndim - 1))
-
-    def cut(block: Block, start: int, stop: int) -> Block:
-        out: Block = jax.tree.map(lambda leaf: leaf[start:stop], block)
-        return out
-
-    block = jax.tree.map(padded, each)
-    merged, offset, size = None, 0, 1
+def _sums(values: Array, width: int) -> Array:
+    """Sums of the windows around each step, those of powers of two by doubling."""
+    steps, before = len(values), width // 2
+    ends = [(before, width - 1 - before)] + [(0, 0)] * (values.ndim - 1)
+    block, total = jnp.pad(values, ends), jnp.zeros_like(values)
+    offset, size = 0, 1
     while size <= width:
         if width & size:
-            piece = cut(block, offset, offset + steps)
-            merged = piece if merged is None else merge(merged, piece)
+            total = total + block[offset : offset + steps]
             offset += size
-        held = len(jax.tree.leaves(block)[0])
         if 2 * size <= width:
-            block = merge(cut(block, 0, held - size), cut(block, size, held))
+            block = block[:-size] + block[size:]
         size *= 2
-    assert merged is not None
-    return merged
+    return total
 
 
 def _column(values: Array, like: Array) -> Array:
