@@ -25,8 +25,9 @@ class ChunkedScores:
 
     def __init__(self, fitted: Fitted, member: int) -> None:
         self._fitted = subset(fitted, [member])
-        self._window = fitted.setup.window
-        self._stride = fitted.setup.scoring_stride
+        window, reach = fitted.setup.window, fitted.detector.reach
+        self._stride = 1 if reach else fitted.setup.scoring_stride
+        self._before, self._after = reach or window - 1, reach or window
         self._values = np.zeros((0, fitted.layout.channels))
         self._last: np.ndarray | None = None
         self._start = self._given = 0
@@ -38,10 +39,11 @@ class ChunkedScores:
         filled, _ = screening.screen(values, before=self._last, fill=middle)
         self._last = filled[-1]
         self._values = np.concatenate([self._values, filled])
-        # The window at the end of what is there is not one of the whole series.
-        known = max(self._given, self._start + len(self._values) - self._window)
+        # The window at the end of what is there is not one of the whole series; a
+        # detector of whole series sees so many steps beyond each.
+        known = max(self._given, self._start + len(self._values) - self._after)
         outputs = self._outputs(known)
-        first = max(0, self._given - self._window + 1) // self._stride * self._stride
+        first = max(0, self._given - self._before) // self._stride * self._stride
         self._values = self._values[first - self._start :]
         self._start = first
         if self._head is None:

@@ -74,11 +74,15 @@ class Fitted:
 
 
 def reach(fitted: Fitted) -> tuple[int, int]:
-    """Most steps before and after a step that a score head sees of it; 0 of no head."""
+    """Most steps before and after a step that its score sees beside its windows.
+
+    What a score head sees, and a detector of whole series.
+    """
+    own = fitted.detector.reach
     if fitted.head is None:
-        return 0, 0
+        return own, own
     before, after = zip(*heads.reach(fitted.setup, fitted.head), strict=True)
-    return max(before), max(after)
+    return own + max(before), own + max(after)
 
 
 def parameters(model: PyTree) -> int:

@@ -199,12 +199,6 @@ def detected(
     if not setup.series:
         shape = fitted.layout.shape
         return [per_sample(o, shape, output) for o in outputs(fitted, parts, output)]
-    if fitted.detector.series is not None:
-        return _by_pieces(
-            fitted,
-            [_pieces_with_ends(part, fitted.detector.reach) for part in parts],
-            functools.partial(_whole, output=output),
-        )
     length = setup.window
 
     def of_pieces(some: Fitted, pieces: Sequence[Piece]) -> list[np.ndarray]:
@@ -230,6 +224,12 @@ def detected(
         windows.extend_part(part, length, history)
         for part, history in zip(parts, histories, strict=True)
     ]
+    if fitted.detector.series is not None:
+        reach = fitted.detector.reach
+        whole = [_pieces_with_ends(part, reach) for part, _ in longer]
+        scores = _by_pieces(fitted, whole, functools.partial(_whole, output=output))
+        each = zip(scores, longer, strict=True)
+        return [values[given] for values, (_, given) in each]
     pieces = [
         [piece._replace(first=number + piece.first) for piece in cut]
         for number, cut in zip(
@@ -263,6 +263,8 @@ def aggregated(
     setup = fitted.setup
     given = detected(fitted, parts, heads.source(setup, output))
     return heads.apply(setup, fitted.head, parts, given, output)
+
+
 def _pieces_with_ends(part: Split, reach: int) -> list[Piece]:
     """Cuts a series at its gaps, and into pieces with the steps around that count."""
     whole = max(CELLS // part.values.shape[1], 8 * reach)

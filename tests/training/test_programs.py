@@ -5,11 +5,23 @@ from __future__ import annotations
 import jax
 import pytest
 
+from jaxtsad import detectors
 from jaxtsad.training import programs
+from jaxtsad.types import Detector
+
+SIZES = {"window": 8, "channels": 3}
 
 
-def test_one_member_is_compiled_with_options_that_compile() -> None:
-    found = programs.compiler_options()
+def of_windows() -> Detector:
+    return detectors.load("zscore", SIZES)
+
+
+@pytest.mark.parametrize("name", ["zscore", "pretrained_tcn"])
+@pytest.mark.parametrize("once", [False, True])
+def test_one_member_is_compiled_with_options_that_compile(
+    name: str, once: bool
+) -> None:
+    found = programs.options_for(detectors.load(name, SIZES), 1, once)
     doubled = jax.jit(lambda x: 2 * x, compiler_options=found)
     assert doubled(3.0) == 6.0
 
@@ -18,7 +30,6 @@ def test_options_that_xla_does_not_know_are_left_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(programs, "ALONE", {"xla_cpu_no_such_option": "1"})
-    programs._supported.cache_clear()
-    assert programs.compiler_options() is None
+    assert programs.options_for(of_windows(), 1) is None
     monkeypatch.undo()
-    programs._supported.cache_clear()
+    assert programs.options_for(of_windows(), 2) is None
