@@ -313,13 +313,11 @@ def _predict(z: Array, counted: Array) -> tuple[Array, Array]:
     steps = len(z)
     where = sliding.clean(counted, 2 * LAGS + 1)
     where = (where & (jnp.arange(steps) >= LAGS))[:, None]
-    now, *earlier = _lagged(z)
-    number = jnp.maximum(where.sum(), 1)
-    products = [
-        jnp.where(where, now * values, 0.0).sum(axis=0) / number
-        for values in (now, *earlier)
-    ]
-    covariance = jnp.stack(products, axis=-1)
+    lagged = jnp.stack(_lagged(z))
+    now = jnp.where(where, lagged[0], 0.0)
+    highest = jax.lax.Precision.HIGHEST
+    products = jnp.einsum("ptc,tc->cp", lagged, now, precision=highest)
+    covariance = products / jnp.maximum(where.sum(), 1)
     apart = jnp.abs(jnp.arange(LAGS)[:, None] - jnp.arange(LAGS)[None])
     gram = covariance[:, apart] + 0.05 * jnp.eye(LAGS)[None]
     right = covariance[:, 1:, None]
