@@ -57,7 +57,9 @@ def parser() -> argparse.ArgumentParser:
 
     fit = add("fit", recordings.fit, "fit a detector on your own recording")
     fit.add_argument("train", help="CSV or other text, JSON, Parquet, npy or npz file")
-    fit.add_argument("--detector", help="default: pca, seconds on any recording")
+    fit.add_argument(
+        "--detector", help="default: pretrained_tcn, seconds on most recordings"
+    )
     fit.add_argument("--out", required=True, help="folder of the fitted detector")
     fit.add_argument("--window", type=int, help="steps of a window; default: 40")
     fit.add_argument("--epochs", type=int, default=10)

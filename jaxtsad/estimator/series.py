@@ -85,7 +85,7 @@ class TimeSeriesDetector(BaseDetector):
 
     def __init__(
         self,
-        detector: str = "pca",
+        detector: str = "pretrained_tcn",
         *,
         window: int = 40,
         options: Mapping[str, Any] | None = None,

@@ -30,6 +30,14 @@ TRIVIAL: dict[str, tuple[str, dict[str, Any]]] = {
     "iforest": ("iforest", {}),
     "ar": ("ar", {}),
 }
+BY_NAME: dict[str, tuple[str, dict[str, Any]]] = {
+    "pretrained_tcn": ("pretrained_tcn", {}),
+    "anomaly_transformer": (
+        "anomaly_transformer",
+        {"width": 64, "hidden": 64, "heads": 4, "layers": 2, "score": "reconstruction"},
+    ),
+}
+"""Other detectors, which are run where an experiment names them."""
 OF_SERIES = ("zscore_smoothed", "ar")
 UNTRAINED = "untrained"
 
@@ -42,13 +50,14 @@ def chosen(config: Config) -> list[Baseline]:
     Raises:
         ValueError: If a name is unknown.
     """
-    choices = [
+    trivial = [
         name
         for name in (*TRIVIAL, UNTRAINED)
         if config.kind == "series" or name not in OF_SERIES
     ]
+    choices = [*trivial, *BY_NAME] if config.kind == "series" else trivial
     found = []
-    for name in config.evaluation.baselines or choices:
+    for name in config.evaluation.baselines or trivial:
         if name not in choices:
             raise ValueError(
                 f"evaluation.baselines={name!r} is unknown; the choices are "
@@ -59,7 +68,7 @@ def chosen(config: Config) -> list[Baseline]:
                 setup = dataclasses.replace(config.setup(), untrained=True)
                 found.append(Baseline(name, setup))
         elif name != config.detector.name:
-            detector, options = TRIVIAL[name]
+            detector, options = (TRIVIAL | BY_NAME)[name]
             found.append(Baseline(name, config.setup(detector, **options)))
     return found
 

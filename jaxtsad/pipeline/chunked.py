@@ -9,6 +9,10 @@ from jaxtsad.datasets.reading import screening
 from jaxtsad.pipeline import heads, scoring
 from jaxtsad.pipeline.members import Fitted, reach, subset
 
+ALIGNED = 16
+"""What a detector of whole series begins at is a multiple of this step: its network may
+see several steps at a time."""
+
 
 class ChunkedScores:
     """Scores one long series of which a few windows are held at a time.
@@ -26,7 +30,7 @@ class ChunkedScores:
     def __init__(self, fitted: Fitted, member: int) -> None:
         self._fitted = subset(fitted, [member])
         window, reach = fitted.setup.window, fitted.detector.reach
-        self._stride = 1 if reach else fitted.setup.scoring_stride
+        self._stride = ALIGNED if reach else fitted.setup.scoring_stride
         self._before, self._after = reach or window - 1, reach or window
         self._values = np.zeros((0, fitted.layout.channels))
         self._last: np.ndarray | None = None

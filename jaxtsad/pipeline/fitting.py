@@ -62,6 +62,10 @@ def fit(
 ) -> Fitted:
     """Trains entities times seeds in one program and calibrates each member.
 
+    A detector of whole series, which takes seconds, is fitted again on the fit and the
+    validation part together once its threshold is set: what it was not fitted on when
+    it was calibrated is worth more as something to fit on.
+
     Args:
         setup: What the data are, detector, plan and threshold.
         data: The training data of each entity.
@@ -84,6 +88,7 @@ def fit(
     layout = layout_of(setup, shape_of(setup, data))
     groups = _groups(setup, data, seeds, known, breaks, paired)
     _check_memory(setup, layout)
+    longest = max(len(values) for _, values in data)
     parts = {part.entity: part for _, group in groups for part in group}
     detector = build(setup, layout)
     heads.check(setup, detector)
@@ -95,7 +100,15 @@ def fit(
         checks = []
     plan = dataclasses.replace(setup.plan, epochs=0) if setup.untrained else setup.plan
     result = _train(
-        members, detector, fits, checks, validated, plan, checkpoints, callbacks
+        members,
+        detector,
+        fits,
+        checks,
+        validated,
+        plan,
+        checkpoints,
+        callbacks,
+        longest,
     )
     scalers = tuple(group[0].scaler for _, group in groups)
     fitted = Fitted(setup, layout, members, result.model, scalers)
@@ -103,6 +116,26 @@ def fit(
         kept = tuple(history(setup, group) for _, group in groups)
         fitted = dataclasses.replace(fitted, history=kept)
     fitted, scores = _calibration(fitted, [group for _, group in groups])
+    if detector.series is not None and validated.any():
+        whole = dataclasses.replace(setup, validation=0.0)
+        groups = _groups(whole, data, seeds, known, breaks, paired)
+        fits, _, _ = _views(whole, layout, groups, {})
+        result = _train(
+            members,
+            detector,
+            fits,
+            [],
+            np.zeros(len(members), bool),
+            plan,
+            None,
+            None,
+            longest,
+        )
+        scalers = tuple(group[0].scaler for _, group in groups)
+        kept = tuple(history(whole, group) for _, group in groups)
+        fitted = dataclasses.replace(
+            fitted, model=result.model, scalers=scalers, history=kept
+        )
     return dataclasses.replace(
         fitted,
         thresholds=tuple(calibrate(setup, each) for each in scores),
@@ -123,23 +156,28 @@ def _train(
     plan: Plan,
     checkpoints: Checkpoints | None,
     callbacks: training.Callbacks | None,
+    longest: int,
 ) -> training.Result:
     """Trains members of similar length together: one padding for all would be a waste.
 
-    With checkpoints, which hold all members, they are one group.
+    With checkpoints, which hold all members, they are one group. Whole series are
+    padded to the length of the longest recording, so that a fit part and all of it
+    share a program.
     """
     groups = [list(range(len(members)))]
     if checkpoints is None:
         groups = fleet.similar([len(each.values) for each in fits])
-    results = []
+    results, least = [], {}
     for group in groups:
+        if detector.series is not None:
+            length = max(len(fits[i].values) for i in group)
+            steps = fleet.bucket(longest if len(groups) == 1 else length)
+            least = dict.fromkeys(fits[0].ARRAYS, steps)
         results.append(
             training.fit(
                 keys_of([members[i] for i in group]),
                 detector,
-                fleet.stack(
-                    [fits[i] for i in group], bucketed=detector.series is not None
-                ),
+                fleet.stack([fits[i] for i in group], least=least),
                 validations=fleet.stack([checks[i] for i in group]) if checks else None,
                 validated=validated[group],
                 plan=plan,

@@ -164,10 +164,8 @@ def _parts(
     return Parts(log, shares, exists)
 
 
-REACH_OF_SCORE = (
-    REACH
-    + max(features.BEFORE, features.LAGS, features.LENGTH // 2)
-    + combine.look_ahead(max(WIDTHS))
-    + 2
-)
-"""Steps before and after a step that its score depends on."""
+ALIGNED = 16
+NEAR = max(features.BEFORE, features.LAGS, features.LENGTH // 2, neighbours.LENGTH)
+REACH_OF_SCORE = -(-(REACH + NEAR + 2 * max(WIDTHS)) // ALIGNED) * ALIGNED
+"""Steps before and after a step that its score depends on, at most; a multiple of what
+the gate sees at a time, so that a series cut by it has the same scores."""
