@@ -34,9 +34,9 @@ def test_a_plant_is_found_whatever_stride_and_aggregate(
         assert abs(int(scores.argmax()) - steps // 2) <= 8
 
 
-def test_the_default_is_windowed_pca_and_finds_a_plant() -> None:
+def test_the_default_is_the_pretrained_detector_and_finds_a_plant() -> None:
     detector = TimeSeriesDetector().fit(sines(400, 3))
-    assert (detector.detector, detector.window) == ("pca", 40)
+    assert (detector.detector, detector.window) == ("pretrained_tcn", 40)
     values = sines(200, 3, seed=4)
     values[120, 1] += 3.0
     assert abs(int(detector.decision_function(values).argmax()) - 120) <= 40
