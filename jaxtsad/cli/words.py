@@ -64,7 +64,7 @@ def parser() -> argparse.ArgumentParser:
     fit.add_argument("--window", type=int, help="steps of a window; default: 40")
     fit.add_argument("--epochs", type=int, default=10)
     fit.add_argument("--batch-size", type=int)
-    fit.add_argument("--head", default="none", help="none, smooth or evidence")
+    fit.add_argument("--head", default="none", help="none, smooth, evidence or gated")
     fit.add_argument("--threshold", default="quantile")
     fit.add_argument("--seed", type=int, default=0)
     fit.add_argument(

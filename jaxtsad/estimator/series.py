@@ -42,7 +42,8 @@ class TimeSeriesDetector(BaseDetector):
             in one program, or `pooled`, one model for all.
         head: Score head: `none`; `smooth`, the score smoothed and calibrated;
             `evidence`, channels in units of what is normal for each, combined, smoothed
-            and calibrated (of detectors that explain themselves).
+            and calibrated; `gated`, evidence where a pre-trained gate sees an anomaly,
+            too. The last two are of detectors that explain themselves.
         head_options: Its options (`evaluation.scoring.options`).
         threshold: Kind of threshold: `quantile`, `gaussian`, `mad`, `iqr` or `pot`.
         threshold_options: Its options.

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtsad import types
 from jaxtsad.datasets.reading import screening
 from jaxtsad.pipeline import heads, scoring
-from jaxtsad.pipeline.members import Fitted, reach, subset
+from jaxtsad.pipeline.members import Fitted, subset
 
 ALIGNED = 16
 """What a detector of whole series begins at is a multiple of this step: its network may
@@ -81,7 +81,7 @@ class _ChunkedHead:
     def __init__(self, fitted: Fitted) -> None:
         assert fitted.head is not None
         self._setup, self._head = fitted.setup, fitted.head
-        self._before, self._after = reach(fitted)
+        self._before, self._after = heads.reach(fitted.setup, fitted.head)[0]
         self._values = np.zeros((0, fitted.layout.channels), np.float32)
         self._outputs: list[np.ndarray] = []
         self._given = 0
@@ -106,7 +106,7 @@ class _ChunkedHead:
         part = types.cut_test(self._values[: len(outputs)])
         [made] = heads.apply(self._setup, self._head, [part], [outputs])
         scores = made[self._given : stop]
-        drop = max(0, stop - self._before)
+        drop = max(0, stop - self._before) // ALIGNED * ALIGNED
         self._values, self._outputs = self._values[drop:], [outputs[drop:]]
         self._given = stop - drop
         return scores

@@ -116,7 +116,8 @@ def fit(
         kept = tuple(history(setup, group) for _, group in groups)
         fitted = dataclasses.replace(fitted, history=kept)
     fitted, scores = _calibration(fitted, [group for _, group in groups])
-    if detector.series is not None and validated.any():
+    # A head would need calibration data of its own again.
+    if detector.series is not None and validated.any() and fitted.head is None:
         whole = dataclasses.replace(setup, validation=0.0)
         groups = _groups(whole, data, seeds, known, breaks, paired)
         fits, _, _ = _views(whole, layout, groups, {})

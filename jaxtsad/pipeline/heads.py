@@ -18,6 +18,7 @@ from jaxtsad.evaluation.metrics.period import dominant_period
 from jaxtsad.evaluation.scoring import head, options, tail
 from jaxtsad.evaluation.scoring.head import Channels
 from jaxtsad.evaluation.scoring.tail import Calibration
+from jaxtsad.pipeline import gates
 from jaxtsad.pipeline.parts import Part
 from jaxtsad.pipeline.setup import Setup
 from jaxtsad.training import arrays
@@ -35,11 +36,13 @@ class Head(NamedTuple):
         widths: `[M, W]` int32, steps of the means.
         calibration: How calibration scores are distributed.
         channels: What is normal for each channel; None of a head without evidence.
+        gate: What the gate knows of the fit part; None of a head without a gate.
     """
 
     widths: np.ndarray
     calibration: Calibration
     channels: Channels | None
+    gate: Any
 
 
 class Row(NamedTuple):
@@ -80,7 +83,9 @@ def reach(setup: Setup, heads: Head) -> list[tuple[int, int]]:
     The windows of a detector see further steps. One pair per member.
     """
     how = setup.head_settings
-    return [options.reach(how, tuple(widths)) for widths in heads.widths.tolist()]
+    more = gates.REACH if isinstance(how, options.Gated) else 0
+    each = [options.reach(how, tuple(widths)) for widths in heads.widths.tolist()]
+    return [(before + more, after + more) for before, after in each]
 
 
 def template(setup: Setup, channels: int, members: int) -> Head:
@@ -96,6 +101,7 @@ def template(setup: Setup, channels: int, members: int) -> Head:
         empty(len(widths), kind=np.int32),
         Calibration(empty(), empty(), empty(tail.KNOTS), empty(tail.KNOTS), empty()),
         Channels(*each) if isinstance(how, options.Evidence) else None,
+        gates.template(channels, members) if isinstance(how, options.Gated) else None,
     )
 
 
@@ -146,6 +152,9 @@ def fit(
         for own, parts in zip(outputs, groups, strict=True)
     ]
     channels = _channels(setup, groups, counted)
+    gate = None
+    if isinstance(setup.head_settings, options.Gated):
+        gate = gates.fit(groups, setup.plan.members)
     widths = _widths(setup, channels, counted)
     rows, places = [], []
     for member, (own, parts) in enumerate(zip(counted, groups, strict=True)):
@@ -159,7 +168,7 @@ def fit(
                     rows.append(Row(member, contributions, values))
                     places.append((member, place, steps))
     scores = _joined(
-        rows, [score for score, _ in _combined(setup, widths, channels, rows)]
+        rows, [score for score, _ in _combined(setup, widths, channels, gate, rows)]
     )
     settings = (("floor", getattr(setup.head_settings, "floor", 0.0)),)
     items = [(each,) for each in scores]
@@ -176,7 +185,7 @@ def fit(
         first = taken[member]
         made[member][place][steps] = levels[member][first : first + len(steps)]
         taken[member] += len(steps)
-    return Head(widths, calibration, channels), made
+    return Head(widths, calibration, channels, gate), made
 
 
 def apply(
@@ -203,7 +212,7 @@ def apply(
         for member, (given, part) in enumerate(zip(outputs, parts, strict=True))
         for start, stop in part.pieces
     ]
-    made = _combined(setup, heads.widths, heads.channels, rows)
+    made = _combined(setup, heads.widths, heads.channels, heads.gate, rows)
     scores = _joined(rows, [score for score, _ in made])
     levels = _levels(setup, heads.calibration, scores)
     if output == "score":
@@ -271,6 +280,7 @@ def _combined(
     setup: Setup,
     widths: np.ndarray,
     channels: Channels | None,
+    gate: Any,
     rows: Sequence[Row],
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Scores `[T]` that are not calibrated yet, and shares `[T, C]`, of each row.
@@ -286,9 +296,15 @@ def _combined(
     made: list[Any] = [None] * len(rows)
     for (_, *each), some in groups.items():
         settings = (("widths", tuple(each)), ("how", setup.head_settings))
-        items = [(rows[i].contributions, rows[i].values) for i in some]
-        parameters = arrays.chosen((channels,), [rows[i].member for i in some])
-        results = arrays.run(_combine, settings, items, parameters, setup.plan.members)
+        members = [rows[i].member for i in some]
+        items: list[Any] = [(rows[i].contributions, rows[i].values) for i in some]
+        if gate is not None:
+            values = [rows[i].values for i in some]
+            chosen = arrays.chosen(gate, members)
+            logits = gates.logits(chosen, values, setup.plan.members)
+            items = [(*item, each) for item, each in zip(items, logits, strict=True)]
+        known = (arrays.chosen(channels, members),)
+        results = arrays.run(_combine, settings, items, known, setup.plan.members)
         for i, result in zip(some, results, strict=True):
             made[i] = tuple(leaf[: len(rows[i].contributions)] for leaf in result)
     return made
@@ -299,16 +315,17 @@ def _combine(
     contributions: Array,
     length: Array,
     values: Array,
-    _: Array,
-    *,
+    *logits: Array,
     widths: tuple[int, ...],
     how: options.Smooth,
 ) -> tuple[Array, Array]:
-    """Scores and shares of one row."""
+    """Scores and shares of one row; behind values and logits stand their lengths."""
     if channels is None:
         live = jnp.ones(contributions.shape[-1], bool)
         return head.combined(contributions, length, live, widths, how)
     each = head.evidence(channels, contributions, values)
+    if isinstance(how, options.Gated):
+        each = each * jax.nn.sigmoid(logits[1]) ** how.gate_power
     return head.combined(each, length, channels.live, widths, how)
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import numpy as np
 
-from jaxtsad.training import fleet
+from jaxtsad.training import fleet, programs
 
 Settings = tuple[tuple[str, Any], ...]
 
@@ -20,6 +20,7 @@ def run(
     items: Sequence[tuple[np.ndarray, ...]],
     parameters: tuple[Any, ...] = (),
     members: str = "auto",
+    quick: Literal["", "often", "once"] = "",
 ) -> list[Any]:
     """Runs a function on arrays of many members, those of similar length together.
 
@@ -30,6 +31,7 @@ def run(
         items: The arrays `[T, ...]` of each member.
         parameters: Trees, each stacked with one for each of the items.
         members: How members share a program (see `fleet.lift`).
+        quick: Compiles in less time what is many small loops, run often or once.
 
     Returns:
         What it gives of each member, on the host, as long as the padded arrays.
@@ -49,7 +51,7 @@ def run(
             for row, array in zip(padded, arrays, strict=True):
                 row[: len(array)] = array
             arguments += [padded, np.array([len(array) for array in arrays], np.int32)]
-        program = _program(function, settings, len(group), members)
+        program = _program(function, settings, len(group), members, quick)
         out = jax.tree.map(np.asarray, program(*arguments))
         for place, i in enumerate(group):
             made[i] = fleet.member(out, place)
@@ -63,7 +65,13 @@ def chosen(stacked: Any, index: Sequence[int]) -> Any:
 
 @functools.lru_cache(maxsize=64)
 def _program(
-    function: Callable[..., Any], settings: Settings, number: int, members: str
+    function: Callable[..., Any],
+    settings: Settings,
+    number: int,
+    members: str,
+    quick: str,
 ) -> Callable[..., Any]:
     each = functools.partial(function, **dict(settings))
-    return jax.jit(fleet.lift(each, number, members))
+    compiler_options = programs.quick_options(quick == "once") if quick else None
+    lifted = fleet.lift(each, number, members)
+    return jax.jit(lifted, compiler_options=compiler_options)

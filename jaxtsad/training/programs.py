@@ -87,10 +87,18 @@ def options_for(
         members: Members that a program is of.
         once: Whether it runs once, so that compiling costs more than running.
     """
-    options: dict[str, Any] = dict(ALONE) if members == 1 else {}
     if detector.series is not None:
-        options = {**QUICK, **ONCE} if once else dict(QUICK)
-    if not options or jax.default_backend() != "cpu":
+        return quick_options(once)
+    return _usable(dict(ALONE)) if members == 1 else None
+
+
+def quick_options(once: bool = False) -> dict[str, Any] | None:
+    """Options for `jax.jit` of programs of many small loops (see `QUICK`, `ONCE`)."""
+    return _usable({**QUICK, **ONCE} if once else dict(QUICK))
+
+
+def _usable(options: dict[str, Any]) -> dict[str, Any] | None:
+    if jax.default_backend() != "cpu":
         return None
     return options if _supported(tuple(options.items())) else None
 

@@ -17,10 +17,11 @@ import jaxtsad
 from jaxtsad import cli, types
 from jaxtsad.evaluation.scoring import options, smoothing
 from jaxtsad.experiments import toml
-from jaxtsad.pipeline import fitting, heads, members, scoring
+from jaxtsad.pipeline import fitting, gates, heads, members, scoring
 from jaxtsad.pipeline.chunked import ChunkedScores
 from jaxtsad.pipeline.members import Fitted, subset
 from jaxtsad.pipeline.setup import Setup
+from jaxtsad.training import arrays
 from tests.detectors.test_contract import sines
 from tests.pipeline.test_saving import changed_array, changed_record, nan, rewrite
 
@@ -181,6 +182,76 @@ def test_earlier_steps_are_those_that_a_head_looks_back_to(head: str) -> None:
     found = detector.decision_function(TEST[100:110], context=TEST[:100])
     np.testing.assert_array_equal(found, expected)
     assert (detector.decision_function(TEST[100:110]) != expected).any()
+
+
+LONG = series(250, 2)
+LONG[90:96, 1] += 5.0
+
+
+def test_a_gate_weighs_evidence(tmp_path: pathlib.Path) -> None:
+    """What holds of other heads; all in one test, as its programs are costly."""
+    detector = fitted("zscore", "gated")
+    scores, shares = detector.decision_function(LONG), detector.explain(LONG)
+    assert (scores > 0).all() and (shares >= 0).all()
+    np.testing.assert_allclose(shares.sum(axis=1), scores, rtol=1e-4)
+    ungated = fitted(
+        "zscore", "gated", head_options=(*WIDTHS.items(), ("gate_power", 0))
+    )
+    evidence = fitted("zscore", "evidence").decision_function(LONG)
+    np.testing.assert_allclose(ungated.decision_function(LONG), evidence, rtol=1e-4)
+    assert np.abs(scores - evidence).max() > 0.1
+    state = detector.fitted_
+    assert state.head is not None
+    [(before, after)] = heads.reach(state.setup, state.head)
+    assert (before, after) == (10 + gates.REACH, 8 + gates.REACH)
+    noise = LONG.copy()
+    noise[240:] = np.random.default_rng(0).normal(size=noise[240:].shape) * 50
+    later = detector.decision_function(noise)
+    first = 240 - (WINDOW - 1 + after)
+    np.testing.assert_array_equal(later[:first], scores[:first])
+    assert (later[first:240] != scores[first:240]).any()
+    chunks = ChunkedScores(state, 0)
+    parts = [chunks.add(cut) for cut in np.split(LONG, [180, 200, 230])]
+    assert [len(part) for part in parts[:2]] == [180 - WINDOW - after, 20]
+    joined = np.concatenate([*parts, chunks.finish()])
+    np.testing.assert_allclose(joined, scores, rtol=1e-3, atol=1e-5)
+    detector.save(tmp_path / "m")
+    for other in (jaxtsad.load(tmp_path / "m"), pickle.loads(pickle.dumps(detector))):
+        np.testing.assert_array_equal(other.decision_function(LONG), scores)
+
+
+@pytest.mark.slow
+def test_a_gate_sees_long_series_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    state = fitted("zscore", "gated").fitted_
+    assert state.head is not None
+    series_ = [sines(2100, CHANNELS, 3), sines(700, CHANNELS, 4)]
+    gate = arrays.chosen(state.head.gate, [0, 0])
+    whole = gates.logits(gate, series_, "auto")
+    monkeypatch.setattr(gates, "CELLS", 1)
+    assert [len(each) for each in whole] == [2100, 700]
+    for found, expected in zip(gates.logits(gate, series_, "auto"), whole, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pooling", ["per_entity", "pooled"])
+def test_gates_of_a_fleet_know_their_own_series(pooling: str) -> None:
+    data = [("a", TRAIN), ("b", series(210, 5) * 3)]
+    setup = Setup(
+        "zscore", window=WINDOW, head="gated", head_options=WIDTHS, pooling=pooling
+    )
+    together = fitting.fit(setup, data)
+    if pooling == "pooled":
+        assert together.head is not None and len(together.head.gate.mean) == 1
+        return
+    parts = [members.test_part(together, i, "test", TEST) for i in range(2)]
+    scores = scoring.score(together, parts)
+    for place, each in enumerate(data):
+        alone = fitting.fit(setup, [each])
+        [expected] = scoring.score(alone, [parts[place]])
+        np.testing.assert_allclose(
+            scores[place].values, expected.values, rtol=1e-3, atol=1e-5
+        )
 
 
 @pytest.mark.parametrize("head", HEADS)

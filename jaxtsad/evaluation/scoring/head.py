@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
-from jaxtsad.evaluation.scoring.options import Evidence, Smooth
+from jaxtsad.evaluation.scoring.options import Evidence, Gated, Smooth
 from jaxtsad.types import Array
 
 SAME = 1e-6
@@ -136,7 +136,8 @@ def combined(
     parts = sum(powers[1:], powers[0])
     weights = _weights(parts, live, how)
     # What a live channel has without any contribution explains nothing.
-    beyond = jnp.maximum(parts - len(widths) * live[None], 0.0)
+    offset = 0 if isinstance(how, Gated) else len(widths)
+    beyond = jnp.maximum(parts - offset * live[None], 0.0)
     scores = jnp.log((parts * weights).sum(axis=-1) + OFFSET)
     return scores, _shares(beyond * weights)
 

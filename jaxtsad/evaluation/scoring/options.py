@@ -58,12 +58,24 @@ class Evidence(Smooth):
     floor: Positive = 0.05
 
 
+@validation.config
+class Gated(Evidence):
+    """Evidence that counts as a pre-trained gate sees an anomaly in the column itself.
+
+    Attributes:
+        gate_power: Exponent of the gate's probability.
+    """
+
+    gate_power: NotNegative = 3.0
+
+
 Options: TypeAlias = NoHead | Smooth
-HeadKind = Literal["none", "smooth", "evidence"]
+HeadKind = Literal["none", "smooth", "evidence", "gated"]
 KINDS: dict[str, type[Options]] = {
     "none": NoHead,
     "smooth": Smooth,
     "evidence": Evidence,
+    "gated": Gated,
 }
 
 

@@ -195,7 +195,11 @@ def test_members_together_equal_members_alone() -> None:
 
 
 REFUSED = [
-    ("loud", {}, "head='loud' is unknown; the choices are none, smooth, evidence"),
+    (
+        "loud",
+        {},
+        "head='loud' is unknown; the choices are none, smooth, evidence, gated",
+    ),
     ("none", {"power": 1}, "power=1 is no option of head 'none', which has none"),
     ("smooth", {"power": 1}, "power=1 is no option of head 'smooth'"),
     ("smooth", {"widths": ()}, "widths"),
