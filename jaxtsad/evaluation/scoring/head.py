@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
+from jaxtsad.evaluation.scoring import sliding
 from jaxtsad.evaluation.scoring.options import Evidence, Gated, Smooth
 from jaxtsad.types import Array
 
@@ -127,7 +128,7 @@ def combined(
     for width in widths:
         values = each
         for _ in range(how.passes):
-            values = mean(values, width, length, how.centered)
+            values = sliding.mean(values, width, length, how.centered)
         smoothed.append(values)
     if not isinstance(how, Evidence):
         parts = sum(smoothed[1:], smoothed[0]) / len(widths)
@@ -166,47 +167,3 @@ def _shares(parts: Array) -> Array:
     total = parts.sum(axis=-1, keepdims=True)
     even = jnp.full_like(parts, 1 / parts.shape[-1])
     return jnp.where(total > 0, parts / jnp.where(total > 0, total, 1.0), even)
-
-
-def mean(
-    values: Array, width: int, length: Array | int, centered: bool = True
-) -> Array:
-    """Sliding mean of `[T, C]` over the steps around each, or those up to each.
-
-    Near the ends it is over the steps there are. Sums go by doubling, so a mean depends
-    on the steps of its own window alone, bit for bit.
-
-    Args:
-        values: `[T, C]`.
-        width: Steps of a window.
-        length: How many of the steps count, the first ones.
-        centered: Whether the window begins `width // 2` steps before the step, or ends
-            with it.
-
-    Example:
-        >>> values = jnp.array([[3.0], [1.0], [2.0], [6.0]])
-        >>> mean(values, 3, 4).ravel().tolist()
-        [2.0, 2.0, 3.0, 4.0]
-        >>> mean(values, 3, 4, centered=False).ravel().tolist()
-        [3.0, 2.0, 2.0, 3.0]
-    """
-    steps = len(values)
-    before = width // 2 if centered else width - 1
-    step = jnp.arange(steps)
-    real = (step < length)[:, None]
-    block = jnp.pad(
-        jnp.where(real, values, 0.0), [(before, width - 1 - before), (0, 0)]
-    )
-    total, offset, size = None, 0, 1
-    while size <= width:
-        if width & size:
-            piece = block[offset : offset + steps]
-            total = piece if total is None else total + piece
-            offset += size
-        if 2 * size <= width:
-            block = block[:-size] + block[size:]
-        size *= 2
-    last = jnp.minimum(step - before + width, length)
-    count = jnp.maximum(last - jnp.maximum(step - before, 0), 1)
-    assert total is not None
-    return total / count[:, None]

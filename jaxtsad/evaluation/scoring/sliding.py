@@ -59,13 +59,19 @@ def clean(counted: Array, width: int) -> Array:
     return sums[width : width + steps] == sums[:steps]
 
 
-def mean(values: Array, width: int, length: Array | int | None = None) -> Array:
-    """The mean of the steps around each step.
+def mean(
+    values: Array,
+    width: int,
+    length: Array | int | None = None,
+    centered: bool = True,
+) -> Array:
+    """The mean of the steps around each step, or of those up to it.
 
     Args:
         values: `[T, ...]`.
         width: Steps of a window, at least 1.
         length: Steps that the series has, the first of the T; None for all.
+        centered: Whether a window lies around its step or ends with it.
 
     Returns:
         `[T, ...]`; what lies after `length` means nothing.
@@ -73,24 +79,30 @@ def mean(values: Array, width: int, length: Array | int | None = None) -> Array:
     Example:
         >>> mean(jnp.array([3.0, 1.0, 2.0, 6.0]), 3).tolist()
         [2.0, 2.0, 3.0, 4.0]
+        >>> mean(jnp.array([3.0, 1.0, 2.0, 6.0]), 3, centered=False).tolist()
+        [3.0, 2.0, 2.0, 3.0]
     """
-    steps = len(values)
+    steps, before = len(values), width // 2 if centered else width - 1
     real = _column(jnp.arange(steps) < (steps if length is None else length), values)
-    sums = _sums(jnp.where(real, values, 0.0), width)
-    counts = count(steps, width, length)
+    sums = _sums(jnp.where(real, values, 0.0), width, before)
+    counts = _count(steps, width, before, length)
     return sums / _column(jnp.maximum(counts, 1), values)
 
 
 def count(steps: int, width: int, length: Array | int | None = None) -> Array:
     """How many steps `[T]` the window of each step holds."""
-    first = jnp.arange(steps) - width // 2
+    return _count(steps, width, width // 2, length)
+
+
+def _count(steps: int, width: int, before: int, length: Array | int | None) -> Array:
+    first = jnp.arange(steps) - before
     last = jnp.minimum(first + width, steps if length is None else length)
     return jnp.maximum(last - jnp.maximum(first, 0), 0)
 
 
-def _sums(values: Array, width: int) -> Array:
-    """Sums of the windows around each step, those of powers of two by doubling."""
-    steps, before = len(values), width // 2
+def _sums(values: Array, width: int, before: int) -> Array:
+    """Sums of windows `before` steps before each step, powers of two by doubling."""
+    steps = len(values)
     ends = [(before, width - 1 - before)] + [(0, 0)] * (values.ndim - 1)
     block, total = jnp.pad(values, ends), jnp.zeros_like(values)
     offset, size = 0, 1

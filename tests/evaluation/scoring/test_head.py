@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jaxtsad.evaluation.scoring import head, options, smoothing, tail
+from jaxtsad.evaluation.scoring import head, options, sliding, smoothing, tail
 from jaxtsad.evaluation.scoring.options import Evidence, Smooth
 
 T, C = 48, 5
@@ -146,7 +146,7 @@ def test_channels_are_combined_as_said(seed: int, combine: str) -> None:
     assert (np.asarray(shares) >= 0).all()
 
 
-sliding = jax.jit(head.mean, static_argnums=(1, 3))
+mean = jax.jit(sliding.mean, static_argnums=(1, 3))
 
 
 @given(st.sampled_from([1, 2, 7, 60]), st.integers(1, 40), st.booleans(), seeds)
@@ -154,7 +154,7 @@ def test_the_sliding_mean_is_that_of_the_steps_there_are(
     width: int, length: int, centered: bool, seed: int
 ) -> None:
     values = np.random.default_rng(seed).normal(size=(40, 2)).astype(np.float32)
-    found = sliding(values, width, length, centered)
+    found = mean(values, width, length, centered)
     expected = smoothing.moving_average(values[:length], width, centered=centered)
     np.testing.assert_allclose(found[:length], expected, rtol=1e-5, atol=1e-6)
 
