@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -21,7 +20,7 @@ from jaxtsad.types import Scores, Split
 CHUNK = 2**16
 """Steps or samples that are scored at a time; results do not depend on it."""
 CELLS = 2**20
-"""Values that a detector of whole series sees at a time."""
+"""Values that a detector of whole series sees at a time, about."""
 
 
 class Piece(NamedTuple):
@@ -225,9 +224,7 @@ def detected(
         for part, history in zip(parts, histories, strict=True)
     ]
     if fitted.detector.series is not None:
-        reach = fitted.detector.reach
-        whole = [_pieces_with_ends(part, reach) for part, _ in longer]
-        scores = _by_pieces(fitted, whole, functools.partial(_whole, output=output))
+        scores = _of_whole(fitted, [part for part, _ in longer], output)
         each = zip(scores, longer, strict=True)
         return [values[given] for values, (_, given) in each]
     pieces = [
@@ -265,11 +262,38 @@ def aggregated(
     return heads.apply(setup, fitted.head, parts, given, output)
 
 
+def _of_whole(fitted: Fitted, parts: Sequence[Split], output: str) -> list[np.ndarray]:
+    """Scores or explanations of one part per member by `Detector.series`.
+
+    Pieces of similar length are run together, at least as many as there are devices.
+    """
+    pieces = [_pieces_with_ends(part, fitted.detector.reach) for part in parts]
+    flat = [(member, piece) for member, some in enumerate(pieces) for piece in some]
+    together = max(len(parts), jax.device_count())
+    made: list[Any] = [None] * len(flat)
+    for group in fleet.similar([len(piece.part) for _, piece in flat]):
+        for first in range(0, len(group), together):
+            chosen = group[first : first + together]
+            some = subset(fitted, [flat[i][0] for i in chosen])
+            results = _whole(some, [flat[i][1] for i in chosen], output)
+            for i, result in zip(chosen, results, strict=True):
+                made[i] = result
+    ends = np.cumsum([len(some) for some in pieces])
+    return [
+        np.concatenate(made[end - len(some) : end])
+        for end, some in zip(ends, pieces, strict=True)
+    ]
+
+
 def _pieces_with_ends(part: Split, reach: int) -> list[Piece]:
-    """Cuts a series at its gaps, and into pieces with the steps around that count."""
-    whole = max(CELLS // part.values.shape[1], 8 * reach)
-    # The longest power of two that this leaves room for.
-    whole = 1 << (whole.bit_length() - 1)
+    """Cuts a series at its gaps, and into pieces with the steps around that count.
+
+    A long series is cut into as many pieces as there are devices, or more.
+    """
+    cells = part.values.size // jax.device_count() + 2 * reach * part.values.shape[1]
+    cells = min(CELLS, max(cells, CELLS // 8))
+    # Rounded up to a power of two steps.
+    whole = fleet.bucket(max(cells // part.values.shape[1], 8 * reach))
     pieces = []
     for begin, end in part.pieces:
         at = begin
@@ -284,7 +308,7 @@ def _pieces_with_ends(part: Split, reach: int) -> list[Piece]:
 
 
 def _whole(fitted: Fitted, pieces: Sequence[Piece], output: str) -> list[np.ndarray]:
-    """Scores or explanations of pieces, one per member, by `Detector.series`."""
+    """Scores or explanations of pieces, one per member."""
     lengths = [len(piece.part) for piece in pieces]
     longest = fleet.bucket(max(lengths))
     values = np.zeros((len(pieces), longest, fitted.layout.channels), np.float32)

@@ -27,7 +27,9 @@ QUICK = {"xla_cpu_use_fusion_emitters": False}
 Their programs are many small loops, each of which is compiled by itself.
 """
 ONCE = {"xla_backend_optimization_level": 0}
-"""For what such a detector is fitted by, which runs once: most of it is LAPACK's."""
+"""For what such a detector is fitted by on a short series: compiling costs most."""
+SHORT = 2**18
+"""Values of a series up to which it is short."""
 
 
 class Programs(NamedTuple):
@@ -68,9 +70,15 @@ def compiled(detector: Detector, members: int, choice: str, devices: int) -> Pro
         compiler_options = options_for(detector, members, once)
         return jax.jit(lifted, compiler_options=compiler_options, **options)
 
+    def init(keys: Key, sources: Any) -> State:
+        state: State = (short if sources.values.size <= SHORT else long)(keys, sources)
+        return state
+
+    short, long = lift(detector.init, once=True), lift(detector.init)
+
     validate = None if detector.validate is None else lift(detector.validate)
     return Programs(
-        lift(detector.init, once=True),
+        init,
         lift(advance, donate_argnums=2),
         validate,
         jax.jit(jax.vmap(keep)),

@@ -61,7 +61,7 @@ def test_a_broken_relation_is_seen_where_each_value_is_normal(
     for part in ("axes", "others", "wide"):
         before, after = (np.asarray(getattr(r, part)) for r in (clean, seen))
         assert after[205:225, 1].mean() > 4 * before[205:225, 1].mean(), part
-        np.testing.assert_array_equal(after[:, 3], 0 * after[:, 3])
+        assert after[:, 3].max() < 1e-9, part
         np.testing.assert_allclose(after[:150], before[:150], rtol=1e-3, atol=1e-4)
 
 
