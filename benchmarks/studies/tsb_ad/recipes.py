@@ -91,6 +91,7 @@ class Scored(NamedTuple):
 
 
 CLOSED: dict[str, Any] = {"window": WINDOW, "score_stride": 1, "validation": 0.0}
+UNGATED: dict[str, Any] = {"options": {"gate": False}}
 COARSE = {"SMAP": 10}
 TRIVIAL = {
     one.name: one
@@ -104,6 +105,7 @@ TRIVIAL = {
         Recipe("knn", "knn", CLOSED),
         Recipe("knn_defaults", "knn"),
         Recipe("knn_without_two_valued", "knn", CLOSED, drop_two_valued=True),
+        Recipe("pretrained_tcn_without_gate", "pretrained_tcn", UNGATED),
     )
 }
 """Rows without anything learned but statistics. They have no early stopping, so all
