@@ -59,7 +59,7 @@ def calibrate(scores: Array, length: Array | int, floor: float = 0.0) -> Calibra
     Example:
         >>> made = calibrate(jnp.arange(1001.0), 1001)
         >>> [round(float(v), 2) for v in calibrated(made, jnp.array([500.0, 900, 990]))]
-        [0.3, 1.0, 2.1]
+        [0.3, 1.0, 1.99]
     """
     scores = jnp.asarray(scores, jnp.float32)
     real = jnp.arange(len(scores)) < length
