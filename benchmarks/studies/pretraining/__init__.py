@@ -1,0 +1,1 @@
+"""The gate of `pretrained_tcn`, trained on synthetic columns."""
