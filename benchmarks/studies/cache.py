@@ -92,7 +92,7 @@ class Cache(NamedTuple):
 
 @functools.cache
 def source(module: str) -> str:
-    """SHA-256 of what a result of a module depends on: the library and the study.
+    """SHA-256 of what a result depends on: library, weights that ship, and study.
 
     Args:
         module: Dotted name; "__main__" for the program that runs.
@@ -103,8 +103,9 @@ def source(module: str) -> str:
     root = pathlib.Path(jaxtsad.__file__).parent
     paths = [
         path
-        for path in root.rglob("*.py")
-        if path.relative_to(root).parts[0].removesuffix(".py") not in UNUSED
+        for path in root.rglob("*")
+        if path.suffix in (".py", ".safetensors")
+        and path.relative_to(root).parts[0].removesuffix(".py") not in UNUSED
     ]
     digest = hashlib.sha256()
     for path in [*sorted(paths), *map(pathlib.Path, sorted(_imported(module)))]:
