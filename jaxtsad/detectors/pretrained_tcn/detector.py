@@ -14,8 +14,8 @@
     score   mean of those of A, B and N that exist, each in deviations from the median
             of the fit part; then softplus, which keeps the order and is positive
 
-Everything is fitted on the fit part; the gate was pre-trained once, on synthetic
-columns (see `MODEL_CARD.md`).
+Everything is fitted on the fit part, of which the last `MOST` values count; the gate
+was pre-trained once, on synthetic columns (see `MODEL_CARD.md`).
 
 Shape letters: T steps, C channels, B windows.
 """
@@ -45,6 +45,8 @@ LIMIT = 30.0
 FLOORS = {"evidence": 0.05, "wide": 0.05, "neighbours": 0.5}
 """Least deviation of a part on the fit part."""
 SMALLEST = 1e-3
+MOST = 2**22
+"""Values that are fitted on, of a longer fit part the last ones: memory is bounded."""
 
 
 class Parts(NamedTuple):
@@ -67,7 +69,7 @@ def build(config: Config) -> Detector:
 
     def init(key: Key, source: WindowView) -> State:
         del key
-        values, counted = source.values, source.covered() > 0
+        values, counted = _latest(source.values, source.covered() > 0)
         length = jnp.where(counted, jnp.arange(1, len(values) + 1), 0).max()
         statistics = features.fit(values, counted)
         z, _ = _standardized(statistics, values)
@@ -102,6 +104,15 @@ def build(config: Config) -> Detector:
 
     detector = closed_form.solved(init, explain)
     return detector._replace(series=series, reach=REACH_OF_SCORE)
+
+
+def _latest(values: Array, counted: Array) -> tuple[Array, Array]:
+    """The last `MOST` values of a fit part that is longer, and which steps count."""
+    steps = min(len(values), max(MOST // values.shape[1], 1))
+    length = jnp.where(counted, jnp.arange(1, len(values) + 1), 0).max()
+    start = jnp.clip(length - steps, 0)
+    cut = jax.lax.dynamic_slice_in_dim
+    return cut(values, start, steps), cut(counted, start, steps)
 
 
 def _standardized(

@@ -82,6 +82,24 @@ def test_the_gate_and_a_broken_relation_find_what_magnitude_does_not() -> None:
     np.testing.assert_allclose(shares.sum(axis=1), scores, rtol=1e-4)
 
 
+def test_of_a_long_fit_part_the_last_values_count(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    values = waves(900, 0)
+    monkeypatch.setattr(pretrained, "MOST", 256 * CHANNELS)
+    pretrained.build.cache_clear()
+    latest = TimeSeriesDetector("pretrained_tcn", validation=0.0).fit(values)
+    alone = TimeSeriesDetector("pretrained_tcn", validation=0.0).fit(values[-256:])
+    statistics = latest.fitted_.model["statistics"]
+    pretrained.build.cache_clear()
+    low = latest.fitted_.scalers[0].transform(values[-256:]).min(axis=0)
+    np.testing.assert_allclose(statistics.low[0], low, rtol=1e-6)
+    test = waves(500, 8)
+    np.testing.assert_allclose(
+        latest.decision_function(test), alone.decision_function(test), rtol=0.02
+    )
+
+
 @pytest.mark.parametrize("steps", [1, 2, 39, 300])
 def test_any_length_is_scored(fitted: TimeSeriesDetector, steps: int) -> None:
     scores = fitted.decision_function(waves(steps, 7))
