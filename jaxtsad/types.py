@@ -394,6 +394,7 @@ class Detector(NamedTuple):
             series by channel, which sum to its score; of the T steps the first
             `length` are the series. Series are then scored by it, not by windows.
         reach: With `series`, steps before and after a step that its score depends on.
+        units: With `series`, keys of its model that say in what units scores are.
     """
 
     steps: Callable[[Any], int]
@@ -407,3 +408,4 @@ class Detector(NamedTuple):
     rows: int = 0
     series: Callable[[PyTree, Array, Array], Array] | None = None
     reach: int = 0
+    units: tuple[str, ...] = ()

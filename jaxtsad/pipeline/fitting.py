@@ -63,8 +63,9 @@ def fit(
     """Trains entities times seeds in one program and calibrates each member.
 
     A detector of whole series, which takes seconds, is fitted again on the fit and the
-    validation part together once its threshold is set: what it was not fitted on when
-    it was calibrated is worth more as something to fit on.
+    validation part together: what it was not fitted on when its threshold was set is
+    worth more as something to fit on. The threshold is set by the first fit, in the
+    units of the second (`Detector.units`).
 
     Args:
         setup: What the data are, detector, plan and threshold.
@@ -115,28 +116,16 @@ def fit(
     if setup.series:
         kept = tuple(history(setup, group) for _, group in groups)
         fitted = dataclasses.replace(fitted, history=kept)
-    fitted, scores = _calibration(fitted, [group for _, group in groups])
+    final = None
     # A head would need calibration data of its own again.
-    if detector.series is not None and validated.any() and fitted.head is None:
+    if detector.series is not None and validated.any() and setup.head == "none":
         whole = dataclasses.replace(setup, validation=0.0)
-        groups = _groups(whole, data, seeds, known, breaks, paired)
-        fits, _, _ = _views(whole, layout, groups, {})
-        result = _train(
-            members,
-            detector,
-            fits,
-            [],
-            np.zeros(len(members), bool),
-            plan,
-            None,
-            None,
-            longest,
-        )
-        scalers = tuple(group[0].scaler for _, group in groups)
-        kept = tuple(history(whole, group) for _, group in groups)
-        fitted = dataclasses.replace(
-            fitted, model=result.model, scalers=scalers, history=kept
-        )
+        again = _groups(whole, data, seeds, known, breaks, paired)
+        final = _fitted_on_all(whole, fitted, again, plan, longest)
+        units = {name: final.model[name] for name in detector.units}
+        fitted = dataclasses.replace(fitted, model={**fitted.model, **units})
+    fitted, scores = _calibration(fitted, [group for _, group in groups])
+    fitted = final or fitted
     return dataclasses.replace(
         fitted,
         thresholds=tuple(calibrate(setup, each) for each in scores),
@@ -144,6 +133,22 @@ def fit(
         calibration=tuple(scores),
         validation=tuple(bool(v) for v in validated),
         screened={n: p.screened for n, p in parts.items() if p.screened is not None},
+        result=result,
+    )
+
+
+def _fitted_on_all(
+    setup: Setup, fitted: Fitted, groups: Sequence[Group], plan: Plan, longest: int
+) -> Fitted:
+    """Members fitted on parts that leave nothing for validation."""
+    fits, _, validated = _views(setup, fitted.layout, groups, {})
+    members, detector = fitted.members, fitted.detector
+    result = _train(members, detector, fits, [], validated, plan, None, None, longest)
+    return dataclasses.replace(
+        fitted,
+        model=result.model,
+        scalers=tuple(group[0].scaler for _, group in groups),
+        history=tuple(history(setup, group) for _, group in groups),
         result=result,
     )
 

@@ -103,7 +103,9 @@ def build(config: Config) -> Detector:
         return jax.vmap(lambda values: series(model, values, length))(batch.values)
 
     detector = closed_form.solved(init, explain)
-    return detector._replace(series=series, reach=REACH_OF_SCORE)
+    return detector._replace(
+        series=series, reach=REACH_OF_SCORE, units=("calibration",)
+    )
 
 
 def _latest(values: Array, counted: Array) -> tuple[Array, Array]:
