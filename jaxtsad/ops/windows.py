@@ -16,6 +16,10 @@ import numpy as np
 
 from jaxtsad.types import Array, Batch, Split, View
 
+ALIGNED = 16
+"""A whole series is cut at multiples of so many steps: a network may see several steps
+at a time."""
+
 
 class WindowView(View):
     """Windows of one or more recordings, gathered on demand.

@@ -6,12 +6,9 @@ import numpy as np
 
 from jaxtsad import types
 from jaxtsad.datasets.reading import screening
+from jaxtsad.ops.windows import ALIGNED
 from jaxtsad.pipeline import heads, scoring
 from jaxtsad.pipeline.members import Fitted, subset
-
-ALIGNED = 16
-"""What a detector of whole series begins at is a multiple of this step: its network may
-see several steps at a time."""
 
 
 class ChunkedScores:

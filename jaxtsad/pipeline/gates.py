@@ -16,14 +16,13 @@ import numpy as np
 
 from jaxtsad.detectors.pretrained_tcn import features, network, weights
 from jaxtsad.detectors.pretrained_tcn.features import Statistics
+from jaxtsad.ops.windows import ALIGNED
 from jaxtsad.pipeline.parts import Part
 from jaxtsad.training import arrays
 from jaxtsad.types import Array
 
 REACH = network.REACH + max(features.BEFORE, features.AFTER, features.LENGTH)
 """Steps before and after a step on which its logit depends."""
-ALIGNED = 16
-"""Pieces begin at multiples of it: a network may see several steps at a time."""
 CELLS = 2**20
 """Values that the gate sees at a time."""
 

@@ -311,9 +311,7 @@ def _whole(fitted: Fitted, pieces: Sequence[Piece], output: str) -> list[np.ndar
     """Scores or explanations of pieces, one per member."""
     lengths = [len(piece.part) for piece in pieces]
     longest = fleet.bucket(max(lengths))
-    values = np.zeros((len(pieces), longest, fitted.layout.channels), np.float32)
-    for row, piece in zip(values, pieces, strict=True):
-        row[: len(piece.part)] = piece.part.values
+    values = fleet.padded([piece.part.values for piece in pieces], longest)
     scores = training.run_series(
         fitted.detector,
         fitted.model,

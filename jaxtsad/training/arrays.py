@@ -47,9 +47,7 @@ def run(
         arguments: list[Any] = list(chosen(parameters, group))
         for arrays in zip(*[items[i] for i in group], strict=True):
             longest = fleet.bucket(max(len(array) for array in arrays))
-            padded = np.zeros((len(group), longest, *arrays[0].shape[1:]), np.float32)
-            for row, array in zip(padded, arrays, strict=True):
-                row[: len(array)] = array
+            padded = fleet.padded(arrays, longest).astype(np.float32, copy=False)
             arguments += [padded, np.array([len(array) for array in arrays], np.int32)]
         program = _program(function, settings, len(group), members, quick)
         out = jax.tree.map(np.asarray, program(*arguments))

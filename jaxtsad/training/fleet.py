@@ -82,7 +82,7 @@ def stack(
         longest = max(array.shape[0] for array in arrays)
         longest = bucket(longest) if bucketed else longest
         longest = max(longest, (least or {}).get(name, 0))
-        stacked[name] = _padded(arrays, longest)
+        stacked[name] = padded(arrays, longest)
     stacked_view: View = views[0].with_arrays(**stacked)
     return stacked_view
 
@@ -98,7 +98,7 @@ def padded_lengths(stacked: Sequence[Any]) -> dict[str, int]:
     }
 
 
-def _padded(arrays: Sequence[Any], length: int) -> np.ndarray:
+def padded(arrays: Sequence[Any], length: int) -> np.ndarray:
     """Stacks arrays, filled up with zeros to a length; on the host, in one piece."""
     first = arrays[0]
     stacked = np.zeros((len(arrays), length, *first.shape[1:]), first.dtype)

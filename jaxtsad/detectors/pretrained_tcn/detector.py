@@ -31,8 +31,8 @@ import jax.numpy as jnp
 from jaxtsad.detectors.pretrained_tcn import features, neighbours, relations, weights
 from jaxtsad.detectors.pretrained_tcn.config import Config
 from jaxtsad.detectors.pretrained_tcn.network import REACH
-from jaxtsad.evaluation.scoring import combine
-from jaxtsad.ops.windows import WindowView
+from jaxtsad.evaluation.scoring import combine, sliding
+from jaxtsad.ops.windows import ALIGNED, WindowView
 from jaxtsad.training import closed_form
 from jaxtsad.types import Array, Batch, Detector, Key, PyTree, State
 
@@ -70,7 +70,7 @@ def build(config: Config) -> Detector:
     def init(key: Key, source: WindowView) -> State:
         del key
         values, counted = _latest(source.values, source.covered() > 0)
-        length = jnp.where(counted, jnp.arange(1, len(values) + 1), 0).max()
+        length = sliding.end(counted)
         statistics = features.fit(values, counted)
         z, _ = _standardized(statistics, values)
         gate = jax.tree.map(jnp.asarray, weights.load())
@@ -111,8 +111,7 @@ def build(config: Config) -> Detector:
 def _latest(values: Array, counted: Array) -> tuple[Array, Array]:
     """The last `MOST` values of a fit part that is longer, and which steps count."""
     steps = min(len(values), max(MOST // values.shape[1], 1))
-    length = jnp.where(counted, jnp.arange(1, len(values) + 1), 0).max()
-    start = jnp.clip(length - steps, 0)
+    start = jnp.clip(sliding.end(counted) - steps, 0)
     cut = jax.lax.dynamic_slice_in_dim
     return cut(values, start, steps), cut(counted, start, steps)
 
@@ -177,7 +176,6 @@ def _parts(
     return Parts(log, shares, exists)
 
 
-ALIGNED = 16
 NEAR = max(features.BEFORE, features.LAGS, features.LENGTH // 2, neighbours.LENGTH)
 REACH_OF_SCORE = -(-(REACH + NEAR + 2 * max(WIDTHS)) // ALIGNED) * ALIGNED
 """Steps before and after a step that its score depends on, at most; a multiple of what

@@ -79,18 +79,17 @@ class Statistics(NamedTuple):
     distance: Array
 
 
-def fit(values: Array, counted: Array, places: Array | None = None) -> Statistics:
+def fit(values: Array, counted: Array) -> Statistics:
     """Statistics of a fit part.
 
     Args:
         values: `[T, C]`.
         counted: `[T]` 1 for the steps that count; others (known anomalies, padding at
             the end) enter nothing.
-        places: `[N]` steps at which reference windows begin; None for even ones.
     """
     steps = len(values)
     real = counted > 0
-    length = jnp.where(real, jnp.arange(1, steps + 1), 0).max()
+    length = sliding.end(real)
     total = jnp.maximum(real.sum(), 1).astype(values.dtype)
     weight = real[:, None]
 
@@ -125,12 +124,8 @@ def fit(values: Array, counted: Array, places: Array | None = None) -> Statistic
     squared = average(z**2, weight, total)
     product = average(z[1:] * z[:-1], weight[1:], total - 1)
     windows = jnp.maximum(length - LENGTH + 1, 1)
-    if places is None:
-        # Every so many steps; where there are fewer windows, each of them once.
-        number = jnp.minimum(windows, REFERENCES)
-        order = jnp.arange(REFERENCES)
-        even = (order * (windows - 1)) // jnp.maximum(number - 1, 1)
-        places = jnp.where(order < number, even, -(10**9)).astype(jnp.int32)
+    places, there = sliding.even(windows, REFERENCES)
+    places = jnp.where(there, places, -(10**9)).astype(jnp.int32)
     padded = jnp.pad(jnp.clip(z, -20, 20), ((0, LENGTH), (0, 0)), mode="edge")
     index = jnp.maximum(places, 0)[:, None] + jnp.arange(LENGTH)[None]
     references = padded[index].transpose(2, 0, 1)
@@ -184,7 +179,7 @@ def features(
     z = standardized(s, values)
     novelty = jnp.clip(outside(s, values), 0, 1e4)
     columns = [jnp.arcsinh(z), jnp.log1p(novelty), (novelty > 0).astype(z.dtype)]
-    z = _held(z, length)
+    z = sliding.held(z, length)
     local = _local(z)
     for place, (level, _) in enumerate(local):
         columns.append(
@@ -241,7 +236,7 @@ def nearest(
     """
     steps = len(z)
     blocks = -(-steps // BLOCK)
-    clipped = _held(jnp.clip(z, -20, 20), length)
+    clipped = sliding.held(jnp.clip(z, -20, 20), length)
     padded = jnp.pad(clipped, ((0, blocks * BLOCK + LENGTH - steps), (0, 0)), "edge")
     places = statistics.places
 
@@ -266,12 +261,6 @@ def nearest(
         return jax.lax.map(block, jnp.arange(blocks)).reshape(-1)[:steps]
 
     return jax.lax.map(column, (padded.T, statistics.references)).T
-
-
-def _held(z: Array, length: Array | int) -> Array:
-    """Values `[T, C]` of which the last of the series goes on after its end."""
-    last = jnp.maximum(jnp.asarray(length) - 1, 0)
-    return jnp.where((jnp.arange(len(z)) <= last)[:, None], z, z[last][None])
 
 
 def _local(z: Array) -> list[tuple[Array, Array]]:

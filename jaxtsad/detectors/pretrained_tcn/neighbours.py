@@ -13,6 +13,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxtsad.evaluation.scoring import sliding
 from jaxtsad.types import Array
 
 LENGTH = 100
@@ -43,19 +44,15 @@ def fit(z: Array, counted: Array) -> Neighbours:
         z: `[T]` standardized values.
         counted: `[T]` bool, steps that count.
     """
-    total = len(z)
-    length = jnp.where(counted, jnp.arange(1, total + 1), 0).max()
+    length = sliding.end(counted)
     steps = jnp.maximum(2, jnp.minimum(LENGTH, length // 4)).astype(jnp.int32)
     windows = jnp.maximum(length - steps + 1, 1)
-    number = jnp.minimum(windows, REFERENCES)
-    order = jnp.arange(REFERENCES)
-    even = (order * (windows - 1)) // jnp.maximum(number - 1, 1)
-    index = even[:, None] + jnp.arange(LENGTH)[None]
+    places, there = sliding.even(windows, REFERENCES)
+    index = places[:, None] + jnp.arange(LENGTH)[None]
     used = jnp.arange(LENGTH) < steps
     clean = (jnp.pad(counted, (0, LENGTH))[index] | ~used[None]).all(axis=1)
-    kept = (order < number) & clean
     taken = jnp.where(used[None], jnp.pad(z, (0, LENGTH))[index], 0.0)
-    places = jnp.where(kept, even, -1).astype(jnp.int32)
+    places = jnp.where(there & clean, places, -1).astype(jnp.int32)
     return Neighbours(taken, places, steps[None])
 
 

@@ -121,9 +121,7 @@ def residuals(relations: Relations, z: Array, length: Array | int) -> Residuals:
         z: `[T, C]` standardized values, 0 in columns left out.
         length: Steps that the series has, the first of the T.
     """
-    steps, channels = z.shape
-    last = jnp.maximum(jnp.asarray(length) - 1, 0)
-    z = jnp.where((jnp.arange(steps) <= last)[:, None], z, z[last][None])
+    channels, z = z.shape[1], sliding.held(z, length)
     near = _apply(z, relations.near, relations.near_offset)
     axes, others = near[:, :channels], near[:, channels:]
     axes = (axes / relations.near_scale[None, :channels]) ** 2

@@ -43,6 +43,30 @@ def doubled(values: Array, levels: int) -> list[tuple[Array, Array]]:
     return found
 
 
+def end(counted: Array) -> Array:
+    """The step after the last one that counts, of `counted [T]` bool; 0 for none."""
+    return jnp.where(counted, jnp.arange(1, len(counted) + 1), 0).max()
+
+
+def held(values: Array, length: Array | int) -> Array:
+    """Values `[T, C]` of which the last of the series goes on after its end."""
+    last = jnp.maximum(jnp.asarray(length) - 1, 0)
+    return jnp.where(
+        (jnp.arange(len(values)) <= last)[:, None], values, values[last][None]
+    )
+
+
+def even(windows: Array, most: int) -> tuple[Array, Array]:
+    """Places `[most]` of evenly placed windows, of `windows` that there are.
+
+    Returns:
+        Places, and which of them there are: where windows are fewer, each is once.
+    """
+    number, order = jnp.minimum(windows, most), jnp.arange(most)
+    places = (order * (windows - 1)) // jnp.maximum(number - 1, 1)
+    return places, order < number
+
+
 def clean(counted: Array, width: int) -> Array:
     """Which windows of `width` steps `[T]` around a step hold no step left out.
 
@@ -85,19 +109,10 @@ def mean(
     steps, before = len(values), width // 2 if centered else width - 1
     real = _column(jnp.arange(steps) < (steps if length is None else length), values)
     sums = _sums(jnp.where(real, values, 0.0), width, before)
-    counts = _count(steps, width, before, length)
-    return sums / _column(jnp.maximum(counts, 1), values)
-
-
-def count(steps: int, width: int, length: Array | int | None = None) -> Array:
-    """How many steps `[T]` the window of each step holds."""
-    return _count(steps, width, width // 2, length)
-
-
-def _count(steps: int, width: int, before: int, length: Array | int | None) -> Array:
     first = jnp.arange(steps) - before
     last = jnp.minimum(first + width, steps if length is None else length)
-    return jnp.maximum(last - jnp.maximum(first, 0), 0)
+    counts = jnp.maximum(last - jnp.maximum(first, 0), 1)
+    return sums / _column(counts, values)
 
 
 def _sums(values: Array, width: int, before: int) -> Array:

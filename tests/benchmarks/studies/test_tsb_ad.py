@@ -15,8 +15,8 @@ import pytest
 from benchmarks.studies import study
 from benchmarks.studies.tsb_ad import __main__ as program
 from benchmarks.studies.tsb_ad import protocol, recipes, rows, submission, tables
-from benchmarks.studies.tsb_ad.protocol import Case
 from jaxtsad.evaluation.metrics import vus
+from tests.benchmarks.studies.planted import planted
 
 HEADS = (
     "tsb_ad_file,dataset,original_series,labels_used,leading_points_dropped,"
@@ -66,15 +66,6 @@ def root(tmp_path: pathlib.Path) -> pathlib.Path:
 
 def write_list(root: pathlib.Path, lines: list[str]) -> None:
     (root / "tsb_ad" / "series.csv").write_text("\n".join([HEADS, *lines]) + "\n")
-
-
-def planted(name: str = "a", place: int = 0) -> Case:
-    generator = np.random.default_rng(place)
-    values = generator.normal(size=(300, 2))
-    labels = np.zeros(300, np.int8)
-    labels[200:210] = 1
-    values[200:210, 0] += 20
-    return Case(name, "demo", 120, values, labels, place, "demo")
 
 
 def test_series_are_rebuilt_by_the_list(root: pathlib.Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import pathlib
 
@@ -13,15 +14,9 @@ from benchmarks.studies.tsb_ad import __main__ as program
 from benchmarks.studies.tsb_ad import heads
 from benchmarks.studies.tsb_ad.protocol import Case
 from jaxtsad.estimator import TimeSeriesDetector
+from tests.benchmarks.studies import planted as series
 
-
-def planted(name: str = "a", place: int = 0) -> Case:
-    generator = np.random.default_rng(place)
-    values = generator.normal(size=(600, 2))
-    labels = np.zeros(600, np.int8)
-    labels[500:510] = 1
-    values[500:510, 0] += 20
-    return Case(name, "demo", 300, values, labels, place, "demo")
+planted = functools.partial(series.planted, train=300, steps=600)
 
 
 def scored(name: str, cases: list[Case]) -> dict[str, list[np.ndarray]]:
