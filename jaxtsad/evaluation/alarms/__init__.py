@@ -1,0 +1,1 @@
+"""Alarms: how scores become few events, live and of whole series alike."""
