@@ -37,6 +37,11 @@ def module(name: str) -> ModuleType:
     return importlib.import_module(f"{__name__}.{name}")
 
 
+def is_single(name: str) -> bool:
+    """Whether a detector has functions of its own, as all but `ensemble` have."""
+    return hasattr(module(name), "build")
+
+
 def options(name: str) -> dict[str, Any]:
     """The options of a detector with their defaults; those without one are None.
 
@@ -111,5 +116,11 @@ def load(name: str, options_: Mapping[str, Any]) -> Detector:
         >>> load("zscore", {"window": 10, "channels": 2}).validate is None
         True
     """
-    detector: Detector = module(name).build(configure(name, options_))
+    config = configure(name, options_)
+    if not is_single(name):
+        raise ValueError(
+            f"{name} is made of other detectors, each with functions of its own; there "
+            "is nothing else to build or to look into"
+        )
+    detector: Detector = module(name).build(config)
     return detector

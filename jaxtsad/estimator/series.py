@@ -310,7 +310,7 @@ class TimeSeriesDetector(BaseDetector):
         given, index, parts = self._parts(X, context)
         scores = self._aggregated(given, index, parts, "score")
         explained: list[Any] = [None] * len(parts)
-        if self.fitted_.detector.explain is not None:
+        if self.fitted_.explains:
             explained = self._aggregated(given, index, parts, "explain")
         names = list(self.feature_names_in_)
         each = [

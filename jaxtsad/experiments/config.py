@@ -208,6 +208,12 @@ class Config:
                 f'evaluation.protocol="{self.evaluation.protocol}" is of series; '
                 f"{self.data.dataset} holds independent samples"
             )
+        single = detectors.is_single(self.detector.name)
+        if not single and self.evaluation.protocol != "strict":
+            raise ValueError(
+                f'detector.name="{self.detector.name}" is offered under '
+                'evaluation.protocol="strict" alone'
+            )
         if self.head.kind != "none" and self.evaluation.protocol != "strict":
             raise ValueError(
                 f'head.kind="{self.head.kind}" is offered under evaluation.protocol='

@@ -125,7 +125,10 @@ def notes(series: Sequence[Series], fitted: Sequence[Fitted]) -> list[str]:
         for one in series
         for note in getattr(one, "metadata", {}).get("notes", ())
     ]
-    of_fits = [note for one in fitted for note in (*_missing(one), *_diverged(one))]
+    of_fits = []
+    for one in fitted:
+        of_fits += _missing(one)
+        of_fits += [note for each in one.single for note in _diverged(each)]
     return mended + of_fits
 
 

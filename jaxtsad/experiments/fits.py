@@ -122,7 +122,7 @@ def scored(
         fitted = dataclasses.replace(fitted, setup=apart)
     tested = [one for one in group.series if one.test is not None]
     pooled = fitted.setup.pooled
-    explain = explain and fitted.setup.series and fitted.detector.explain is not None
+    explain = explain and fitted.setup.series and fitted.explains
     found = []
     for batch in [[one] for one in tested] if pooled else [tested]:
         names = {one.name for one in batch}

@@ -149,10 +149,10 @@ class _Timings:
 
     def add(self, fitted: Fitted, score_s: float, group: Group) -> None:
         """Adds one group's fit and scoring."""
-        if fitted.result is not None:
-            self.compile_s += fitted.result.compile_s
-            self.train_s += fitted.result.train_s
-            self.trained += fitted.result.trained
+        for result in [each.result for each in fitted.single if each.result]:
+            self.compile_s += result.compile_s
+            self.train_s += result.train_s
+            self.trained += result.trained
         self.score_s += score_s
         stride, length = fitted.setup.scoring_stride, fitted.setup.window
         seeds = len({member.seed for member in fitted.members})

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from jaxtsad import types
 from jaxtsad.datasets.reading import screening
 from jaxtsad.ops.windows import ALIGNED
-from jaxtsad.pipeline import heads, scoring
+from jaxtsad.pipeline import ensembles, heads, scoring
 from jaxtsad.pipeline.members import Fitted, subset
 
 
@@ -26,6 +28,12 @@ class ChunkedScores:
 
     def __init__(self, fitted: Fitted, member: int) -> None:
         self._fitted = subset(fitted, [member])
+        self._components = [
+            (ChunkedScores(one, 0), np.zeros(0, np.float32))
+            for one in self._fitted.components
+        ]
+        if self._components:
+            return
         window, reach = fitted.setup.window, fitted.detector.reach
         self._stride = ALIGNED if reach else fitted.setup.scoring_stride
         self._before, self._after = reach or window - 1, reach or window
@@ -36,6 +44,8 @@ class ChunkedScores:
 
     def add(self, values: np.ndarray) -> np.ndarray:
         """Takes the next steps `[T, C]` and gives the scores `[T']` known by now."""
+        if self._components:
+            return self._joined([one.add(values) for one, _ in self._components])
         middle = self._fitted.scalers[0].middle
         filled, _ = screening.screen(values, before=self._last, fill=middle)
         self._last = filled[-1]
@@ -53,8 +63,26 @@ class ChunkedScores:
 
     def finish(self) -> np.ndarray:
         """The scores `[T']` of the last steps."""
+        if self._components:
+            return self._joined([one.finish() for one, _ in self._components])
         outputs = self._outputs(self._start + len(self._values))
         return outputs if self._head is None else self._head.finish(outputs)
+
+    def _joined(self, more: Sequence[np.ndarray]) -> np.ndarray:
+        """Scores of the steps that all members of an ensemble have scored by now."""
+        known = [
+            np.concatenate([before, after])
+            for (_, before), after in zip(self._components, more, strict=True)
+        ]
+        ready = min(len(scores) for scores in known)
+        self._components = [
+            (one, scores[ready:])
+            for (one, _), scores in zip(self._components, known, strict=True)
+        ]
+        if not ready:
+            return known[0][:0]
+        each = [([scores[:ready]], None) for scores in known]
+        return ensembles.outputs(self._fitted.setup, self._fitted.joint, each)[0]
 
     def _outputs(self, stop: int) -> np.ndarray:
         """What the detector gives of the steps from those given to another."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -13,15 +13,11 @@ import numpy as np
 
 from jaxtsad import types
 from jaxtsad.evaluation import events, thresholds
-from jaxtsad.pipeline import heads, scoring
+from jaxtsad.pipeline import ensembles, grouping, heads, scoring
 from jaxtsad.pipeline.members import Fitted, Member, keys_of, seed_of
 from jaxtsad.pipeline.parts import (
     Part,
-    draw_windows,
     history,
-    mark_windows,
-    meeting,
-    prepare,
     shape_of,
 )
 from jaxtsad.pipeline.setup import (
@@ -29,8 +25,6 @@ from jaxtsad.pipeline.setup import (
     Setup,
     build,
     layout_of,
-    uses_labels,
-    view,
 )
 from jaxtsad.training import fit as training
 from jaxtsad.training import fleet
@@ -38,14 +32,10 @@ from jaxtsad.training.checkpoints import Checkpoints
 from jaxtsad.training.plan import Plan
 from jaxtsad.types import Scores
 
-Data = Sequence[tuple[str, np.ndarray]]
-"""Name and values of each entity: a series `[T, C]` or samples `[N, ...]`."""
-Known = Sequence[np.ndarray | None] | None
-"""Known anomalies of each, `[T]` or `[N]` with 1 for one; None for no labels."""
-Breaks = Mapping[str, Sequence[int]] | None
-"""By entity the steps before which time jumps; no window crosses one."""
-Group = tuple[Member, tuple[Part, ...]]
-"""A member and the parts it is trained on."""
+Data = grouping.Data
+Known = grouping.Known
+Breaks = grouping.Breaks
+Group = grouping.Group
 
 
 def fit(
@@ -86,16 +76,26 @@ def fit(
         ValueError: If an option or the data is bad (see `parts.prepare`).
     """
     seeds = [seed_of(seed) for seed in seeds]
+    alone = ensembles.setups(setup)
+    if alone:
+        if transductive_validation is not None:
+            raise ValueError("an ensemble does not validate on test series")
+        return _fit_ensemble(
+            setup, alone, data, seeds, known, breaks, paired, checkpoints, callbacks
+        )
     layout = layout_of(setup, shape_of(setup, data))
-    groups = _groups(setup, data, seeds, known, breaks, paired)
+    groups = grouping.groups_of(setup, data, seeds, known, breaks, paired)
     _check_memory(setup, layout)
     longest = max(len(values) for _, values in data)
     parts = {part.entity: part for _, group in groups for part in group}
     detector = build(setup, layout)
     heads.check(setup, detector)
     members = tuple(member for member, _ in groups)
-    fits, checks, validated = _views(
-        setup, layout, groups, _tests(list(parts.values()), transductive_validation)
+    fits, checks, validated = grouping.views(
+        setup,
+        layout,
+        groups,
+        grouping.tests(list(parts.values()), transductive_validation),
     )
     if detector.validate is None:
         checks = []
@@ -120,7 +120,7 @@ def fit(
     # A head would need calibration data of its own again.
     if detector.series is not None and validated.any() and setup.head == "none":
         whole = dataclasses.replace(setup, validation=0.0)
-        again = _groups(whole, data, seeds, known, breaks, paired)
+        again = grouping.groups_of(whole, data, seeds, known, breaks, paired)
         final = _fitted_on_all(whole, fitted, again, plan, longest)
         units = {name: final.model[name] for name in detector.units}
         fitted = dataclasses.replace(fitted, model={**fitted.model, **units})
@@ -137,11 +137,82 @@ def fit(
     )
 
 
+def _fit_ensemble(
+    setup: Setup,
+    alone: Sequence[Setup],
+    data: Data,
+    seeds: Sequence[int],
+    known: Known,
+    breaks: Breaks,
+    paired: bool,
+    checkpoints: Checkpoints | None,
+    callbacks: training.Callbacks | None,
+) -> Fitted:
+    """Fits an ensemble's members one by one; epochs are those of each, and not told."""
+    shape = shape_of(setup, data)
+    for place, one in enumerate(alone):  # Before any is trained.
+        try:
+            heads.check(one, build(one, layout_of(one, shape)))
+        except ValueError as error:
+            raise ValueError(f"members[{place}]: {error}") from None
+    if callbacks is not None:
+        callbacks = training.Callbacks(callbacks.status, stop=callbacks.stop)
+    components, steps = [], []
+    lengths = {name: len(values) for name, values in data}
+    for place, one in enumerate(alone):
+        own = checkpoints.of_part(str(place)) if checkpoints else None
+        try:
+            fitted = fit(
+                one,
+                data,
+                seeds=seeds,
+                known=known,
+                breaks=breaks,
+                paired=paired,
+                checkpoints=own,
+                callbacks=callbacks,
+            )
+        finally:
+            if own is not None:
+                own.close()
+        components.append(fitted)
+        groups = grouping.groups_of(one, data, seeds, known, breaks, paired)
+        counted = (ensembles.counted_steps(one, parts, lengths) for _, parts in groups)
+        steps.append(list(counted))
+    joint, levels = ensembles.fit(
+        [one.calibration for one in components], setup.plan.members
+    )
+    scores = [
+        ensembles.joined_calibration(setup, *each)
+        for each in zip(
+            zip(*[one.calibration for one in components], strict=True),
+            zip(*levels, strict=True),
+            zip(*steps, strict=True),
+            strict=True,
+        )
+    ]
+    validated = zip(*[one.validation for one in components], strict=True)
+    return Fitted(
+        setup,
+        layout_of(setup, shape),
+        components[0].members,
+        tuple(one.model for one in components),
+        components[0].scalers,
+        thresholds=tuple(calibrate(setup, each) for each in scores),
+        spreads=tuple(events.spread(each) for each in scores),
+        calibration=tuple(scores),
+        validation=tuple(all(each) for each in validated),
+        screened=components[0].screened,
+        components=tuple(components),
+        joint=joint,
+    )
+
+
 def _fitted_on_all(
     setup: Setup, fitted: Fitted, groups: Sequence[Group], plan: Plan, longest: int
 ) -> Fitted:
     """Members fitted on parts that leave nothing for validation."""
-    fits, _, validated = _views(setup, fitted.layout, groups, {})
+    fits, _, validated = grouping.views(setup, fitted.layout, groups, {})
     members, detector = fitted.members, fitted.detector
     result = _train(members, detector, fits, [], validated, plan, None, None, longest)
     return dataclasses.replace(
@@ -233,99 +304,6 @@ def calibrate(setup: Setup, calibration: Scores) -> thresholds.Threshold:
     return thresholds.fit(setup.threshold, calibration, **setup.threshold_options)
 
 
-def _groups(
-    setup: Setup,
-    data: Data,
-    seeds: Sequence[int],
-    known: Known,
-    breaks: Breaks,
-    paired: bool,
-) -> list[Group]:
-    """Each member with its parts; the seed cuts samples, series are cut in time."""
-    marks = known or [None] * len(data)
-    if paired:
-        each = zip(data, marks, seeds, strict=True)
-        return [
-            (
-                Member(entity[0], seed),
-                prepare(setup, [entity], [mark], breaks, seed=seed),
-            )
-            for entity, mark, seed in each
-        ]
-    if setup.series:
-        parts = prepare(setup, data, marks, breaks)
-        if setup.pooled:
-            return [(Member(None, seed), parts) for seed in seeds]
-        alone = [(part,) for part in parts]
-        return [(Member(g[0].entity, seed), g) for g in alone for seed in seeds]
-    by_seed = {seed: prepare(setup, data, marks, seed=seed) for seed in seeds}
-    return [
-        (Member(name, seed), (by_seed[seed][place],))
-        for place, (name, _) in enumerate(data)
-        for seed in seeds
-    ]
-
-
-def _views(
-    setup: Setup,
-    layout: InputLayout,
-    groups: Sequence[Group],
-    tests: Mapping[str, types.Split],
-) -> tuple[list[Any], list[Any], np.ndarray]:
-    """Per member what it is fitted on and validated on, and whether it really is.
-
-    Where some members have nothing to validate on, another's stands in.
-    """
-    fits: list[Any] = []
-    held_out: list[Any] = []
-    previous: tuple[Part, ...] = ()
-    for member, group in groups:
-        if group is not previous:
-            whole, held = _fit_view(setup, layout, group), None
-            if tests:
-                splits = [tests[part.entity] for part in group]
-                held = view(setup, layout, splits, stride=setup.scoring_stride)
-            else:
-                held = _validation_view(setup, layout, group)
-            previous = group
-        fit_on = whole
-        if setup.series and setup.split == "windows":
-            fit_on, held = draw_windows(whole, setup.validation, member.seed)
-        fits.append(fit_on)
-        held_out.append(held)
-    real = [each for each in held_out if each is not None]
-    checks = [real[0] if each is None else each for each in held_out] if real else []
-    return fits, checks, np.array([each is not None for each in held_out])
-
-
-def _fit_view(setup: Setup, layout: InputLayout, group: Sequence[Part]) -> Any:
-    if not setup.series:
-        [part] = group
-        return view(setup, layout, [part.fit], known=part.known)
-    windows = view(setup, layout, [part.fit for part in group])
-    if not any(part.known.any() for part in group):
-        return windows
-    learns = uses_labels(setup.detector)
-    return mark_windows(windows, [part.known for part in group], learns)
-
-
-def _validation_view(
-    setup: Setup, layout: InputLayout, group: Sequence[Part]
-) -> Any | None:
-    """What early stopping sees: nothing that is known to be anomalous."""
-    held = [part for part in group if part.validation is not None]
-    splits = [part.validation for part in held if part.validation is not None]
-    if not splits:
-        return None
-    windows = view(setup, layout, splits, stride=setup.scoring_stride)
-    known = [part.known_validation for part in held]
-    if not any(each.any() for each in known):
-        return windows
-    if meeting(windows, known).all():
-        return None
-    return mark_windows(windows, known, learns=False)
-
-
 def _calibration(
     fitted: Fitted, groups: Sequence[tuple[Part, ...]]
 ) -> tuple[Fitted, list[Scores]]:
@@ -355,16 +333,6 @@ def _calibration(
     return fitted, [
         Scores.join(_of_one_role(own)) if setup.pooled else own[0] for own in scores
     ]
-
-
-def _tests(
-    parts: Sequence[Part], series: Sequence[np.ndarray] | None
-) -> dict[str, types.Split]:
-    """Scaled test parts by entity, for a protocol that validates on them."""
-    return {
-        part.entity: part.scaler.apply(types.cut_test(values, entity=part.entity))
-        for part, values in zip(parts, series or (), strict=series is not None)
-    }
 
 
 def _of_one_role(scores: list[Scores]) -> list[Scores]:

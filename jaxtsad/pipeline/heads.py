@@ -15,10 +15,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxtsad.evaluation.metrics.period import dominant_period
-from jaxtsad.evaluation.scoring import head, options, tail
+from jaxtsad.evaluation.scoring import head, options
 from jaxtsad.evaluation.scoring.head import Channels
 from jaxtsad.evaluation.scoring.tail import Calibration
-from jaxtsad.pipeline import gates
+from jaxtsad.pipeline import gates, tails
 from jaxtsad.pipeline.parts import Part
 from jaxtsad.pipeline.setup import Setup
 from jaxtsad.training import arrays
@@ -99,7 +99,7 @@ def template(setup: Setup, channels: int, members: int) -> Head:
     each = [empty(channels, kind=bool if n == "live" else np.float32) for n in NAMES]
     return Head(
         empty(len(widths), kind=np.int32),
-        Calibration(empty(), empty(), empty(tail.KNOTS), empty(tail.KNOTS), empty()),
+        tails.calibration_template(members),
         Channels(*each) if isinstance(how, options.Evidence) else None,
         gates.template(channels, members) if isinstance(how, options.Gated) else None,
     )
@@ -114,16 +114,10 @@ def check_sound(heads: Head) -> None:
     Raises:
         ValueError: In one line.
     """
-    made, channels = heads.calibration, heads.channels
-    positive: list[Any] = [
-        made.deviation,
-        made.slope,
-        np.diff(made.knots),
-        np.diff(made.levels),
-    ]
-    positive += [heads.widths, made.levels]
-    if channels is not None:
-        positive += [channels.deviation, channels.scale]
+    tails.check_calibration(heads.calibration)
+    positive: list[Any] = [heads.widths]
+    if heads.channels is not None:
+        positive += [heads.channels.deviation, heads.channels.scale]
     finite = [leaf for leaf in jax.tree.leaves(heads) if leaf.dtype.kind == "f"]
     if not all((each > 0).all() for each in positive) or not all(
         np.isfinite(each).all() for each in finite
@@ -170,12 +164,9 @@ def fit(
     scores = _joined(
         rows, [score for score, _ in _combined(setup, widths, channels, gate, rows)]
     )
-    settings = (("floor", getattr(setup.head_settings, "floor", 0.0)),)
-    items = [(each,) for each in scores]
-    calibration = _stack(
-        arrays.run(tail.calibrate, settings, items, (), setup.plan.members)
-    )
-    levels = _levels(setup, calibration, scores)
+    floor = getattr(setup.head_settings, "floor", 0.0)
+    calibration = tails.fit(scores, floor, setup.plan.members)
+    level = tails.levels_of(calibration, scores, setup.plan.members)
     made = [
         [np.zeros(len(part.calibration), np.float32) for part in parts]
         for parts in groups
@@ -183,7 +174,7 @@ def fit(
     taken = [0] * len(groups)
     for member, place, steps in places:
         first = taken[member]
-        made[member][place][steps] = levels[member][first : first + len(steps)]
+        made[member][place][steps] = level[member][first : first + len(steps)]
         taken[member] += len(steps)
     return Head(widths, calibration, channels, gate), made
 
@@ -214,11 +205,11 @@ def apply(
     ]
     made = _combined(setup, heads.widths, heads.channels, heads.gate, rows)
     scores = _joined(rows, [score for score, _ in made])
-    levels = _levels(setup, heads.calibration, scores)
+    each = tails.levels_of(heads.calibration, scores, setup.plan.members)
     if output == "score":
-        return levels
+        return each
     shares = _joined(rows, [share for _, share in made])
-    return [share * level[:, None] for share, level in zip(shares, levels, strict=True)]
+    return [share * level[:, None] for share, level in zip(shares, each, strict=True)]
 
 
 def _joined(rows: Sequence[Row], each: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -251,7 +242,7 @@ def _channels(
     ]
     unit = 0.0 if groups[0][0].scaler.kind == "none" else 1.0
     settings = (("floor", how.channel_floor), ("unit", unit))
-    channels: Channels = _stack(
+    channels: Channels = tails.stacked(
         arrays.run(head.fit_channels, settings, items, (), setup.plan.members)
     )
     return channels
@@ -327,21 +318,3 @@ def _combine(
     if isinstance(how, options.Gated):
         each = each * jax.nn.sigmoid(logits[1]) ** how.gate_power
     return head.combined(each, length, channels.live, widths, how)
-
-
-def _levels(
-    setup: Setup, calibration: Calibration, scores: Sequence[np.ndarray]
-) -> list[np.ndarray]:
-    """Calibrated scores `[T]` of each member."""
-    items = [(each,) for each in scores]
-    levels = arrays.run(_level, (), items, (calibration,), setup.plan.members)
-    return [level[: len(each)] for level, each in zip(levels, scores, strict=True)]
-
-
-def _level(calibration: Calibration, scores: Array, length: Array) -> Array:
-    del length
-    return tail.calibrated(calibration, scores)
-
-
-def _stack(trees: Sequence[Any]) -> Any:
-    return jax.tree.map(lambda *leaves: np.stack(leaves), *trees)

@@ -13,6 +13,7 @@ from jaxtsad import types, validation
 from jaxtsad.datasets import preprocessing
 from jaxtsad.datasets.reading import screening
 from jaxtsad.evaluation import events, thresholds
+from jaxtsad.evaluation.scoring.tail import Calibration
 from jaxtsad.pipeline import heads
 from jaxtsad.pipeline.heads import Head
 from jaxtsad.pipeline.setup import InputLayout, Setup, build
@@ -49,6 +50,9 @@ class Fitted:
             pieces shorter than a window get the steps before them (see
             `windows.extend`); empty of samples.
         result: How training went; None after loading.
+        components: Of an ensemble, its members with the same models each; none of a
+            single detector.
+        joint: Of an ensemble, how the calibration scores of each are distributed.
     """
 
     setup: Setup
@@ -66,11 +70,23 @@ class Fitted:
     )
     history: tuple[np.ndarray, ...] = ()
     result: training.Result | None = None
+    components: tuple[Fitted, ...] = ()
+    joint: tuple[Calibration, ...] = ()
 
     @property
     def detector(self) -> types.Detector:
         """The detector the members are of."""
         return build(self.setup, self.layout)
+
+    @property
+    def single(self) -> tuple[Fitted, ...]:
+        """Itself, or the members of an ensemble."""
+        return self.components or (self,)
+
+    @property
+    def explains(self) -> bool:
+        """Whether it says each channel's part of a score."""
+        return any(one.detector.explain is not None for one in self.single)
 
 
 def reach(fitted: Fitted) -> tuple[int, int]:
@@ -78,6 +94,11 @@ def reach(fitted: Fitted) -> tuple[int, int]:
 
     What a score head sees, and a detector of whole series.
     """
+    if fitted.components:
+        windows = 2 * max(one.setup.window for one in fitted.components)
+        before, after = zip(*map(reach, fitted.components), strict=True)
+        more = max(0, windows - 2 * fitted.setup.window)
+        return max(before) + more, max(after) + more
     own = fitted.detector.reach
     if fitted.head is None:
         return own, own
@@ -128,7 +149,8 @@ def subset(fitted: Fitted, index: Sequence[int]) -> Fitted:
         for name in each
         if getattr(fitted, name)
     }
-    for name in ("model", "head"):
+    changes["components"] = tuple(subset(one, index) for one in fitted.components)
+    for name in ("model", "head", "joint"):
         kept = getattr(fitted, name)
         changes[name] = jax.tree.map(lambda leaf: leaf[where], kept)
     return dataclasses.replace(fitted, **changes)
@@ -160,6 +182,9 @@ def test_part(
             f"samples have the shape {values.shape[1:]}, the model was trained on "
             f"{fitted.layout.shape}"
         )
+    if fitted.components:
+        # Each member screens and scales for itself.
+        return types.cut_test(values, entity=name, breaks=breaks)
     if setup.series:
         # A channel that fell silent is scored as the middle of its training values.
         middle = fitted.scalers[member].middle

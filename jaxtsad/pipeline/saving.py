@@ -22,7 +22,7 @@ import safetensors.numpy
 from jaxtsad import files, types, validation
 from jaxtsad.datasets.preprocessing import Scaler
 from jaxtsad.evaluation.thresholds import Threshold
-from jaxtsad.pipeline import heads
+from jaxtsad.pipeline import ensembles, heads, tails
 from jaxtsad.pipeline.members import Fitted, Member, seed_of
 from jaxtsad.pipeline.setup import InputLayout, Setup, build, view
 from jaxtsad.training.plan import Plan
@@ -61,25 +61,11 @@ def save(
     Raises:
         ValueError: If it cannot be written; what was there stays as it was.
     """
-    arrays = {f"model/{name}": leaf for name, leaf in _named(fitted.model).items()}
-    for number, scaler in enumerate(fitted.scalers):
-        for name, array in scaler.arrays().items():
-            arrays[f"scaler/{number}/{name}"] = array
-    for number, steps in enumerate(fitted.history):
-        arrays[f"history/{number}"] = steps
-    if fitted.head is not None:
-        for name, leaf in _named(fitted.head).items():
-            arrays[f"head/{name}"] = leaf
-    record = {
+    arrays, record = _contents(fitted)
+    record |= {
         "schema": SCHEMA,
         "parameters": validation.plain(parameters),
         "channels": list(channels),
-        "setup": validation.plain(dataclasses.asdict(fitted.setup)),
-        "layout": fitted.layout._asdict(),
-        "members": [list(member) for member in fitted.members],
-        "thresholds": [dataclasses.asdict(each) for each in fitted.thresholds],
-        "spreads": list(fitted.spreads),
-        "validation": list(fitted.validation),
     }
     content = safetensors.numpy.save(
         {name: np.ascontiguousarray(array) for name, array in arrays.items()}
@@ -97,6 +83,36 @@ def save(
             (folder / NEXT).replace(folder / RECORD)
         finally:
             (folder / NEXT).unlink(missing_ok=True)
+
+
+def _contents(fitted: Fitted) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Arrays by name, and everything else; of an ensemble those of its members, too."""
+    record: dict[str, Any] = {
+        "setup": validation.plain(dataclasses.asdict(fitted.setup)),
+        "layout": fitted.layout._asdict(),
+        "members": [list(member) for member in fitted.members],
+        "thresholds": [dataclasses.asdict(each) for each in fitted.thresholds],
+        "spreads": list(fitted.spreads),
+        "validation": list(fitted.validation),
+    }
+    trees: dict[str, Any] = {"head": fitted.head, "joint": fitted.joint}
+    arrays: dict[str, Any] = {}
+    if fitted.components:
+        record["components"] = []
+        for number, component in enumerate(fitted.components):
+            own, inner = _contents(component)
+            arrays |= {f"component/{number}/{name}": leaf for name, leaf in own.items()}
+            record["components"].append(inner)
+    else:
+        trees["model"] = fitted.model
+    for tree, leaves in trees.items():
+        arrays |= {f"{tree}/{name}": leaf for name, leaf in _named(leaves).items()}
+    for number, scaler in enumerate(fitted.scalers):
+        for name, array in scaler.arrays().items():
+            arrays[f"scaler/{number}/{name}"] = array
+    for number, steps in enumerate(fitted.history):
+        arrays[f"history/{number}"] = steps
+    return arrays, record
 
 
 def check(path: str | os.PathLike[str]) -> None:
@@ -126,7 +142,12 @@ def load(
         raise ValueError(f"{str(path)!r} holds no {KIND}: no {missing} in it")
     try:
         record, content = _matching(folder)
-        return _read(safetensors.numpy.load(content), record)
+        fitted = _read(safetensors.numpy.load(content), record)
+        channels = list(record["channels"])
+        width = fitted.layout.channels
+        if channels and fitted.setup.series and len(channels) != width:
+            raise ValueError(f"{len(channels)} channels, expected {width}")
+        return fitted, dict(record["parameters"]), channels
     except UNREADABLE as e:
         line = str(e).strip().splitlines()[0] if str(e).strip() else type(e).__name__
         raise ValueError(
@@ -156,9 +177,7 @@ def _matching(folder: pathlib.Path) -> tuple[dict[str, Any], bytes]:
     raise ValueError(f"{ARRAYS} was changed or damaged, its checksum is wrong")
 
 
-def _read(
-    arrays: Mapping[str, np.ndarray], record: Mapping[str, Any]
-) -> tuple[Fitted, dict[str, Any], list[str]]:
+def _read(arrays: Mapping[str, np.ndarray], record: Mapping[str, Any]) -> Fitted:
     plan = Plan(**record["setup"].pop("plan"))
     setup = Setup(**record["setup"], plan=plan)
     shape = tuple(record["layout"].pop("shape"))
@@ -170,10 +189,27 @@ def _read(
     )
     for scaler in scalers:
         _check_scaler(scaler, shape[-1])
-    template = _template(setup, layout, len(members))
-    model = jax.tree.map(jnp.asarray, _tree(template, _below(arrays, "model/"), setup))
+    components = tuple(
+        _read(_below(arrays, f"component/{number}/"), inner)
+        for number, inner in enumerate(record.get("components", ()))
+    )
+    model: PyTree = tuple(component.model for component in components)
+    alone = ensembles.setups(setup)
+    if [component.setup for component in components] != list(alone):
+        raise ValueError(f"its members are not those of {setup.detector}")
+    for component in components:
+        if (component.members, component.layout.shape) != (members, shape):
+            raise ValueError("its members differ in their models")
+    if not alone:
+        template = _template(setup, layout, len(members))
+        saved = _tree(template, _below(arrays, "model/"), setup)
+        model = jax.tree.map(jnp.asarray, saved)
+    joint = (tails.calibration_template(len(members)),) * len(components)
+    joint = _tree(joint, _below(arrays, "joint/"), setup)
+    for each in joint:
+        tails.check_calibration(each)
     head = None
-    if setup.head != "none":
+    if setup.head != "none" and not components:
         shapes = heads.template(setup, layout.channels, len(members))
         head = _tree(shapes, _below(arrays, "head/"), setup)
         heads.check_sound(head)
@@ -183,10 +219,7 @@ def _read(
     _check_numbers("threshold", [each.value for each in thresholds], len(members))
     _check_numbers("spread", spreads, len(members), above=0)
     _check_numbers("validation", validated, len(members))
-    channels = list(record["channels"])
-    if channels and setup.series and len(channels) != layout.channels:
-        raise ValueError(f"{len(channels)} channels, expected {layout.channels}")
-    fitted = Fitted(
+    return Fitted(
         setup,
         layout,
         members,
@@ -197,8 +230,9 @@ def _read(
         spreads,
         validation=validated,
         history=_histories(_below(arrays, "history/"), len(members), shape[-1]),
+        components=components,
+        joint=joint,
     )
-    return fitted, dict(record["parameters"]), channels
 
 
 def _histories(

@@ -10,8 +10,8 @@ import jax
 import numpy as np
 
 from jaxtsad.ops import aggregate, windows
-from jaxtsad.pipeline import heads
-from jaxtsad.pipeline.members import Fitted, keys_of, subset
+from jaxtsad.pipeline import ensembles, heads
+from jaxtsad.pipeline.members import Fitted, keys_of, subset, test_part
 from jaxtsad.pipeline.setup import per_sample, view
 from jaxtsad.training import fleet
 from jaxtsad.training import scoring as training
@@ -255,11 +255,29 @@ def aggregated(
     Returns:
         As `detected` does.
     """
+    if fitted.components:
+        return _of_ensemble(fitted, parts, output)
     if fitted.head is None:
         return detected(fitted, parts, output)
     setup = fitted.setup
     given = detected(fitted, parts, heads.source(setup, output))
     return heads.apply(setup, fitted.head, parts, given, output)
+
+
+def _of_ensemble(
+    fitted: Fitted, parts: Sequence[Split], output: str
+) -> list[np.ndarray]:
+    """Joined scores or explanations of one part per member, not yet scaled."""
+    each = []
+    for component in fitted.components:
+        scaled = [
+            test_part(component, i, part.entity, part.values, part.breaks)
+            for i, part in enumerate(parts)
+        ]
+        explains = output == "explain" and component.explains
+        explained = aggregated(component, scaled, output) if explains else None
+        each.append((aggregated(component, scaled), explained))
+    return ensembles.outputs(fitted.setup, fitted.joint, each, output)
 
 
 def _of_whole(fitted: Fitted, parts: Sequence[Split], output: str) -> list[np.ndarray]:

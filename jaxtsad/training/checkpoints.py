@@ -69,6 +69,11 @@ class Checkpoints:
                 f"cannot keep checkpoints in {str(folder)!r}: {_reason(error)}"
             ) from None
 
+    def of_part(self, name: str) -> Checkpoints:
+        """Checkpoints of one of several things that are trained in turn."""
+        folder = self.folder.with_name(f"{self.folder.name}_{name}")
+        return Checkpoints(folder, self._identity)
+
     def save(self, step: int, tree: PyTree) -> None:
         """Saves `tree` as step `step`, unless that step is there already.
 

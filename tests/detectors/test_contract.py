@@ -33,6 +33,8 @@ SLOW_DETECTORS = (
     "lstm_autoencoder",
 )
 KINDS = [(name, kind) for name in NAMES for kind in check.kinds(name)]
+# An ensemble has no functions of its own: it is tested through the estimators.
+SINGLE = [name for name in NAMES if detectors.is_single(name)]
 prepared = functools.cache(check.prepare)
 
 
@@ -85,6 +87,7 @@ def slow(name: str, kind: str, promise: Any = None) -> list[pytest.MarkDecorator
         )
         for promise in check.CHECKS
         for name, kind in KINDS
+        if name in SINGLE
     ],
 )
 def test_contract(name: str, kind: str, promise: Callable[[check.Case], None]) -> None:
@@ -92,7 +95,7 @@ def test_contract(name: str, kind: str, promise: Callable[[check.Case], None]) -
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SINGLE)
 def test_contract_members_together_vmapped_equal_members_alone(name: str) -> None:
     check.members_together_equal_members_alone(prepared(name), "vmap")
 
@@ -105,6 +108,10 @@ def test_contract_unknown_options_are_fatal_and_name_the_choices(name: str) -> N
     with pytest.raises(ValueError, match="window"):
         detectors.load(name, {"window": 0, "channels": 3})
     hash(detectors.configure(name, sizes))
+    if name not in SINGLE:
+        with pytest.raises(ValueError, match="made of other detectors"):
+            detectors.load(name, sizes)
+        return
     assert detectors.load(name, sizes) is detectors.load(name, sizes)
 
 

@@ -29,7 +29,8 @@ def measure(options: Options) -> Iterator[Row]:
     """
     options.refuse("detectors", "members")
     if not options.against:
-        names = (options.detector,) if options.detector else detectors.available()
+        every = tuple(filter(detectors.is_single, detectors.available()))
+        names = (options.detector,) if options.detector else every
         for name in names:
             yield alone(name, options)
         return
