@@ -32,7 +32,7 @@ SEED = 1
 def options(parser: argparse.ArgumentParser) -> None:
     """Adds what the study is asked for."""
     add = parser.add_argument
-    add("--gates", type=int, default=2, help="gates, each of another seed")
+    add("--gates", type=int, default=1, help="gates, each of another seed")
     add("--batches", type=int, default=225, help="batches of 32 columns")
     add("--steps", type=int, default=Plan().steps, help="optimizer steps of a gate")
     add("--judged", type=int, default=8, help="recordings of each family")

@@ -41,7 +41,7 @@ def facts(
     parameters = sum(leaf.size for leaf in jax.tree.leaves(gates[0]))
     low, high = made.train_steps
     return {
-        "Gates": f"{len(gates)}, seeds from 0; their logits are averaged",
+        "Gates": f"{len(gates)}, seeds from 0; logits of several are averaged",
         "Parameters": f"{parameters:,} each",
         "File": f"{size:,} bytes",
         "Columns": f"{asked.batches * material.COLUMNS:,} of {made.steps:,} steps, the "

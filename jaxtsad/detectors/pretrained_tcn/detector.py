@@ -30,7 +30,7 @@ import jax.numpy as jnp
 
 from jaxtsad.detectors.pretrained_tcn import features, neighbours, relations, weights
 from jaxtsad.detectors.pretrained_tcn.config import Config
-from jaxtsad.detectors.pretrained_tcn.network import REACH
+from jaxtsad.detectors.pretrained_tcn.network import REACH, STRIDE
 from jaxtsad.evaluation.scoring import combine, sliding
 from jaxtsad.ops.windows import ALIGNED, WindowView
 from jaxtsad.training import closed_form
@@ -72,12 +72,12 @@ def build(config: Config) -> Detector:
         values, counted = _latest(source.values, source.covered() > 0)
         length = sliding.end(counted)
         statistics = features.fit(values, counted)
-        z, _ = _standardized(statistics, values)
+        z, live = _standardized(statistics, values)
         gate = jax.tree.map(jnp.asarray, weights.load())
         model = {"statistics": statistics, "gate": gate}
         if config.channels == 1:
             model["neighbours"] = neighbours.fit(z[:, 0], counted)
-        model["relations"] = relations.fit(z, counted, config.window)
+        model["relations"] = relations.fit(z, counted, config.window, live)
         parts = _parts(config, model, values, length, fitting=True)
         model["calibration"] = {
             name: combine.calibrate(each, counted, FLOORS[name])
@@ -146,7 +146,7 @@ def _parts(
     statistics = model["statistics"]
     z, live = _standardized(statistics, values)
     count = live.sum()
-    residuals = relations.residuals(model["relations"], z, length)
+    residuals = relations.residuals(model["relations"], z, length, live)
     magnitude = _magnitude(statistics)
     raw = (values - statistics.mean[None]) / statistics.scale[None]
     novelty = features.outside(statistics, values)
@@ -155,8 +155,9 @@ def _parts(
     broken = jnp.where(count > 1, live[None] * residuals.others, 0.0)
     weight = jnp.ones_like(evidence)
     if config.gate:
-        seen = features.features(statistics, values, length, fitting=fitting)
-        logit = weights.logits(model["gate"], seen, length)
+        still = features.still(statistics) & (novelty == 0).all(axis=0)
+        needed = (magnitude > 0) & ~still | (novelty > 0).any(axis=0)
+        logit = _logits(model, values, length, needed, fitting=fitting)
         weight = jax.nn.sigmoid(logit) ** config.gate_power
     gated = (evidence + broken) * weight + config.ungated * broken
     shares = {"evidence": combine.powers(gated, WIDTHS, config.power, length)}
@@ -174,6 +175,33 @@ def _parts(
         exists["neighbours"] = count
     log = {name: jnp.log(each.sum(axis=1) + SMALLEST) for name, each in shares.items()}
     return Parts(log, shares, exists)
+
+
+def _logits(
+    model: PyTree, values: Array, length: Array | int, needed: Array, *, fitting: bool
+) -> Array:
+    """What the gate says of each step, `[T, C]`.
+
+    Column by column, so that what it takes stays in the cache. In columns that are not
+    needed, which of telemetry are most, it is what the gate says of a constant.
+    """
+    seen = jnp.broadcast_to(features.STILL, (STRIDE, 1, features.COUNT))
+    still = jnp.resize(weights.logits(model["gate"], seen, STRIDE), (len(values),))
+
+    def column(given: tuple[Array, Array, features.Statistics]) -> Array:
+        line, needed, statistics = given
+
+        def logits() -> Array:
+            seen = features.features(statistics, line[:, None], length, fitting=fitting)
+            logit = weights.logits(model["gate"], seen, length)[:, 0]
+            # Bit for bit what it is in a column that nothing happens to later.
+            unmoved = (jnp.abs(seen[:, 0] - features.STILL[None]) < 1e-4).all(axis=-1)
+            return jnp.where(sliding.clean(unmoved, 2 * REACH + 1), still, logit)
+
+        return jax.lax.cond(needed, logits, lambda: still)
+
+    each = (values.T, needed, features.by_column(model["statistics"]))
+    return jax.lax.map(column, each).T
 
 
 NEAR = max(features.BEFORE, features.LAGS, features.LENGTH // 2, neighbours.LENGTH)

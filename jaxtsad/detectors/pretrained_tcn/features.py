@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxtsad.evaluation.scoring import sliding
 from jaxtsad.types import Array
@@ -30,6 +31,8 @@ BLOCK = 1024
 """Windows compared with the references at a time; what a cache holds."""
 BEFORE = AFTER = 2 ** max(LEVELS) // 2
 COUNT = 14
+STILL = np.array([0.0] * (COUNT - 4) + [1.0, 0.0, 0.0, 1.0], np.float32)
+"""Features of a column that is constant and stays so."""
 TINY = 1e-6
 """A deviation at most this share of a column's magnitude is none."""
 
@@ -151,9 +154,20 @@ def fit(values: Array, counted: Array) -> Statistics:
         places,
         jnp.zeros_like(mean),
     )
-    found = nearest(partial, z, length, fitting=True)
-    measured = jnp.isfinite(found) & (jnp.arange(steps) < windows)[:, None] & weight
-    return partial._replace(distance=_quantile(found, measured, 0.9))
+    inside = (jnp.arange(steps) < windows) & real
+
+    def typical(given: tuple[Array, Array, Statistics]) -> Array:
+        line, constant, alone = given
+
+        def quantile() -> Array:
+            apart = nearest(alone, line[:, None], length, fitting=True)
+            measured = jnp.isfinite(apart) & inside[:, None]
+            return _quantile(apart, measured, 0.9)[0]
+
+        return jax.lax.cond(constant, lambda: jnp.zeros((), line.dtype), quantile)
+
+    distance = jax.lax.map(typical, (z.T, constant, by_column(partial)))
+    return partial._replace(distance=distance)
 
 
 def features(
@@ -202,6 +216,28 @@ def features(
     return jnp.stack(columns, axis=-1)
 
 
+def by_column(statistics: Statistics) -> Statistics:
+    """Statistics of each column alone, with the columns as a leading axis."""
+    columns = len(statistics.mean)
+
+    def alone(name: str, leaf: Array) -> Array:
+        if name == "places":
+            return jnp.broadcast_to(leaf[None], (columns, *leaf.shape))
+        if name.startswith(("level", "spread")):
+            return leaf.T[:, :, None]
+        return leaf[:, None]
+
+    return Statistics(*(alone(*pair) for pair in statistics._asdict().items()))
+
+
+def still(statistics: Statistics) -> Array:
+    """Which columns `[C]` take one value in the fit part.
+
+    While they keep it their features are `STILL`.
+    """
+    return (statistics.constant > 0) & (statistics.variety == 0)
+
+
 def standardized(statistics: Statistics, values: Array) -> Array:
     """Values `[T, C]` in deviations from the mean of the fit part."""
     return jnp.clip(
@@ -242,20 +278,22 @@ def nearest(
 
     def column(pair: tuple[Array, Array]) -> Array:
         line, references = pair
+        # Half the squared distance, less half the window's own square, as one product.
         half = 0.5 * (references**2).sum(axis=1)
+        half = jnp.where(places < 0, jnp.inf, half)
+        extended = jnp.concatenate([-references, half[:, None]], axis=1)
 
         def block(number: Array) -> Array:
             begin = number * BLOCK
             part = jax.lax.dynamic_slice_in_dim(line, begin, BLOCK + LENGTH - 1)
-            windows = jnp.stack([part[k : k + BLOCK] for k in range(LENGTH)])
-            # Half the squared distance, less half the window's own square.
-            apart = half[:, None] - references @ windows
-            skipped = places[:, None] < 0
+            windows = [part[k : k + BLOCK] for k in range(LENGTH)]
+            stacked = jnp.stack([*windows, jnp.ones_like(windows[0])])
+            apart = jnp.matmul(extended, stacked, precision=jax.lax.Precision.HIGHEST)
             if fitting:
                 step = begin + jnp.arange(BLOCK)
-                skipped |= jnp.abs(step[None] - places[:, None]) <= LENGTH // 2
-            least = jnp.where(skipped, jnp.inf, apart).min(axis=0)
-            squares = 2 * least + (windows**2).sum(axis=0)
+                near = jnp.abs(step[None] - places[:, None]) <= LENGTH // 2
+                apart = jnp.where(near, jnp.inf, apart)
+            squares = 2 * apart.min(axis=0) + (stacked[:-1] ** 2).sum(axis=0)
             return jnp.sqrt(jnp.maximum(squares, 0.0) / LENGTH)
 
         return jax.lax.map(block, jnp.arange(blocks)).reshape(-1)[:steps]

@@ -25,6 +25,8 @@ MOST = 700
 """Most values of a window of `NEAR` steps; where columns are many it is shorter."""
 MOST_WIDE = 512
 """Most values of a window whose whole residual is taken."""
+FEW = 4
+"""Columns that are enough where no more are live: maps of the others are zeros."""
 BLOCK = 1024
 HIGHEST = jax.lax.Precision.HIGHEST
 
@@ -73,16 +75,54 @@ def wide_window(channels: int, window: int) -> int:
     return max(1, min(window, MOST_WIDE // channels))
 
 
-def fit(z: Array, counted: Array, window: int) -> Relations:
+def fit(z: Array, counted: Array, window: int, live: Array) -> Relations:
     """Fits the maps.
 
     Args:
         z: `[T, C]` standardized values of the fit part, 0 in columns left out.
         counted: `[T]` bool, steps that count.
         window: Steps of the longer windows at most.
+        live: `[C]` 1 for columns that are not left out, else 0.
     """
     channels = z.shape[1]
-    width = near_window(channels)
+    widths = near_window(channels), wide_window(channels, window)
+    if channels <= FEW:
+        return _fit(z, counted, *widths)
+
+    def of_few() -> Relations:
+        order = _first(live)
+        made = _fit(z[:, order], counted, *widths)
+        near, wide = (_pairs(order, channels, times) for times in (2, widths[1]))
+        nothing = jax.tree.map(
+            lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(of_all)
+        )
+        return Relations(
+            nothing.near.at[:, order[:, None], near[None]].set(made.near),
+            nothing.near_offset.at[near].set(made.near_offset),
+            (nothing.near_scale + 1).at[near].set(made.near_scale),
+            nothing.wide.at[:, order[:, None], wide[None]].set(made.wide),
+            nothing.wide_offset.at[wide].set(made.wide_offset),
+        )
+
+    def of_all() -> Relations:
+        return _fit(z, counted, *widths)
+
+    made: Relations = jax.lax.cond(live.sum() <= FEW, of_few, of_all)
+    return made
+
+
+def _first(live: Array) -> Array:
+    """`FEW` columns, the live ones among them where they are as few."""
+    return jnp.argsort(1 - live, stable=True)[:FEW]
+
+
+def _pairs(order: Array, channels: int, times: int) -> Array:
+    """Where these columns are among `times` repetitions of all `channels`."""
+    return (jnp.arange(times)[:, None] * channels + order[None]).reshape(-1)
+
+
+def _fit(z: Array, counted: Array, near_width: int, wide_width: int) -> Relations:
+    channels, width = z.shape[1], near_width
     mean, covariance = _moments(z, counted, width)
     kept = _axes(covariance)
     near = jnp.eye(len(mean)) - kept @ kept.T
@@ -104,7 +144,7 @@ def fit(z: Array, counted: Array, window: int) -> Relations:
             jnp.maximum(squares[channels:], 0.01),
         ]
     )
-    width = wide_window(channels, window)
+    width = wide_width
     mean, covariance = _moments(z, counted, width)
     kept = _axes(covariance)
     wide = jnp.eye(len(mean)) - jnp.matmul(kept, kept.T, precision=HIGHEST)
@@ -113,14 +153,43 @@ def fit(z: Array, counted: Array, window: int) -> Relations:
     return Relations(near, offset, scale, wide.reshape(shape), wide_offset)
 
 
-def residuals(relations: Relations, z: Array, length: Array | int) -> Residuals:
+def residuals(
+    relations: Relations, z: Array, length: Array | int, live: Array
+) -> Residuals:
     """Squared residuals of every step and column.
 
     Args:
         relations: Fitted maps.
         z: `[T, C]` standardized values, 0 in columns left out.
         length: Steps that the series has, the first of the T.
+        live: `[C]` 1 for columns that are not left out, else 0.
     """
+    channels = z.shape[1]
+    if channels <= FEW:
+        return _residuals(relations, z, length)
+
+    def of_few() -> Residuals:
+        order, all_of = _first(live), relations
+        width = all_of.wide.shape[0]
+        near, wide = (_pairs(order, channels, times) for times in (2, width))
+        few = Relations(
+            all_of.near[:, order[:, None], near[None]],
+            all_of.near_offset[near],
+            all_of.near_scale[near],
+            all_of.wide[:, order[:, None], wide[None]],
+            all_of.wide_offset[wide],
+        )
+        made = _residuals(few, z[:, order], length)
+        return Residuals(*(jnp.zeros_like(z).at[:, order].set(each) for each in made))
+
+    def of_all() -> Residuals:
+        return _residuals(relations, z, length)
+
+    made: Residuals = jax.lax.cond(live.sum() <= FEW, of_few, of_all)
+    return made
+
+
+def _residuals(relations: Relations, z: Array, length: Array | int) -> Residuals:
     channels, z = z.shape[1], sliding.held(z, length)
     near = _apply(z, relations.near, relations.near_offset)
     axes, others = near[:, :channels], near[:, channels:]

@@ -9,14 +9,15 @@ from jaxtsad import TimeSeriesDetector
 from jaxtsad.detectors.pretrained_tcn import detector as pretrained
 from jaxtsad.pipeline import chunked, scoring
 
-CHANNELS, STEPS = 3, 2600
+CHANNELS, STEPS = 4, 2600
 
 
 def waves(steps: int, seed: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
     cause = np.sin(np.arange(steps) / 9) + 0.3 * np.sin(np.arange(steps) / 41)
-    columns = [cause, 0.5 * cause + 1, (cause > 1).astype(float)]
-    noise = 0.05 * rng.normal(size=(steps, CHANNELS)) * [1, 1, 0]
+    switch, constant = (cause > 1).astype(float), np.full(steps, 7.3)
+    columns = [cause, 0.5 * cause + 1, switch, constant]
+    noise = 0.05 * rng.normal(size=(steps, CHANNELS)) * [1, 1, 0, 0]
     return np.stack(columns, axis=1) + noise
 
 
