@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from jaxtsad import datasets, detectors, metrics, thresholds
     from jaxtsad.check import check_detector
     from jaxtsad.estimator import SampleDetector, TimeSeriesDetector, load
+    from jaxtsad.estimator.choosing import choose
 
 __version__ = "0.1.0"
 __all__ = [
     "SampleDetector",
     "TimeSeriesDetector",
     "check_detector",
+    "choose",
     "datasets",
     "detectors",
     "load",
@@ -33,6 +35,7 @@ _HOMES = {
     "SampleDetector": "jaxtsad.estimator",
     "TimeSeriesDetector": "jaxtsad.estimator",
     "check_detector": "jaxtsad.check",
+    "choose": "jaxtsad.estimator.choosing",
     "load": "jaxtsad.estimator",
 }
 

@@ -21,7 +21,7 @@ def explore(options: argparse.Namespace) -> None:
     from jaxtsad.datasets.reading import frames
     from jaxtsad.reporting.pages import exploration
 
-    given = _reading(options)
+    given = reading(options)
     if options.test is not None:
         given["test_path"] = options.test
     named = options.data.isidentifier() or options.entity is None
@@ -53,8 +53,8 @@ def fit(options: argparse.Namespace) -> None:
     from jaxtsad.training.fit import Callbacks
 
     saving.check(options.out)
-    how = _reading(options)
-    data = _recordings(options.train, how, options)
+    how = reading(options)
+    data = read(options.train, how, options)
     name = options.detector or jaxtsad.TimeSeriesDetector().detector
     chosen = {"detector": name, "window": options.window}
     chosen |= {name: how.get(name) for name in MENDING}
@@ -102,7 +102,7 @@ def score(options: argparse.Namespace) -> None:
     if large.is_large(options.data, how):
         flagged, steps = large.score(detector, options.data, how, options.out)
     else:
-        table = detector.scores(_recordings(options.data, how, options))
+        table = detector.scores(read(options.data, how, options))
         _write_csv(table, options.out)
         flagged, steps = int(table["flag"].sum()), len(table)
     _say(f"{flagged} of {steps} steps flagged; {options.out}", options.out)
@@ -112,7 +112,7 @@ def events(options: argparse.Namespace) -> None:
     """Writes events as CSV."""
     files.check_writable(options.out)
     detector = _load(options)
-    data = _recordings(options.data, _kept(detector, options), options)
+    data = read(options.data, _kept(detector, options), options)
     table = detector.events(data)
     if not isinstance(data, dict):
         table = table.drop(columns="entity")
@@ -129,7 +129,7 @@ def _load(options: argparse.Namespace) -> Any:
     return detector
 
 
-def _reading(options: argparse.Namespace) -> dict[str, Any]:
+def reading(options: argparse.Namespace) -> dict[str, Any]:
     """What the command line says of reading, by option of `tabular.Options`."""
     wanted: dict[str, Any] = {name: getattr(options, name) for name in flags.NAMES}
     if options.header is not None:
@@ -148,7 +148,7 @@ def _kept(detector: Any, options: argparse.Namespace) -> dict[str, Any]:
     if detector.missing_values is not None:
         kept["missing"] = tuple(detector.missing_values)
     given = {name: value for name, value in kept.items() if value is not None}
-    return {**given, **_reading(options)}
+    return {**given, **reading(options)}
 
 
 def _words(given: list[str]) -> list[str]:
@@ -162,7 +162,7 @@ def _number(word: str) -> float | str:
         return word
 
 
-def _recordings(path: str, how: dict[str, Any], options: argparse.Namespace) -> Any:
+def read(path: str, how: dict[str, Any], options: argparse.Namespace) -> Any:
     """A recording, or of an entity column several by name; says what was mended."""
     from jaxtsad.cli import notes
     from jaxtsad.datasets.reading import tabular

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from jaxtsad.cli import flags, listings, recordings, runs
+from jaxtsad.cli import choosing, flags, listings, recordings, runs
 
 
 def parser() -> argparse.ArgumentParser:
@@ -77,6 +77,24 @@ def parser() -> argparse.ArgumentParser:
         metavar="NAME=VALUE",
         help="of the score head; repeatable",
     )
+    choose = add(
+        "choose",
+        choosing.choose,
+        "choose a detector by faults put into your own normal recording",
+    )
+    choose.add_argument("train", help="CSV or other text, JSON, Parquet, npy or npz")
+    choose.add_argument(
+        "--detectors",
+        metavar="NAMES",
+        help="candidates between commas, or a TOML list of names and tables",
+    )
+    choose.add_argument(
+        "--rule",
+        default="clear",
+        help="clear, best or first: whether the best must be clearly above the first",
+    )
+    choose.add_argument("--out", help="folder of the chosen detector, fitted on all")
+    choose.add_argument("--seed", type=int, default=0)
     score = add("score", recordings.score, "score a recording with a fitted detector")
     events = add("events", recordings.events, "list the events a fitted detector finds")
     for sub in (score, events):
@@ -85,7 +103,7 @@ def parser() -> argparse.ArgumentParser:
             "data", help="CSV or other text, JSON, Parquet, npy or npz file"
         )
         sub.add_argument("--out", required=True, help="CSV file to write")
-    for sub in (explore, fit, score, events):
+    for sub in (explore, fit, choose, score, events):
         flags.add(sub)
 
     data = add("data", lambda options: None, "list, fetch and verify public data sets")
