@@ -65,6 +65,7 @@ def config(dataset: str, protocol: Protocol, session: Session) -> Config:
     # A head is 64 wide, as published, where the width allows.
     heads = max(1, options.width // 64)
     sizes = {"width": options.width, "heads": heads, "hidden": options.width}
+    sizes["layers"] = options.layers
     return toml.parse(
         {
             "name": f"{NAME}_{dataset}_{protocol.name}",
@@ -149,6 +150,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     add("--datasets", nargs="+", default=["msl", "smap"])
     add("--entities", nargs="+", default=[], help="some of them")
     add("--width", type=int, default=64, help="published: 512")
+    add("--layers", type=int, default=3, help="published: 3")
     add("--stride", type=int, default=40, help="published: 1")
     add("--epochs", type=int, default=3)
     add("--seed", type=int, default=0)
@@ -178,7 +180,14 @@ STUDY = Study(
     __doc__,
     run,
     options,
-    quick={"datasets": ["smap"], "width": 8, "stride": 100, "epochs": 1},
+    quick={
+        "datasets": ["smap"],
+        "entities": ["P-1"],
+        "width": 8,
+        "layers": 1,
+        "stride": 100,
+        "epochs": 1,
+    },
 )
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Literal, TypeAlias, get_args
 
 import jax
@@ -14,7 +15,6 @@ Aggregate: TypeAlias = Literal["mean", "max", "last", "center", "spread"]
 AGGREGATES: tuple[Aggregate, ...] = get_args(Aggregate)
 
 
-@functools.partial(jax.jit, static_argnames=("steps", "length", "how"))
 def aggregate(
     scores: Array,
     starts: Array,
@@ -52,6 +52,18 @@ def aggregate(
     """
     if how not in AGGREGATES:
         raise ValueError(f"{how=} is unknown; the choices are {', '.join(AGGREGATES)}")
+    return _program(steps, length, how)(scores, starts, weight)
+
+
+@functools.lru_cache(maxsize=16)
+def _program(steps: int, length: int, how: str) -> Callable[..., Array]:
+    """The compiled aggregation of one length; of many, the eldest are given up."""
+    return jax.jit(functools.partial(_aggregate, steps=steps, length=length, how=how))
+
+
+def _aggregate(
+    scores: Array, starts: Array, weight: Array, *, steps: int, length: int, how: str
+) -> Array:
     if scores.ndim == 1:
         scores = jnp.broadcast_to(scores[:, None], (scores.shape[0], length))
     if how == "spread":

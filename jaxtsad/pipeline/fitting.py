@@ -264,10 +264,15 @@ def _train(
         )
     if len(groups) == 1:
         return results[0]
-    order = np.argsort(np.concatenate(groups))
+
+    def in_order(*leaves: np.ndarray) -> np.ndarray:
+        whole = np.empty((len(members), *leaves[0].shape[1:]), leaves[0].dtype)
+        for group, leaf in zip(groups, leaves, strict=True):
+            whole[group] = leaf
+        return whole
+
     model, progress = jax.tree.map(
-        lambda *leaves: np.concatenate(leaves)[order],
-        *[(result.model, result.progress) for result in results],
+        in_order, *[(result.model, result.progress) for result in results]
     )
     spent = zip(*[(r.compile_s, r.train_s, r.trained) for r in results], strict=True)
     return training.Result(model, progress, *map(sum, spent))

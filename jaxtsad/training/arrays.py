@@ -61,7 +61,7 @@ def chosen(stacked: Any, index: Sequence[int]) -> Any:
     return jax.tree.map(lambda leaf: leaf[np.asarray(index)], stacked)
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=programs.KEPT)
 def _program(
     function: Callable[..., Any],
     settings: Settings,

@@ -48,17 +48,18 @@ def fit(
         ValueError: If a checkpoint cannot be written or is of another model.
     """
     real = fleet.members_of(sources)
+    steps = detector.steps(fleet.member(sources, 0))
     devices = fleet.devices_for(real, detector.rows)
     keys, sources = fleet.place((keys, sources), devices)
     members = fleet.members_of(sources)
     compiled = programs.compiled(detector, members, plan.members, devices)
-    steps = detector.steps(fleet.member(sources, 0))
     if not steps or not plan.epochs:
         return _without_steps(keys, detector, compiled, sources, real, steps == 0)
     training = loop.Loop(
         detector,
         compiled,
         sources,
+        steps,
         plan,
         keys,
         members,

@@ -82,6 +82,7 @@ class Loop:
         detector: Detector,
         programs: Programs,
         sources: Any,
+        steps: int,
         plan_: plan.Plan,
         keys: Key,
         members: int,
@@ -94,7 +95,7 @@ class Loop:
         self.callbacks, self.checkpoints = callbacks, checkpoints
         self.validations: Any = None
         self.validated = np.zeros(members, bool)
-        self.steps = detector.steps(fleet.member(sources, 0))
+        self.steps = steps
         self.progress = plan.begin(members)
         self.epoch, self.first, self.stretch = 0, 0, 1
         self.sums: dict[str, np.ndarray] = {}

@@ -31,6 +31,12 @@ ONCE = {"xla_backend_optimization_level": 0}
 SHORT = 2**18
 """Values of a series up to which it is short."""
 
+KEPT = 16
+"""Programs of a kind that are kept: each holds megabytes, and the eldest is given up.
+
+Detectors of ever other windows, fitted one after another, would fill the memory.
+"""
+
 
 class Programs(NamedTuple):
     """Compiled functions of stacked members."""
@@ -41,7 +47,7 @@ class Programs(NamedTuple):
     keep: Callable[[Array, PyTree, PyTree], PyTree]
 
 
-@functools.lru_cache(maxsize=32)
+@functools.lru_cache(maxsize=KEPT)
 def compiled(detector: Detector, members: int, choice: str, devices: int) -> Programs:
     """The programs of a detector; asking again compiles nothing again."""
     # Jitted it is traced once for both uses; inlined it leaves the program as it was.

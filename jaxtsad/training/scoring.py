@@ -109,7 +109,7 @@ def run_series(
     return np.asarray(program(*placed))[:number]
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=programs.KEPT)
 def _series_program(
     detector: Detector, output: str, number: int, members: str, devices: int
 ) -> Callable[..., Array]:
@@ -124,7 +124,7 @@ def _series_program(
     return jax.jit(lifted, compiler_options=programs.options_for(detector, number))
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=programs.KEPT)
 def _program(
     detector: Detector,
     output: str,

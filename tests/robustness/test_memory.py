@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import gc
+import sys
 from collections.abc import Iterator
 
 import jax
@@ -14,7 +17,7 @@ from jaxtsad import TimeSeriesDetector, types
 from jaxtsad.ops import windows
 from jaxtsad.ops.aggregate import AGGREGATES
 from jaxtsad.pipeline import scoring
-from jaxtsad.training import fleet
+from jaxtsad.training import fleet, programs
 
 MIB = 2**20
 COMPILED = "/jax/core/compile/backend_compile_duration"
@@ -89,6 +92,55 @@ def test_every_step_is_final_in_one_piece(steps: int, stride: int, length: int) 
         assert max(len(piece.part) for piece in pieces) <= 256 + 2 * length
     final = np.concatenate([piece.part.values[piece.final, 0] for piece in pieces])
     np.testing.assert_array_equal(final, np.arange(steps))
+
+
+def remembered() -> list[functools._lru_cache_wrapper]:
+    """The caches of the package's own modules."""
+    modules = [each for name, each in sys.modules.items() if name.startswith("jaxtsad")]
+    functions = [each for module in modules for each in vars(module).values()]
+    return [f for f in functions if isinstance(f, functools._lru_cache_wrapper)]
+
+
+def forgotten() -> int:
+    """Compiled programs that are left when these caches are emptied."""
+    for cache in remembered():
+        cache.cache_clear()
+    gc.collect()
+    return len(jax.devices()[0].client.live_executables())
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("zscore", {}),
+        ("pca", {}),
+        ("ar", {}),
+        pytest.param("lstm_autoencoder", {"epochs": 1}, marks=pytest.mark.slow),
+    ],
+)
+def test_only_bounded_caches_hold_programs(name: str, options: dict) -> None:
+    values = np.random.default_rng(0).normal(size=(300, 2))
+    left = []
+    for window in (8, 12, 16):
+        detector = TimeSeriesDetector(name, window=window, **options).fit(values)
+        detector.predict(values[:100])
+        left.append(forgotten())
+    assert left[1] == left[2] <= left[0] + 1
+    sizes = [cache.cache_parameters()["maxsize"] for cache in remembered()]
+    assert programs.KEPT in sizes
+    assert all(size is None or size <= 64 for size in sizes)
+
+
+@pytest.mark.slow
+def test_two_hundred_refits_stay_bounded() -> None:
+    values = np.random.default_rng(0).normal(size=(1200, 2))
+    client, sizes, programs_left = jax.devices()[0].client, [], []
+    for window in range(8, 208):
+        TimeSeriesDetector("zscore", window=window).fit(values).predict(values[:400])
+        sizes.append(resident())
+        programs_left.append(len(client.live_executables()))
+    assert max(programs_left) <= programs_left[39] + 5
+    assert max(sizes) - sizes[39] < 100 * MIB
 
 
 def test_two_thousand_members_are_stacked_in_one_piece(compiled: list[str]) -> None:

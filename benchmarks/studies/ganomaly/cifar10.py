@@ -29,7 +29,13 @@ def run(session: Session) -> Report:
     return images.run(session, title, "cifar10_jpeg", CLASSES, DEFAULT, NOTES)
 
 
-STUDY = Study("ganomaly.cifar10", __doc__, run, images.options, images.QUICK)
+STUDY = Study(
+    "ganomaly.cifar10",
+    __doc__,
+    run,
+    images.options,
+    quick={**images.QUICK, "classes": DEFAULT[:1]},
+)
 
 if __name__ == "__main__":
     sys.exit(study.main(STUDY))

@@ -30,7 +30,13 @@ def run(session: Session) -> Report:
     return images.run(session, title, "mnist", DIGITS, DEFAULT, NOTES)
 
 
-STUDY = Study("ganomaly.mnist", __doc__, run, images.options, images.QUICK)
+STUDY = Study(
+    "ganomaly.mnist",
+    __doc__,
+    run,
+    images.options,
+    quick={**images.QUICK, "classes": DEFAULT[:1]},
+)
 
 if __name__ == "__main__":
     sys.exit(study.main(STUDY))

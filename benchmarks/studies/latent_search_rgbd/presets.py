@@ -62,7 +62,7 @@ class Size(NamedTuple):
 
 
 SIZES = {
-    "test": Size(16, 4, 3, 100, 5, 1, 1, 10, 1e-3, reconstruction=10.0),
+    "test": Size(8, 4, 3, 40, 5, 1, 1, 10, 1e-3, reconstruction=10.0),
     "cpu": Size(
         side=32,
         width=16,

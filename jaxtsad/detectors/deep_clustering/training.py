@@ -6,6 +6,7 @@ Shape letters: N samples, B batch, K clusters, Z latent width.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -190,7 +191,7 @@ def refresh(config: Config, key: Key, state: State, source: Any) -> State:
         return state
     if epoch > last or (bool(train.settled) and epoch < last):
         return state
-    codes, residual = (np.asarray(a) for a in coded(config, model.network, source))
+    codes, residual = (np.asarray(a) for a in _coded(config)(model.network, source))
     seed = int(jax.random.bits(key, (), jnp.uint32))
     centres = np.asarray(model.clusters.centres)
     first, final = epoch == config.pretrain, epoch >= last
@@ -222,8 +223,15 @@ def refresh(config: Config, key: Key, state: State, source: Any) -> State:
     )
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def coded(config: Config, autoencoder: Network, source: Any) -> tuple[Array, Array]:
+@functools.lru_cache(maxsize=16)
+def _coded(config: Config) -> Callable[[Network, Any], tuple[Array, Array]]:
+    """`(autoencoder, source) -> (codes [N, Z], errors [N])`, compiled."""
+    return jax.jit(functools.partial(codes_and_errors, config))
+
+
+def codes_and_errors(
+    config: Config, autoencoder: Network, source: Any
+) -> tuple[Array, Array]:
     """Codes `[N, Z]` and reconstruction errors `[N]` of a whole source."""
     module = config.module()
 

@@ -9,6 +9,7 @@ Shape letters: N rows, K stand-ins, F numbers of a row, B transitions of a batch
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -145,7 +146,7 @@ def refresh(config: Config, key: Key, state: State, source: Any) -> State:
     real = np.asarray(weight) > 0
     if config.intrinsic == "none" or not real.any():
         return state
-    hidden = np.asarray(_hidden(config, state.model.params, train.rows))[real]
+    hidden = np.asarray(_hidden(config)(state.model.params, train.rows))[real]
     forest = ensemble.IsolationForest(
         n_estimators=config.trees,
         max_samples=min(config.max_samples, len(hidden)),
@@ -303,6 +304,7 @@ def advance(
     return State(model, train), sums
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def _hidden(config: Config, params: PyTree, rows: Array) -> Array:
-    return q_values(config, params, rows).hidden
+@functools.lru_cache(maxsize=16)
+def _hidden(config: Config) -> Callable[[PyTree, Array], Array]:
+    """`(params, rows) -> hidden`, compiled."""
+    return jax.jit(lambda params, rows: q_values(config, params, rows).hidden)

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 PAGE_WIDTH = 10.6
 PANEL_WIDTH = 3.3
-DASHED = (0, (4, 3))
 
 
 def panel(legend_rows: int) -> tuple[Figure, Axes]:
