@@ -395,6 +395,8 @@ class Detector(NamedTuple):
             `length` are the series. Series are then scored by it, not by windows.
         reach: With `series`, steps before and after a step that its score depends on.
         units: With `series`, keys of its model that say in what units scores are.
+        template: `() -> model` with shapes instead of arrays; None where tracing `init`
+            tells them quickly.
     """
 
     steps: Callable[[Any], int]
@@ -409,3 +411,4 @@ class Detector(NamedTuple):
     series: Callable[[PyTree, Array, Array], Array] | None = None
     reach: int = 0
     units: tuple[str, ...] = ()
+    template: Callable[[], PyTree] | None = None

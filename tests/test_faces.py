@@ -24,6 +24,19 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_estimators_and_detectors_import_nothing_that_only_some_need() -> None:
+    unneeded = ("sklearn", "scipy.stats", "orbax", "matplotlib", "tensorboardX")
+    code = (
+        "import sys, jaxtsad.estimator as e, jaxtsad.detectors as d\n"
+        "names = [d.options(name) for name in d.available()]\n"
+        f"print([m for m in {unneeded} if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
 @pytest.mark.parametrize("name", ["jaxtsad", "jaxtsad.datasets"])
 def test_what_is_offered_lazily_is_listed_for_editors_too(name: str) -> None:
     module = importlib.import_module(name)

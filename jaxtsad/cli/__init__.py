@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pathlib
 import sys
 import warnings
 from collections.abc import Sequence
@@ -33,11 +32,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     options.overrides = rest
     from jaxtsad.cli import notes
-    from jaxtsad.training import fleet
+    from jaxtsad.training import compilations, fleet
     from jaxtsad.training.fit import Interrupted
 
     try:
-        _cache_compilations()
+        # Of a full disk JAX warns for every program that it cannot keep.
+        warnings.filterwarnings("ignore", "Error (writing|reading) persistent")
+        compilations.keep()
         fleet.use_cores()
         with notes.told():
             options.command(options)
@@ -61,26 +62,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _line(error: BaseException) -> str:
     text = str(error.args[0]) if isinstance(error, KeyError) else str(error)
     return " ".join(text.split()) or type(error).__name__
-
-
-def _cache_compilations() -> None:
-    """Keeps compiled programs between runs, unless the user has chosen a place.
-
-    Without a home directory, or where nothing can be written there, nothing is kept.
-    """
-    import jax
-
-    # Of a full disk JAX warns for every program that it cannot keep.
-    warnings.filterwarnings("ignore", "Error (writing|reading) persistent compilation")
-    if "JAX_COMPILATION_CACHE_DIR" in os.environ:
-        return
-    try:
-        home = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
-        place = pathlib.Path(home) / "jaxtsad"
-        place.mkdir(parents=True, exist_ok=True)
-    except (RuntimeError, OSError):
-        return
-    if not os.access(place, os.W_OK):
-        return
-    jax.config.update("jax_compilation_cache_dir", str(place))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)

@@ -7,8 +7,11 @@ import os
 from jaxtsad.estimator.samples import SampleDetector
 from jaxtsad.estimator.series import TimeSeriesDetector
 from jaxtsad.pipeline import saving
+from jaxtsad.training import compilations
 
 __all__ = ["SampleDetector", "TimeSeriesDetector", "load"]
+
+compilations.keep()
 
 
 def load(path: str | os.PathLike[str]) -> TimeSeriesDetector | SampleDetector:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Mapping
 from typing import Any, Self
-
-from sklearn.base import BaseEstimator, OutlierMixin
-from sklearn.exceptions import NotFittedError
 
 from jaxtsad import detectors, validation
 from jaxtsad.evaluation import thresholds
@@ -19,8 +17,11 @@ NESTED = ("options", "threshold_options", "head_options")
 FILLED_IN = ("window", "channels", "layout")
 
 
-class BaseDetector(OutlierMixin, BaseEstimator):
+class BaseDetector:
     """A detector by name with its parameters, which are stored unmodified.
+
+    It is scikit-learn's estimator in all that scikit-learn asks of one, without its
+    base class: importing that takes longer than loading and scoring do.
 
     Labels are 0 and 1, not scikit-learn's 1 and -1, and `decision_function` is higher
     where data is more anomalous; `score_samples` has scikit-learn's sign.
@@ -35,7 +36,7 @@ class BaseDetector(OutlierMixin, BaseEstimator):
             deep: Also the options of the detector, of the threshold and of the score
                 head, those not given with their defaults, as `options__width`.
         """
-        given: dict[str, Any] = super().get_params(deep=False)
+        given = {name: getattr(self, name) for name in self._defaults()}
         if not deep:
             return given
         for outer, known in self._known_options().items():
@@ -56,7 +57,11 @@ class BaseDetector(OutlierMixin, BaseEstimator):
             if name.partition("__")[0] in NESTED and "__" in name
         }
         plain = {name: params[name] for name in params if name not in nested}
-        super().set_params(**plain)
+        validation.check_names(
+            plain, list(self._defaults()), f"parameter of {type(self).__name__}"
+        )
+        for name, value in plain.items():
+            setattr(self, name, value)
         for name, value in nested.items():
             outer, _, inner = name.partition("__")
             setattr(self, outer, {**(getattr(self, outer) or {}), inner: value})
@@ -73,14 +78,39 @@ class BaseDetector(OutlierMixin, BaseEstimator):
         names = list(getattr(self, "feature_names_in_", ()))
         saving.save(path, self.fitted_, self.get_params(deep=False), names)
 
+    def __repr__(self) -> str:
+        """The class with the parameters that are not their defaults."""
+        shown = [
+            f"{name}={getattr(self, name)!r}"
+            for name, default in self._defaults().items()
+            if repr(getattr(self, name)) != repr(default)
+        ]
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+    def __sklearn_tags__(self) -> Any:
+        """An outlier detector that needs no labels."""
+        from sklearn.utils import Tags, TargetTags
+
+        return Tags(
+            estimator_type="outlier_detector", target_tags=TargetTags(required=False)
+        )
+
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "fitted_")
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "fitted_"):
+            from sklearn.exceptions import NotFittedError
+
             raise NotFittedError(
                 f"this {type(self).__name__} is not fitted yet; call fit first"
             )
+
+    @classmethod
+    def _defaults(cls) -> dict[str, Any]:
+        """The parameters' defaults by name."""
+        given = inspect.signature(cls.__init__).parameters.values()
+        return {each.name: each.default for each in given if each.name != "self"}
 
     def _known_options(self) -> dict[str, dict[str, Any]]:
         """Options of detector, threshold and head; none where one is unknown."""

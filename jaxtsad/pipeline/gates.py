@@ -86,11 +86,7 @@ def _logits(statistics: Statistics, values: Array, length: Array) -> Array:
 
 def template(channels: int, members: int) -> Any:
     """Shapes of what `fit` gives."""
-    made = jax.eval_shape(
-        features.fit,
-        jax.ShapeDtypeStruct((256, channels), np.float32),
-        jax.ShapeDtypeStruct((256,), np.float32),
-    )
     return jax.tree.map(
-        lambda leaf: jax.ShapeDtypeStruct((members, *leaf.shape), leaf.dtype), made
+        lambda leaf: jax.ShapeDtypeStruct((members, *leaf.shape), leaf.dtype),
+        features.template(channels),
     )

@@ -308,10 +308,14 @@ def _below(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarra
 
 def _template(setup: Setup, layout: InputLayout, members: int) -> PyTree:
     """Shapes of the stacked models, without computing any."""
-    count = setup.window if setup.series else 1
-    blank = types.cut_test(np.zeros((count, *layout.shape), np.float32))
-    source = view(setup, layout, [blank])
-    model = jax.eval_shape(build(setup, layout).init, jax.random.key(0), source).model
+    detector = build(setup, layout)
+    if detector.template is not None:
+        model = detector.template()
+    else:
+        count = setup.window if setup.series else 1
+        blank = types.cut_test(np.zeros((count, *layout.shape), np.float32))
+        source = view(setup, layout, [blank])
+        model = jax.eval_shape(detector.init, jax.random.key(0), source).model
     return jax.tree.map(
         lambda leaf: jax.ShapeDtypeStruct((members, *leaf.shape), leaf.dtype), model
     )

@@ -19,7 +19,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import jax
-import orbax.checkpoint as ocp
 
 from jaxtsad import files
 from jaxtsad.training import fleet
@@ -53,6 +52,8 @@ class Checkpoints:
     """
 
     def __init__(self, folder: str | os.PathLike, identity: dict[str, Any]) -> None:
+        import orbax.checkpoint as ocp  # Only training needs it, and it takes a while.
+
         self._identity = identity
         _ignore_closed_loops()
         self.folder = pathlib.Path(folder).absolute()
@@ -82,6 +83,8 @@ class Checkpoints:
         """
         if self._manager.latest_step() == step:
             return
+        import orbax.checkpoint as ocp
+
         meta = {"identity": self._identity, "runtime": runtime_info()}
         problem = ""
         try:
@@ -119,6 +122,8 @@ class Checkpoints:
         Raises:
             ValueError: If the checkpoint is of another model or cannot be read.
         """
+        import orbax.checkpoint as ocp
+
         step = self._newest()
         if step is None:
             return None

@@ -9,7 +9,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import threadpoolctl
-from sklearn import cluster, exceptions
 
 from jaxtsad.detectors.deep_clustering import losses
 from jaxtsad.types import Array
@@ -64,6 +63,8 @@ def kmeans(
         restarts: Runs from different starts.
         start: Centres to go on from, which keep their numbers; then one run.
     """
+    from sklearn import cluster, exceptions  # Importing them takes seconds.
+
     runs = cluster.KMeans(
         clusters,
         init="k-means++" if start is None else start,

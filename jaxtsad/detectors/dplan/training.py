@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from sklearn import ensemble
 
 from jaxtsad.detectors.dplan import environment, losses, replay
 from jaxtsad.detectors.dplan.config import Config
@@ -147,6 +146,8 @@ def refresh(config: Config, key: Key, state: State, source: Any) -> State:
     if config.intrinsic == "none" or not real.any():
         return state
     hidden = np.asarray(_hidden(config)(state.model.params, train.rows))[real]
+    from sklearn import ensemble  # Importing it takes seconds.
+
     forest = ensemble.IsolationForest(
         n_estimators=config.trees,
         max_samples=min(config.max_samples, len(hidden)),

@@ -13,7 +13,6 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
-from sklearn import ensemble
 
 from jaxtsad.detectors.iforest import forest
 from jaxtsad.detectors.iforest.config import Config
@@ -38,6 +37,8 @@ def build(config: Config) -> Detector:
         return State(forest.empty(config.trees, config.max_samples), ())
 
     def refresh(key: Key, state: State, source: WindowView) -> State:
+        from sklearn import ensemble  # Importing it takes seconds.
+
         forest_key, row_key = jax.random.split(key)
         rows = _rows(config, source, _seed(row_key))
         trees = ensemble.IsolationForest(

@@ -23,7 +23,7 @@ Shape letters: T steps, C channels, B windows.
 from __future__ import annotations
 
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -102,10 +102,27 @@ def build(config: Config) -> Detector:
         length = jnp.int32(batch.values.shape[1])
         return jax.vmap(lambda values: series(model, values, length))(batch.values)
 
+    def template() -> PyTree:
+        channels, each = config.channels, _shape((1,))
+        gate = jax.tree.map(lambda leaf: _shape(leaf.shape), weights.load())
+        last = {"neighbours": neighbours.template()} if channels == 1 else {}
+        names = ("evidence", "wide" if channels > 1 else "neighbours")
+        return {
+            "statistics": features.template(channels),
+            "gate": gate,
+            **last,
+            "relations": relations.template(channels, config.window),
+            "calibration": {name: combine.Calibration(each, each) for name in names},
+        }
+
     detector = closed_form.solved(init, explain)
     return detector._replace(
-        series=series, reach=REACH_OF_SCORE, units=("calibration",)
+        series=series, reach=REACH_OF_SCORE, units=("calibration",), template=template
     )
+
+
+def _shape(sizes: tuple[int, ...]) -> Any:
+    return jax.ShapeDtypeStruct(sizes, "float32")
 
 
 def _latest(values: Array, counted: Array) -> tuple[Array, Array]:

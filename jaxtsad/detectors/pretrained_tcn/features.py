@@ -10,7 +10,7 @@ Shape letters: T steps, C columns, F features, N reference windows, P lags.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -80,6 +80,26 @@ class Statistics(NamedTuple):
     references: Array
     places: Array
     distance: Array
+
+
+def template(columns: int) -> Statistics:
+    """The shapes of statistics."""
+    shapes = {
+        "level": (len(LEVELS), columns),
+        "level_scale": (len(LEVELS), columns),
+        "spread": (len(LEVELS), columns),
+        "spread_scale": (len(LEVELS), columns),
+        "prediction": (columns, LAGS),
+        "references": (columns, REFERENCES, LENGTH),
+        "places": (REFERENCES,),
+    }
+    leaves: list[Any] = [
+        jax.ShapeDtypeStruct(
+            shapes.get(name, (columns,)), "int32" if name == "places" else "float32"
+        )
+        for name in Statistics._fields
+    ]
+    return Statistics(*leaves)
 
 
 def fit(values: Array, counted: Array) -> Statistics:

@@ -8,7 +8,7 @@ Shape letters: T steps, N reference windows, L steps of a window.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -35,6 +35,16 @@ class Neighbours(NamedTuple):
     windows: Array
     places: Array
     steps: Array
+
+
+def template() -> Neighbours:
+    """The shapes of the windows kept."""
+    leaves: list[Any] = [
+        jax.ShapeDtypeStruct((REFERENCES, LENGTH), "float32"),
+        jax.ShapeDtypeStruct((REFERENCES,), "int32"),
+        jax.ShapeDtypeStruct((1,), "int32"),
+    ]
+    return Neighbours(*leaves)
 
 
 def fit(z: Array, counted: Array) -> Neighbours:

@@ -8,7 +8,7 @@ Shape letters: T steps, C columns, W steps of a window.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -73,6 +73,20 @@ def near_window(channels: int) -> int:
 def wide_window(channels: int, window: int) -> int:
     """Steps of the windows whose whole residual is taken."""
     return max(1, min(window, MOST_WIDE // channels))
+
+
+def template(channels: int, window: int) -> Relations:
+    """The shapes of the maps."""
+    near, wide = near_window(channels), wide_window(channels, window)
+    shapes = (
+        (near, channels, 2 * channels),
+        (2 * channels,),
+        (2 * channels,),
+        (wide, channels, wide * channels),
+        (wide * channels,),
+    )
+    leaves: list[Any] = [jax.ShapeDtypeStruct(each, "float32") for each in shapes]
+    return Relations(*leaves)
 
 
 def fit(z: Array, counted: Array, window: int, live: Array) -> Relations:

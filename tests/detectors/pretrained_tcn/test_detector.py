@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxtsad import TimeSeriesDetector
+from jaxtsad import TimeSeriesDetector, types
 from jaxtsad.detectors.pretrained_tcn import detector as pretrained
+from jaxtsad.ops import windows
 from jaxtsad.pipeline import chunked, scoring
 
 CHANNELS, STEPS = 4, 2600
@@ -107,3 +110,18 @@ def test_any_length_is_scored(fitted: TimeSeriesDetector, steps: int) -> None:
     assert scores.shape == (steps,)
     assert np.isfinite(scores).all()
     assert (scores >= 0).all()
+
+
+@pytest.mark.parametrize("channels", [1, 3, 40])
+def test_shapes_are_told_without_tracing(channels: int) -> None:
+    detector = pretrained.build(pretrained.Config(window=20, channels=channels))
+    values = jnp.zeros((64, channels))
+    source = windows.view([types.cut_test(np.asarray(values))], 20, 1)
+    told, traced = (
+        jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), tree)
+        for tree in (
+            detector.template(),
+            jax.eval_shape(detector.init, jax.random.key(0), source).model,
+        )
+    )
+    assert told == traced
