@@ -12,6 +12,8 @@ from jaxtsad.cli import flags, large
 
 MENDING = ("duplicates", "resample", "max_gap", "time_format")
 """Options of reading that a fitted detector keeps."""
+MOST_ENTITIES = 6
+"""Of so many entities the thresholds are told."""
 
 
 def explore(options: argparse.Namespace) -> None:
@@ -67,6 +69,7 @@ def fit(options: argparse.Namespace) -> None:
         head=options.head,
         head_options=toml.assignments(options.head_option),
         threshold=options.threshold,
+        threshold_options=toml.assignments(options.threshold_option),
         seed=options.seed,
     )
     with (
@@ -77,12 +80,13 @@ def fit(options: argparse.Namespace) -> None:
             data, known_anomalies(data), callbacks=Callbacks(status=status, stop=stop)
         )
     detector.save(options.out)
-    values = detector.threshold_
-    each = values if isinstance(values, dict) else {"threshold": values}
-    if len(each) > 1:
-        print(f"{len(each)} thresholds, one per entity; saved in {options.out}")
+    words = detector.threshold_words()
+    if isinstance(words, dict):
+        for entity, line in list(words.items())[:MOST_ENTITIES]:
+            print(f"{entity}: {line}")
+        print(f"{len(words)} thresholds, one per entity; saved in {options.out}")
     else:
-        print(f"threshold {next(iter(each.values())):.6g}; saved in {options.out}")
+        print(f"{words}; saved in {options.out}")
 
 
 def known_anomalies(data: Any) -> Any:

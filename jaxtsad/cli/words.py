@@ -66,6 +66,13 @@ def parser() -> argparse.ArgumentParser:
     fit.add_argument("--batch-size", type=int)
     fit.add_argument("--head", default="none", help="none, smooth, evidence or gated")
     fit.add_argument("--threshold", default="quantile")
+    fit.add_argument(
+        "--threshold-option",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="of the threshold, such as alarms_per_1000=2; repeatable",
+    )
     fit.add_argument("--seed", type=int, default=0)
     fit.add_argument(
         "--option", action="append", default=[], metavar="NAME=VALUE", help="repeatable"

@@ -10,7 +10,7 @@ from typing import Any, Self
 from jaxtsad import detectors, validation
 from jaxtsad.evaluation import thresholds
 from jaxtsad.evaluation.scoring import options as heads
-from jaxtsad.pipeline import members, saving
+from jaxtsad.pipeline import alarms, members, saving
 from jaxtsad.training.plan import Plan
 
 NESTED = ("options", "threshold_options", "head_options")
@@ -66,6 +66,57 @@ class BaseDetector:
             outer, _, inner = name.partition("__")
             setattr(self, outer, {**(getattr(self, outer) or {}), inner: value})
         return self
+
+    def set_budget(
+        self,
+        alarms_per_1000: float = 1.0,
+        *,
+        alarms_per_day: float | None = None,
+        steps_per_day: float | None = None,
+    ) -> Self:
+        """Sets the threshold by a budget of false events, without fitting again.
+
+        Args:
+            alarms_per_1000: False events in 1000 normal steps or samples.
+            alarms_per_day: False events in a day; where given it counts instead.
+            steps_per_day: Steps of a day; None: known from the time stamps of fit.
+
+        Raises:
+            ValueError: If a number is not positive, the length of a day in steps is
+                not known, the detector is not fitted or was saved before there were
+                budgets.
+        """
+        self._check_fitted()
+        options: dict[str, Any] = {"alarms_per_1000": alarms_per_1000}
+        if alarms_per_day is not None:
+            options["alarms_per_day"] = alarms_per_day
+        if steps_per_day is not None:
+            options["steps_per_day"] = steps_per_day
+        self.fitted_ = alarms.with_budget(self.fitted_, options)
+        self.set_params(threshold="budget", threshold_options=options)
+        self._learned_thresholds()
+        return self
+
+    def threshold_words(self) -> str | dict[str, str]:
+        """What the threshold is, how many steps it was set on, what it will flag.
+
+        Returns:
+            A line such as "threshold 4.31, set on 1,150 steps; expect 0 to 3 false
+            events a day", by nine chances in ten; by entity where there are several.
+        """
+        self._check_fitted()
+        each = self.fitted_.members
+        lines = [alarms.words(self.fitted_, place) for place in range(len(each))]
+        if len(lines) == 1:
+            return lines[0]
+        return {str(m.entity): line for m, line in zip(each, lines, strict=True)}
+
+    def _learned_thresholds(self) -> None:
+        """Sets `threshold_`."""
+        values = [threshold.value for threshold in self.fitted_.thresholds]
+        names = [member.entity for member in self.fitted_.members]
+        by_name = dict(zip(names, values, strict=True))
+        self.threshold_ = values[0] if len(values) == 1 else by_name
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Saves to a folder: `model.safetensors` and `estimator.json`, no pickle.

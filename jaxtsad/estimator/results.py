@@ -32,6 +32,17 @@ def reading_options(detector: Any) -> tables.Options:
     )
 
 
+def steps_per_day(given: Recordings) -> dict[str, float]:
+    """By name the steps of a day, of recordings whose time stamps are dates."""
+    known = {}
+    for one in given.series:
+        stamps = one.stamps()
+        if isinstance(stamps, pd.DatetimeIndex) and len(stamps) > 1:
+            step = stamps.to_series().diff().median()
+            known[one.name] = float(pd.Timedelta(days=1) / step)
+    return known
+
+
 def _span(value: Any) -> Any:
     """A span of time as text, whatever it is an object of."""
     if isinstance(value, datetime.timedelta | np.timedelta64):

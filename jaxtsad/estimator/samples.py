@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any, Literal, Self, overload
 
 import numpy as np
 
 from jaxtsad.estimator.base import BaseDetector
-from jaxtsad.pipeline import fitting, inputs, members, scoring
+from jaxtsad.pipeline import alarms, fitting, inputs, members, scoring
 from jaxtsad.pipeline.setup import Setup
 from jaxtsad.training.fit import Callbacks
 from jaxtsad.types import Split
@@ -32,7 +32,8 @@ class SampleDetector(BaseDetector):
         clip_values: Standard deviations at which values are clipped, or None.
         validation: Share of the unlabelled samples kept, at random, for early stopping
             and for the threshold.
-        threshold: Kind of threshold: `quantile`, `gaussian`, `mad`, `iqr` or `pot`.
+        threshold: Kind of threshold: `budget`, `quantile`, `gaussian`, `mad`, `iqr` or
+            `pot`.
         threshold_options: Its options.
         epochs: At most this many epochs.
         batch_size: Samples per step and per scoring call; None for the detector's own.
@@ -141,10 +142,40 @@ class SampleDetector(BaseDetector):
         """
         return -self.decision_function(X)
 
-    def predict(self, X: Any) -> np.ndarray:
-        """Flags `[N]`: 1 where the score is above the threshold stored at fit."""
+    @overload
+    def predict(
+        self, X: Any, *, return_confidence: Literal[False] = ...
+    ) -> np.ndarray: ...
+    @overload
+    def predict(self, X: Any, *, return_confidence: bool) -> Any: ...
+    def predict(self, X: Any, *, return_confidence: bool = False) -> Any:
+        """Flags `[N]`: 1 where the score is above the threshold stored at fit.
+
+        Args:
+            X: Samples, as for `decision_function`.
+            return_confidence: Also say how sure each flag is, `[N]`: the probability
+                that it were the same with as many other calibration samples (see
+                `evaluation.alarms.confidence`).
+
+        Returns:
+            Flags, or flags and confidence.
+        """
         scores = self.decision_function(X)
-        return self.fitted_.thresholds[0].flags(scores).astype(np.int64)
+        flags = self.fitted_.thresholds[0].flags(scores).astype(np.int64)
+        if not return_confidence:
+            return flags
+        return flags, alarms.confidence(self.fitted_, 0, scores)
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Where each score lies among those of normal samples, `[N, 2]`.
+
+        The first column is the tail probability, the share of normal samples with a
+        higher score; the second is 1 less that: .999 is reached by one normal sample
+        in 1000. It is not the probability that a sample is anomalous, which depends on
+        how many anomalies there are.
+        """
+        scores = self.decision_function(X)
+        return alarms.probabilities(self.fitted_, 0, scores)
 
     def fit_predict(
         self, X: Any, y: Any = None, *, callbacks: Callbacks | None = None
@@ -186,7 +217,7 @@ class SampleDetector(BaseDetector):
             self.feature_names_in_ = np.array(names, dtype=object)
         elif hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
-        self.threshold_ = self.fitted_.thresholds[0].value
+        self._learned_thresholds()
 
     def _part(self, X: Any) -> Split:
         self._check_fitted()

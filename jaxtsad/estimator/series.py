@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self, TypeAlias, overload
+from typing import Any, Self, overload
 
 import numpy as np
-import pandas as pd
 
 from jaxtsad.estimator import results
-from jaxtsad.estimator.base import BaseDetector, mapping
-from jaxtsad.estimator.context import with_earlier, without_earlier
-from jaxtsad.pipeline import fitting, inputs, inspection, labels, members, scoring
+from jaxtsad.estimator.base import mapping
+from jaxtsad.estimator.series_scoring import Recordings, SeriesScoring, Several
+from jaxtsad.pipeline import fitting, inputs, labels, members
 from jaxtsad.pipeline.setup import Setup
 from jaxtsad.training.fit import Callbacks
-from jaxtsad.types import Split
-
-Recordings: TypeAlias = Any
-"""An array `[T, C]`, a data frame, a list of them, or a mapping from names to them."""
-Several: TypeAlias = list[np.ndarray] | list[pd.DataFrame]
 
 
-class TimeSeriesDetector(BaseDetector):
+class TimeSeriesDetector(SeriesScoring):
     """Detects anomalies in multivariate time series with any detector by name.
 
     Parameters are stored unmodified and checked in `fit`; what is learned ends in `_`.
@@ -45,7 +39,8 @@ class TimeSeriesDetector(BaseDetector):
             and calibrated; `gated`, evidence where a pre-trained gate sees an anomaly,
             too. The last two are of detectors that explain themselves.
         head_options: Its options (`evaluation.scoring.options`).
-        threshold: Kind of threshold: `quantile`, `gaussian`, `mad`, `iqr` or `pot`.
+        threshold: Kind of threshold: `budget`, `quantile`, `gaussian`, `mad`, `iqr` or
+            `pot`.
         threshold_options: Its options.
         epochs: At most this many epochs.
         batch_size: Windows per step and per scoring call; None for the detector's own.
@@ -165,81 +160,11 @@ class TimeSeriesDetector(BaseDetector):
             seeds=(self.seed,),
             known=None if y is None else labels.steps(y, given),
             breaks={one.name: one.breaks for one in given.series},
+            days=results.steps_per_day(given),
             callbacks=callbacks,
         )
         self._learned(given.series[0].channels)
         return self
-
-    @overload
-    def decision_function(
-        self, X: Mapping[str, Any], *, context: Any = ...
-    ) -> dict[str, np.ndarray]: ...
-    @overload
-    def decision_function(
-        self, X: Several, *, context: Any = ...
-    ) -> list[np.ndarray]: ...
-    @overload
-    def decision_function(self, X: Any, *, context: Any = ...) -> np.ndarray: ...
-    def decision_function(self, X: Recordings, *, context: Any = None) -> Any:
-        """One finite score per row, `[T]` (or a list or mapping of them, as given).
-
-        Rows with time stamps are scored in order of time and keep their places.
-
-        Higher is more anomalous. Every length from 1 on is scored; what is shorter than
-        a window is scored well only with the steps before it.
-
-        Args:
-            X: Series to score. Models fitted per entity take as many as they were
-                fitted on, in order, or a mapping from some of their names; one model
-                alone takes any number.
-            context: The steps before those of `X`, in the same shape, at best two
-                windows of them, and what a score head looks back; None for none.
-
-        Raises:
-            ValueError: If the data is bad or the detector is not fitted.
-            DataWarning: A warning, where a series is shorter than a window.
-        """
-        given, index, parts = self._parts(X, context)
-        return given.of_rows(self._aggregated(given, index, parts, "score"))
-
-    @overload
-    def predict(
-        self, X: Mapping[str, Any], *, context: Any = ...
-    ) -> dict[str, np.ndarray]: ...
-    @overload
-    def predict(self, X: Several, *, context: Any = ...) -> list[np.ndarray]: ...
-    @overload
-    def predict(self, X: Any, *, context: Any = ...) -> np.ndarray: ...
-    def predict(self, X: Recordings, *, context: Any = None) -> Any:
-        """Flags `[T]`: 1 where the score is above the threshold stored at fit."""
-        given, _, flags = self._scored(X, context)
-        return given.of_rows(flags)
-
-    def scores(self, X: Recordings, *, context: Any = None) -> pd.DataFrame:
-        """Scores and flags as a table, a row per step in order of time.
-
-        Returns:
-            Columns entity (of several series), time (where stamps are known), step,
-            score and flag.
-        """
-        return results.scores_table(*self._scored(X, context))
-
-    @overload
-    def score_samples(
-        self, X: Mapping[str, Any], *, context: Any = ...
-    ) -> dict[str, np.ndarray]: ...
-    @overload
-    def score_samples(self, X: Several, *, context: Any = ...) -> list[np.ndarray]: ...
-    @overload
-    def score_samples(self, X: Any, *, context: Any = ...) -> np.ndarray: ...
-    def score_samples(self, X: Recordings, *, context: Any = None) -> Any:
-        """The negative of `decision_function`: scikit-learn's sign.
-
-        Higher is more normal, as in scikit-learn's own outlier detectors.
-        """
-        given, index, parts = self._parts(X, context)
-        scores = self._aggregated(given, index, parts, "score")
-        return given.of_rows([-one for one in scores])
 
     @overload
     def fit_predict(
@@ -259,68 +184,6 @@ class TimeSeriesDetector(BaseDetector):
         """Fits and flags the same series: 0 and 1 per step."""
         return self.fit(X, y, callbacks=callbacks).predict(X)
 
-    @overload
-    def explain(
-        self, X: Mapping[str, Any], *, context: Any = ...
-    ) -> dict[str, np.ndarray]: ...
-    @overload
-    def explain(self, X: Several, *, context: Any = ...) -> list[np.ndarray]: ...
-    @overload
-    def explain(self, X: Any, *, context: Any = ...) -> np.ndarray: ...
-    def explain(self, X: Recordings, *, context: Any = None) -> Any:
-        """Each channel's part of the score, `[T, C]`; sums to the score over C.
-
-        Raises:
-            ValueError: If the detector offers no explanation or aggregates by `max`.
-        """
-        given, index, parts = self._parts(X, context)
-        return given.of_rows(self._aggregated(given, index, parts, "explain"))
-
-    def inspect(self, X: Recordings, step: int) -> Any:
-        """What the detector looks at around a step, as arrays by name.
-
-        Args:
-            X: Series, as for `decision_function`.
-            step: A step of each.
-
-        Returns:
-            See `pipeline.inspection.inspect`, in the shape of the input.
-
-        Raises:
-            ValueError: If the detector offers nothing to look into or the step is
-                outside a series.
-        """
-        given, index, parts = self._parts(X)
-        each = zip(given.series, index, parts, strict=True)
-        return given.like(
-            [
-                inspection.inspect(self.fitted_, i, part, one.step(step))
-                for one, i, part in each
-            ]
-        )
-
-    def events(self, X: Recordings, *, context: Any = None) -> pd.DataFrame:
-        """The flagged events of one or more series.
-
-        Returns:
-            One row per event: entity, start, stop (exclusive; steps in order of time),
-            start_time and stop_time (of its first and last step) where stamps are
-            known, severity, peak, score, and the channels that contribute most.
-        """
-        given, index, parts = self._parts(X, context)
-        scores = self._aggregated(given, index, parts, "score")
-        explained: list[Any] = [None] * len(parts)
-        if self.fitted_.explains:
-            explained = self._aggregated(given, index, parts, "explain")
-        names = list(self.feature_names_in_)
-        each = [
-            members.events_of(self.fitted_, member, score, contributions, names)
-            for member, score, contributions in zip(
-                index, scores, explained, strict=True
-            )
-        ]
-        return results.events_table(given, each)
-
     def __sklearn_tags__(self) -> Any:
         """Series `[T, C]`, whose missing values are filled."""
         tags = super().__sklearn_tags__()
@@ -332,49 +195,7 @@ class TimeSeriesDetector(BaseDetector):
         self.n_features_in_ = self.fitted_.layout.channels
         self.feature_names_in_ = np.array(channels, dtype=object)
         self.entities_ = tuple(member.entity for member in self.fitted_.members)
-        values = [threshold.value for threshold in self.fitted_.thresholds]
-        by_name = dict(zip(self.entities_, values, strict=True))
-        self.threshold_ = values[0] if len(values) == 1 else by_name
-
-    def _parts(
-        self, X: Recordings, context: Any = None
-    ) -> tuple[inputs.Recordings, list[int], list[Split]]:
-        """Reads series, finds the member of each and scales them for it."""
-        self._check_fitted()
-        options = results.reading_options(self)
-        given = inputs.recordings(X, options)
-        names = tuple(self.feature_names_in_)
-        given = given._replace(series=tuple(s.ordered(names) for s in given.series))
-        index = given.members(self.entities_)
-        window, before = self.fitted_.setup.window, members.reach(self.fitted_)[0]
-        longer = with_earlier(given, context, options, window, before)
-        parts = [
-            members.test_part(self.fitted_, member, one.name, one.values, one.breaks)
-            for member, one in zip(index, longer, strict=True)
-        ]
-        return given, index, parts
-
-    def _scored(
-        self, X: Recordings, context: Any
-    ) -> tuple[inputs.Recordings, list[np.ndarray], list[np.ndarray]]:
-        """Series with their scores and flags per step."""
-        given, index, parts = self._parts(X, context)
-        scores = self._aggregated(given, index, parts, "score")
-        flags = [
-            self.fitted_.thresholds[member].flags(one).astype(np.int64)
-            for member, one in zip(index, scores, strict=True)
-        ]
-        return given, scores, flags
-
-    def _aggregated(
-        self,
-        given: inputs.Recordings,
-        index: list[int],
-        parts: list[Split],
-        output: str,
-    ) -> list[np.ndarray]:
-        chosen = members.subset(self.fitted_, index)
-        return without_earlier(given, scoring.aggregated(chosen, parts, output))
+        self._learned_thresholds()
 
     def _setup(self) -> Setup:
         names = ("window", "stride", "score_stride", "aggregate", "pooling", "head")

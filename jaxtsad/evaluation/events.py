@@ -1,4 +1,4 @@
-"""Events: the maximal flagged runs of a series, rated and with their main channels."""
+"""Events of a series, rated and with their main channels."""
 
 from __future__ import annotations
 
@@ -10,22 +10,27 @@ from typing import Any
 import numpy as np
 
 from jaxtsad import types
-from jaxtsad.evaluation.segments import segments
+from jaxtsad.evaluation.alarms.rules import Alarm
+from jaxtsad.evaluation.alarms.tail import Tail
 from jaxtsad.evaluation.thresholds.threshold import calibration_values, stream
 
 
 @dataclasses.dataclass(frozen=True)
 class Event:
-    """One flagged run.
+    """One event.
 
     Attributes:
-        start: First flagged step.
-        stop: First step after the run.
+        start: First step.
+        stop: First step after it.
         severity: (largest score - threshold) / spread of the calibration scores.
         peak: Step of the largest score, the first of equals.
         score: The largest score.
         channels: Channels that contribute most over the run, largest first.
         contributions: Their mean contributions over the run, in units of the score.
+        shares: These as parts of what all channels together contribute, where that is
+            positive.
+        probability: Probability that 1000 steps of normal data hold an event with so
+            large a score; None where no calibration scores are known.
     """
 
     start: int
@@ -35,6 +40,8 @@ class Event:
     score: float
     channels: tuple[str, ...] = ()
     contributions: tuple[float, ...] = ()
+    shares: tuple[float, ...] = ()
+    probability: float | None = None
 
 
 def spread(calibration: types.Scores) -> float:
@@ -65,22 +72,25 @@ def spread(calibration: types.Scores) -> float:
 
 
 def events(
-    flags: np.ndarray,
+    alarms: Sequence[Alarm],
     scores: types.Scores | np.ndarray,
     *,
     threshold: float,
     spread: float,
+    tail: Tail | None = None,
     contributions: np.ndarray | None = None,
     channels: Sequence[str] = (),
     top: int = 3,
 ) -> list[Event]:
-    """Finds and rates the events of one series.
+    """Rates the events of one series.
 
     Args:
-        flags: `[T]` 0/1, from `Threshold.flags` or a dynamic threshold.
+        alarms: From `alarms.rules.find`.
         scores: `[T]`, higher is more anomalous.
-        threshold: Severity 0; steps flagged for another reason may lie below it.
+        threshold: Severity 0; events of another rule may lie below it.
         spread: Unit of severity, from `spread`, positive.
+        tail: Of the calibration scores, from `alarms.tail.fit`; None: events have no
+            probability.
         contributions: `[T, C]`, how much each channel adds to the score, or None.
         channels: C names; "0", "1", ... if empty.
         top: Number of channels to name per event.
@@ -92,31 +102,38 @@ def events(
         ValueError: If shapes do not fit or `spread` is not positive.
 
     Example:
-        >>> rated = events(
-        ...     np.array([0, 1, 1]), np.array([0.0, 3.0, 5.0]), threshold=1, spread=2
-        ... )
+        >>> scores = np.array([0.0, 3.0, 5.0])
+        >>> from jaxtsad.evaluation.alarms import rules
+        >>> alarms = rules.find(rules.plain(1), scores)
+        >>> rated = events(alarms, scores, threshold=1, spread=2)
         >>> rated[0].start, rated[0].stop, rated[0].severity, rated[0].peak
         (1, 3, 2.0, 2)
     """
     values = stream(scores)
-    flags = np.asarray(flags)
-    if flags.shape != values.shape:
-        raise ValueError(f"{flags.shape=}, expected that of the scores {values.shape}")
     if not spread > 0:
         raise ValueError(f"{spread=} must be positive")
+    if alarms and alarms[-1].stop > len(values):
+        raise ValueError(f"an event ends at step {alarms[-1].stop} of {len(values)}")
     if contributions is not None:
         names = _names(contributions, channels, len(values))
+    peaks = np.array([alarm.score for alarm in alarms])
+    chances = [None] * len(peaks) if tail is None else tail.event_probability(peaks)
     rated = []
-    for start, stop in segments(flags).tolist():
-        peak = start + int(np.argmax(values[start:stop]))
-        score = float(values[peak])
+    for alarm, chance in zip(alarms, chances, strict=True):
         main: dict[str, Any] = {}
         if contributions is not None:
-            mean = np.asarray(contributions[start:stop], np.float64).mean(axis=0)
+            part = contributions[alarm.start : alarm.stop]
+            mean = np.asarray(part, np.float64).mean(axis=0)
             order = np.argsort(-mean, kind="stable")[:top]
             main["channels"] = tuple(names[c] for c in order)
             main["contributions"] = tuple(float(mean[c]) for c in order)
-        severity = (score - threshold) / spread
+            total = float(mean.sum())
+            if total > 0:
+                main["shares"] = tuple(float(mean[c] / total) for c in order)
+        if chance is not None:
+            main["probability"] = float(chance)
+        severity = (alarm.score - threshold) / spread
+        start, stop, peak, score, _ = alarm
         rated.append(Event(start, stop, severity, peak, score, **main))
     return rated
 
@@ -129,7 +146,8 @@ def to_rows(rated: Sequence[Event]) -> list[dict[str, Any]]:
 
     Returns:
         One dict per event with the columns `start stop severity peak score channels
-        contributions`; the last two joined by ";" (see `split_names`).
+        contributions shares probability`; of several channels joined by ";" (see
+        `split_names`).
 
     Example:
         >>> to_rows([Event(1, 3, 2.0, 2, 5.0, ("a", "b"), (3.0, 0.5))])[0]["channels"]
@@ -139,7 +157,8 @@ def to_rows(rated: Sequence[Event]) -> list[dict[str, Any]]:
     for event in rated:
         row = dataclasses.asdict(event)
         row["channels"] = ";".join(map(_escaped, event.channels))
-        row["contributions"] = ";".join(f"{c:.6g}" for c in event.contributions)
+        for name in ("contributions", "shares"):
+            row[name] = ";".join(f"{number:.6g}" for number in row[name])
         rows.append(row)
     return rows
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from jaxtsad import types
 from jaxtsad.evaluation import baselines, events, measure, thresholds, uncertainty
+from jaxtsad.evaluation.alarms import rules, tail
 from jaxtsad.evaluation.protocol import Protocol
 from jaxtsad.evaluation.thresholds import transductive
 from jaxtsad.reporting.run_directory import Scored
@@ -39,6 +40,14 @@ class Judged(NamedTuple):
     threshold: thresholds.Threshold
     flags: np.ndarray
     spread: float
+    tail: tail.Tail | None = None
+
+    @property
+    def alarms(self) -> list[rules.Alarm]:
+        """Events of the scores."""
+        value = self.threshold.value
+        made = rules.plain(value) if self.tail is None else self.tail.rules(value)
+        return rules.find(made, self.scored.score)
 
 
 def judge(scored: Sequence[Scored], rule: Rule) -> list[Judged]:
@@ -55,7 +64,8 @@ def _judge(one: Scored, rule: Rule) -> Judged:
     else:
         threshold = thresholds.fit(rule.kind, calibration, **rule.options)
     flags = threshold.flags(one.score)
-    return Judged(one, threshold, flags, events.spread(calibration))
+    known = tail.fit(one.calibration)
+    return Judged(one, threshold, flags, events.spread(calibration), known)
 
 
 def rows(

@@ -79,10 +79,11 @@ def judged(
             if one.scored.detector == main and level == "step"
             for row in events.to_rows(
                 events.events(
-                    one.flags,
+                    one.alarms,
                     one.scored.score,
                     threshold=one.threshold.value,
                     spread=one.spread,
+                    tail=one.tail,
                     contributions=one.scored.contributions(),
                     channels=channels.get(one.scored.entity, ()),
                 )

@@ -12,8 +12,7 @@ import jax
 import numpy as np
 
 from jaxtsad import types
-from jaxtsad.evaluation import events, thresholds
-from jaxtsad.pipeline import ensembles, grouping, heads, scoring
+from jaxtsad.pipeline import alarms, ensembles, grouping, heads, scoring
 from jaxtsad.pipeline.members import Fitted, Member, keys_of, seed_of
 from jaxtsad.pipeline.parts import (
     Part,
@@ -45,6 +44,7 @@ def fit(
     seeds: Sequence[int] = (0,),
     known: Known = None,
     breaks: Breaks = None,
+    days: alarms.Days = None,
     paired: bool = False,
     transductive_validation: Sequence[np.ndarray] | None = None,
     checkpoints: Checkpoints | None = None,
@@ -65,6 +65,7 @@ def fit(
             from by a detector that learns from labels, and left out by any other. No
             scaler, early stopping or threshold sees them.
         breaks: Steps of series before which time jumps.
+        days: Steps of a day, which a budget of alarms in a day needs.
         paired: One model per entity, with the seed at its place, instead of one per
             entity and seed.
         transductive_validation: Test series `[T, C]` per entity to validate on, as
@@ -81,7 +82,16 @@ def fit(
         if transductive_validation is not None:
             raise ValueError("an ensemble does not validate on test series")
         return _fit_ensemble(
-            setup, alone, data, seeds, known, breaks, paired, checkpoints, callbacks
+            setup,
+            alone,
+            data,
+            seeds,
+            known,
+            breaks,
+            days,
+            paired,
+            checkpoints,
+            callbacks,
         )
     layout = layout_of(setup, shape_of(setup, data))
     groups = grouping.groups_of(setup, data, seeds, known, breaks, paired)
@@ -128,8 +138,7 @@ def fit(
     fitted = final or fitted
     return dataclasses.replace(
         fitted,
-        thresholds=tuple(calibrate(setup, each) for each in scores),
-        spreads=tuple(events.spread(each) for each in scores),
+        **alarms.calibrated(setup, members, scores, days),
         calibration=tuple(scores),
         validation=tuple(bool(v) for v in validated),
         screened={n: p.screened for n, p in parts.items() if p.screened is not None},
@@ -144,6 +153,7 @@ def _fit_ensemble(
     seeds: Sequence[int],
     known: Known,
     breaks: Breaks,
+    days: alarms.Days,
     paired: bool,
     checkpoints: Checkpoints | None,
     callbacks: training.Callbacks | None,
@@ -168,6 +178,7 @@ def _fit_ensemble(
                 seeds=seeds,
                 known=known,
                 breaks=breaks,
+                days=days,
                 paired=paired,
                 checkpoints=own,
                 callbacks=callbacks,
@@ -198,8 +209,7 @@ def _fit_ensemble(
         components[0].members,
         tuple(one.model for one in components),
         components[0].scalers,
-        thresholds=tuple(calibrate(setup, each) for each in scores),
-        spreads=tuple(events.spread(each) for each in scores),
+        **alarms.calibrated(setup, components[0].members, scores, days),
         calibration=tuple(scores),
         validation=tuple(all(each) for each in validated),
         screened=components[0].screened,
@@ -302,11 +312,6 @@ def _check_memory(setup: Setup, layout: InputLayout) -> None:
             f"batch_size={batch_size} times {numbers} numbers take {wanted:.0f} GiB, "
             f"more than the {memory:.0f} GiB of this machine"
         )
-
-
-def calibrate(setup: Setup, calibration: Scores) -> thresholds.Threshold:
-    """Fits the setup's threshold on one member's calibration scores."""
-    return thresholds.fit(setup.threshold, calibration, **setup.threshold_options)
 
 
 def _calibration(

@@ -12,7 +12,8 @@ import numpy as np
 from jaxtsad import types, validation
 from jaxtsad.datasets import preprocessing
 from jaxtsad.datasets.reading import screening
-from jaxtsad.evaluation import events, thresholds
+from jaxtsad.evaluation import thresholds
+from jaxtsad.evaluation.alarms.tail import Tail
 from jaxtsad.evaluation.scoring.tail import Calibration
 from jaxtsad.pipeline import heads
 from jaxtsad.pipeline.heads import Head
@@ -43,6 +44,9 @@ class Fitted:
         head: Their score heads; None where there is none.
         thresholds: One threshold per member.
         spreads: Per member, the unit of severity (see `evaluation.events.spread`).
+        tails: Per member, the tail of its calibration scores, by which budgets and
+            events go; empty of those saved before there were any.
+        steps_per_day: Per member, steps of a day; None where time is not known.
         calibration: Calibration scores per member; empty after loading.
         validation: Per member, whether it had a validation part.
         screened: What screening found, by series.
@@ -63,6 +67,8 @@ class Fitted:
     head: Head | None = None
     thresholds: tuple[thresholds.Threshold, ...] = ()
     spreads: tuple[float, ...] = ()
+    tails: tuple[Tail, ...] = ()
+    steps_per_day: tuple[float | None, ...] = ()
     calibration: tuple[Scores, ...] = ()
     validation: tuple[bool, ...] = ()
     screened: Mapping[str, screening.Screening] = dataclasses.field(
@@ -143,10 +149,11 @@ def subset(fitted: Fitted, index: Sequence[int]) -> Fitted:
     if list(index) == list(range(len(fitted.members))):
         return fitted
     where = np.asarray(index)
-    each = "members scalers thresholds spreads calibration validation history".split()
+    each = "members scalers thresholds spreads tails steps_per_day calibration "
+    each += "validation history"
     changes: dict[str, Any] = {
         name: tuple(getattr(fitted, name)[i] for i in index)
-        for name in each
+        for name in each.split()
         if getattr(fitted, name)
     }
     changes["components"] = tuple(subset(one, index) for one in fitted.components)
@@ -191,22 +198,3 @@ def test_part(
         values, _ = screening.screen(values, name=name, fill=middle)
     part = types.cut_test(values, entity=name, breaks=breaks)
     return fitted.scalers[member].apply(part)
-
-
-def events_of(
-    fitted: Fitted,
-    member: int,
-    scores: np.ndarray,
-    contributions: np.ndarray | None,
-    channels: Sequence[str],
-) -> list[events.Event]:
-    """Events of one series `[T]` at a member's threshold."""
-    threshold = fitted.thresholds[member]
-    return events.events(
-        threshold.flags(scores),
-        scores,
-        threshold=threshold.value,
-        spread=fitted.spreads[member],
-        contributions=contributions,
-        channels=channels,
-    )

@@ -22,15 +22,15 @@ import safetensors.numpy
 from jaxtsad import files, types, validation
 from jaxtsad.datasets.preprocessing import Scaler
 from jaxtsad.evaluation.thresholds import Threshold
-from jaxtsad.pipeline import ensembles, heads, tails
+from jaxtsad.pipeline import alarms, ensembles, heads, tails
 from jaxtsad.pipeline.members import Fitted, Member, seed_of
 from jaxtsad.pipeline.setup import InputLayout, Setup, build, view
 from jaxtsad.training.plan import Plan
 from jaxtsad.types import PyTree
 
-SCHEMA = 4
-HEADLESS = 3
-"""The schema before there were score heads; it is read as that of none."""
+SCHEMA = 5
+HEADLESS, TAILLESS = 3, 4
+"""The schemas before there were score heads and tails; read as those of none."""
 ARRAYS, RECORD = "model.safetensors", "estimator.json"
 NEXT = ".estimator.json.next"
 """The record of arrays that are being written; it takes the record's place last."""
@@ -95,8 +95,8 @@ def _contents(fitted: Fitted) -> tuple[dict[str, Any], dict[str, Any]]:
         "spreads": list(fitted.spreads),
         "validation": list(fitted.validation),
     }
+    arrays, record["alarms"] = alarms.contents(fitted)
     trees: dict[str, Any] = {"head": fitted.head, "joint": fitted.joint}
-    arrays: dict[str, Any] = {}
     if fitted.components:
         record["components"] = []
         for number, component in enumerate(fitted.components):
@@ -166,7 +166,7 @@ def _matching(folder: pathlib.Path) -> tuple[dict[str, Any], bytes]:
             continue
         text, content = (folder / name).read_bytes(), (folder / ARRAYS).read_bytes()
         record = json.loads(text)
-        if record["schema"] not in (HEADLESS, SCHEMA):
+        if record["schema"] not in (HEADLESS, TAILLESS, SCHEMA):
             raise ValueError(
                 f"its schema is {record['schema']}, this version reads {SCHEMA}; fit "
                 "it again"
@@ -228,6 +228,7 @@ def _read(arrays: Mapping[str, np.ndarray], record: Mapping[str, Any]) -> Fitted
         head,
         thresholds,
         spreads,
+        *alarms.read(_below(arrays, "tail/"), record.get("alarms"), len(members)),
         validation=validated,
         history=_histories(_below(arrays, "history/"), len(members), shape[-1]),
         components=components,

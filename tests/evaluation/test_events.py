@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 
 from jaxtsad.evaluation import events, thresholds
+from jaxtsad.evaluation.alarms import rules, tail
 from tests.evaluation.roles import calibration, unseen
 
 SCORES = np.array([0.0, 3, 5, 5, 0, 0, 9, 2])
-FLAGS = np.array([0, 1, 1, 1, 0, 0, 1, 1], np.int8)
+ALARMS = rules.find(rules.plain(1.0), SCORES)
 
 
 def test_runs_peaks_and_severity():
-    found = events.events(FLAGS, unseen(SCORES), threshold=1.0, spread=2.0)
+    found = events.events(ALARMS, unseen(SCORES), threshold=1.0, spread=2.0)
     first, second = found
     assert (first.start, first.stop, first.peak, first.score) == (1, 4, 2, 5.0)
     assert (second.start, second.stop, second.peak, second.score) == (6, 8, 6, 9.0)
@@ -27,7 +28,7 @@ def test_with_a_fitted_threshold_severity_is_positive():
     test_scores = random.gamma(3, size=500)
     fitted = thresholds.fit("quantile", fit_scores)
     found = events.events(
-        fitted.flags(test_scores),
+        rules.find(rules.plain(fitted.value), test_scores),
         test_scores,
         threshold=fitted.value,
         spread=events.spread(fit_scores),
@@ -42,16 +43,16 @@ def test_channels_by_mean_contribution_over_the_run():
     contributions[1:4] = [[0, 3, 1], [0, 3, 1], [2, 0, 1]]
     contributions[6:8] = [[9, 0, 0], [0, 0, 1]]
     given = {"threshold": 1.0, "spread": 1.0, "contributions": contributions}
-    named = events.events(FLAGS, SCORES, **given, channels=["a", "b", "c"], top=2)
+    named = events.events(ALARMS, SCORES, **given, channels=["a", "b", "c"], top=2)
     assert [event.channels for event in named] == [("b", "c"), ("a", "c")]
     assert named[0].contributions == pytest.approx((2.0, 1.0))
-    unnamed = events.events(FLAGS, SCORES, **given, top=9)
+    unnamed = events.events(ALARMS, SCORES, **given, top=9)
     assert unnamed[1].channels == ("0", "2", "1")
 
 
 def test_rows():
     found = events.events(
-        FLAGS,
+        ALARMS,
         SCORES,
         threshold=1.0,
         spread=1.0,
@@ -67,14 +68,30 @@ def test_rows():
         "score",
         "channels",
         "contributions",
+        "shares",
+        "probability",
     ]
     assert rows[0]["channels"] == "right;left"
     assert rows[0]["contributions"] == "5;4"
+    assert rows[0]["shares"] == "0.555556;0.444444"
+    assert rows[0]["probability"] is None
     assert events.to_rows([]) == []
 
 
+def test_probability_of_an_event_falls_with_its_peak():
+    known = tail.fit(np.random.default_rng(0).exponential(size=50_000))
+    scores = np.array([0.0, 6.9, 0, 0, 9.0, 0])
+    found = rules.find(known.rules(known.score_of(5e-3)), scores)
+    given = {"threshold": 5.0, "spread": 1.0}
+    weak, strong = events.events(found, scores, tail=known, **given)
+    # Independent exponential scores: one in 1000 is above ln(1000) = 6.9.
+    assert weak.probability == pytest.approx(1 - np.exp(-1), abs=0.12)
+    assert strong.probability < weak.probability / 2
+    assert events.events(found, scores, **given)[0].probability is None
+
+
 def test_nothing_flagged():
-    assert not events.events(np.zeros(3), np.ones(3), threshold=2.0, spread=1.0)
+    assert not events.events([], np.ones(3), threshold=2.0, spread=1.0)
 
 
 def test_spread_and_its_fallbacks():
@@ -89,7 +106,7 @@ def test_spread_and_its_fallbacks():
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"flags": np.ones(7)}, r"flags.shape=\(7,\)"),
+        ({"alarms": rules.find(rules.plain(0), np.ones(9))}, "ends at step 9 of 8"),
         ({"spread": 0.0}, r"spread=0\.0"),
         ({"contributions": np.ones((7, 2))}, r"expected \(8, channels\)"),
         ({"contributions": np.ones((8, 2)), "channels": ["a"]}, "each of 2"),
@@ -97,7 +114,7 @@ def test_spread_and_its_fallbacks():
     ],
 )
 def test_bad_input(changed, message):
-    given = {"flags": FLAGS, "scores": SCORES, "threshold": 1.0, "spread": 1.0}
+    given = {"alarms": ALARMS, "scores": SCORES, "threshold": 1.0, "spread": 1.0}
     with pytest.raises(ValueError, match=message):
         events.events(**(given | changed))
 

@@ -225,7 +225,7 @@ def test_a_record_of_another_shape_is_one_line(text: str, copy: pathlib.Path) ->
 
 def test_an_earlier_version_s_is_told_to_be_fitted_again(copy: pathlib.Path) -> None:
     (copy / RECORD).write_text(json.dumps({"schema": 2, "members": []}))
-    with pytest.raises(ValueError, match="its schema is 2, this version reads 4"):
+    with pytest.raises(ValueError, match="its schema is 2, this version reads 5"):
         jaxtsad.load(copy)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from jaxtsad import types, validation
-from jaxtsad.evaluation.thresholds import kinds, pot
+from jaxtsad.evaluation.thresholds import budget, kinds, pot
 
 KINDS: dict[str, Callable[..., float]] = {
     "quantile": kinds.quantile,
@@ -17,6 +17,7 @@ KINDS: dict[str, Callable[..., float]] = {
     "mad": kinds.mad,
     "iqr": kinds.iqr,
     "pot": pot.value,
+    "budget": budget.value,
 }
 
 
@@ -39,7 +40,9 @@ class Threshold:
     kind: str
     value: float
     fitted_on: str
-    options: Mapping[str, float] = dataclasses.field(default_factory=dict, hash=False)
+    options: Mapping[str, float | None] = dataclasses.field(
+        default_factory=dict, hash=False
+    )
 
     def flags(self, scores: types.Scores | np.ndarray) -> np.ndarray:
         """Flags the steps whose score is strictly greater than the threshold.
@@ -107,7 +110,7 @@ def calibration_values(calibration: types.Scores) -> np.ndarray:
     return stream(calibration)
 
 
-def choices(kind: str) -> dict[str, float]:
+def choices(kind: str) -> dict[str, float | None]:
     """Options of a kind with their defaults.
 
     Args:
@@ -156,8 +159,8 @@ def fit(kind: str, calibration: types.Scores, **options: Any) -> Threshold:
     excesses over the median.
 
     Args:
-        kind: "quantile" (q=0.99), "gaussian" (k=3), "mad" (k=3.5), "iqr" (k=1.5) or
-            "pot" (q=1e-3, level=0.98).
+        kind: "quantile" (q=0.99), "gaussian" (k=3), "mad" (k=3.5), "iqr" (k=1.5),
+            "pot" (q=1e-3, level=0.98) or "budget" (alarms_per_1000=1).
         calibration: Scores `[n]` whose role is fit or validation.
         **options: Options of that kind, see `choices`.
 
@@ -176,7 +179,10 @@ def fit(kind: str, calibration: types.Scores, **options: Any) -> Threshold:
     """
     check(kind, options)
     values = calibration_values(calibration)
-    used = {k: float(option) for k, option in (choices(kind) | options).items()}
+    used = {
+        name: option if option is None else float(option)
+        for name, option in (choices(kind) | options).items()
+    }
     value = KINDS[kind](values, **used)
     if values.min() == values.max():
         value = float(values[0])

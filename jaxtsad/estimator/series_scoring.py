@@ -1,0 +1,267 @@
+"""What a fitted `TimeSeriesDetector` says of series: scores, flags, events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypeAlias, overload
+
+import numpy as np
+import pandas as pd
+
+from jaxtsad.estimator import results
+from jaxtsad.estimator.base import BaseDetector
+from jaxtsad.estimator.context import with_earlier, without_earlier
+from jaxtsad.pipeline import alarms, inputs, inspection, members, scoring
+from jaxtsad.types import Split
+
+Recordings: TypeAlias = Any
+"""An array `[T, C]`, a data frame, a list of them, or a mapping from names to them."""
+Several: TypeAlias = list[np.ndarray] | list[pd.DataFrame]
+
+
+class SeriesScoring(BaseDetector):
+    """Scores, flags, explanations and events of series."""
+
+    feature_names_in_: np.ndarray
+    entities_: tuple[str | None, ...]
+
+    @overload
+    def decision_function(
+        self, X: Mapping[str, Any], *, context: Any = ...
+    ) -> dict[str, np.ndarray]: ...
+    @overload
+    def decision_function(
+        self, X: Several, *, context: Any = ...
+    ) -> list[np.ndarray]: ...
+    @overload
+    def decision_function(self, X: Any, *, context: Any = ...) -> np.ndarray: ...
+    def decision_function(self, X: Recordings, *, context: Any = None) -> Any:
+        """One finite score per row, `[T]` (or a list or mapping of them, as given).
+
+        Rows with time stamps are scored in order of time and keep their places.
+
+        Higher is more anomalous. Every length from 1 on is scored; what is shorter than
+        a window is scored well only with the steps before it.
+
+        Args:
+            X: Series to score. Models fitted per entity take as many as they were
+                fitted on, in order, or a mapping from some of their names; one model
+                alone takes any number.
+            context: The steps before those of `X`, in the same shape, at best two
+                windows of them, and what a score head looks back; None for none.
+
+        Raises:
+            ValueError: If the data is bad or the detector is not fitted.
+            DataWarning: A warning, where a series is shorter than a window.
+        """
+        given, index, parts = self._parts(X, context)
+        return given.of_rows(self._aggregated(given, index, parts, "score"))
+
+    @overload
+    def predict(
+        self,
+        X: Mapping[str, Any],
+        *,
+        context: Any = ...,
+        return_confidence: Literal[False] = ...,
+    ) -> dict[str, np.ndarray]: ...
+    @overload
+    def predict(
+        self,
+        X: Several,
+        *,
+        context: Any = ...,
+        return_confidence: Literal[False] = ...,
+    ) -> list[np.ndarray]: ...
+    @overload
+    def predict(
+        self, X: Any, *, context: Any = ..., return_confidence: Literal[False] = ...
+    ) -> np.ndarray: ...
+    @overload
+    def predict(
+        self, X: Any, *, context: Any = ..., return_confidence: bool
+    ) -> Any: ...
+    def predict(
+        self, X: Recordings, *, context: Any = None, return_confidence: bool = False
+    ) -> Any:
+        """Flags `[T]`: 1 where the score is above the threshold stored at fit.
+
+        Args:
+            X: Series, as for `decision_function`.
+            context: The steps before those of `X`.
+            return_confidence: Also say how sure each flag is, `[T]`: the probability
+                that it were the same with another calibration part of the same length
+                (see `evaluation.alarms.confidence`). It is low near the threshold, and
+                the nearer the fewer steps that was set on.
+
+        Returns:
+            Flags, or flags and confidence.
+        """
+        given, index, parts = self._parts(X, context)
+        scores = self._aggregated(given, index, parts, "score")
+        flags = given.of_rows(self._flags(index, scores))
+        if not return_confidence:
+            return flags
+        each = map(alarms.confidence, [self.fitted_] * len(index), index, scores)
+        return flags, given.of_rows(list(each))
+
+    @overload
+    def predict_proba(
+        self, X: Mapping[str, Any], *, context: Any = ...
+    ) -> dict[str, np.ndarray]: ...
+    @overload
+    def predict_proba(self, X: Several, *, context: Any = ...) -> list[np.ndarray]: ...
+    @overload
+    def predict_proba(self, X: Any, *, context: Any = ...) -> np.ndarray: ...
+    def predict_proba(self, X: Recordings, *, context: Any = None) -> Any:
+        """Where each score lies among those of normal data, `[T, 2]`.
+
+        The first column is the tail probability, the share of normal steps with a
+        higher score; the second is 1 less that: .999 is reached by one normal step in
+        1000. It is not the probability that a step is anomalous, which depends on how
+        many anomalies there are. Beyond the calibration scores it is extrapolated.
+        """
+        given, index, parts = self._parts(X, context)
+        scores = self._aggregated(given, index, parts, "score")
+        each = map(alarms.probabilities, [self.fitted_] * len(index), index, scores)
+        return given.of_rows(list(each))
+
+    def scores(self, X: Recordings, *, context: Any = None) -> pd.DataFrame:
+        """Scores and flags as a table, a row per step in order of time.
+
+        Returns:
+            Columns entity (of several series), time (where stamps are known), step,
+            score and flag.
+        """
+        return results.scores_table(*self._scored(X, context))
+
+    @overload
+    def score_samples(
+        self, X: Mapping[str, Any], *, context: Any = ...
+    ) -> dict[str, np.ndarray]: ...
+    @overload
+    def score_samples(self, X: Several, *, context: Any = ...) -> list[np.ndarray]: ...
+    @overload
+    def score_samples(self, X: Any, *, context: Any = ...) -> np.ndarray: ...
+    def score_samples(self, X: Recordings, *, context: Any = None) -> Any:
+        """The negative of `decision_function`: scikit-learn's sign.
+
+        Higher is more normal, as in scikit-learn's own outlier detectors.
+        """
+        given, index, parts = self._parts(X, context)
+        scores = self._aggregated(given, index, parts, "score")
+        return given.of_rows([-one for one in scores])
+
+    @overload
+    def explain(
+        self, X: Mapping[str, Any], *, context: Any = ...
+    ) -> dict[str, np.ndarray]: ...
+    @overload
+    def explain(self, X: Several, *, context: Any = ...) -> list[np.ndarray]: ...
+    @overload
+    def explain(self, X: Any, *, context: Any = ...) -> np.ndarray: ...
+    def explain(self, X: Recordings, *, context: Any = None) -> Any:
+        """Each channel's part of the score, `[T, C]`; sums to the score over C.
+
+        Raises:
+            ValueError: If the detector offers no explanation or aggregates by `max`.
+        """
+        given, index, parts = self._parts(X, context)
+        return given.of_rows(self._aggregated(given, index, parts, "explain"))
+
+    def inspect(self, X: Recordings, step: int) -> Any:
+        """What the detector looks at around a step, as arrays by name.
+
+        Args:
+            X: Series, as for `decision_function`.
+            step: A step of each.
+
+        Returns:
+            See `pipeline.inspection.inspect`, in the shape of the input.
+
+        Raises:
+            ValueError: If the detector offers nothing to look into or the step is
+                outside a series.
+        """
+        given, index, parts = self._parts(X)
+        each = zip(given.series, index, parts, strict=True)
+        return given.like(
+            [
+                inspection.inspect(self.fitted_, i, part, one.step(step))
+                for one, i, part in each
+            ]
+        )
+
+    def events(self, X: Recordings, *, context: Any = None) -> pd.DataFrame:
+        """The events of one or more series: what to raise an alarm for.
+
+        Steps whose score stays above a level of the calibration scores, with no longer
+        gap than these remember (`evaluation.alarms`), are one event if one of them is
+        above the threshold.
+
+        Returns:
+            One row per event: entity, start, stop (exclusive; steps in order of time),
+            start_time and stop_time (of its first and last step) where stamps are
+            known, severity, peak, score, the channels that contribute most, their
+            contributions and shares, and the probability that 1000 normal steps hold
+            an event with so large a score.
+        """
+        given, index, parts = self._parts(X, context)
+        scores = self._aggregated(given, index, parts, "score")
+        explained: list[Any] = [None] * len(parts)
+        if self.fitted_.explains:
+            explained = self._aggregated(given, index, parts, "explain")
+        names = list(self.feature_names_in_)
+        each = [
+            alarms.events_of(
+                self.fitted_, member, score, contributions, names, one.breaks
+            )
+            for one, member, score, contributions in zip(
+                given.series, index, scores, explained, strict=True
+            )
+        ]
+        return results.events_table(given, each)
+
+    def _parts(
+        self, X: Recordings, context: Any = None
+    ) -> tuple[inputs.Recordings, list[int], list[Split]]:
+        """Reads series, finds the member of each and scales them for it."""
+        self._check_fitted()
+        options = results.reading_options(self)
+        given = inputs.recordings(X, options)
+        names = tuple(self.feature_names_in_)
+        given = given._replace(series=tuple(s.ordered(names) for s in given.series))
+        index = given.members(self.entities_)
+        window, before = self.fitted_.setup.window, members.reach(self.fitted_)[0]
+        longer = with_earlier(given, context, options, window, before)
+        parts = [
+            members.test_part(self.fitted_, member, one.name, one.values, one.breaks)
+            for member, one in zip(index, longer, strict=True)
+        ]
+        return given, index, parts
+
+    def _scored(
+        self, X: Recordings, context: Any
+    ) -> tuple[inputs.Recordings, list[np.ndarray], list[np.ndarray]]:
+        """Series with their scores and flags per step."""
+        given, index, parts = self._parts(X, context)
+        scores = self._aggregated(given, index, parts, "score")
+        return given, scores, self._flags(index, scores)
+
+    def _flags(
+        self, index: Sequence[int], scores: Sequence[np.ndarray]
+    ) -> list[np.ndarray]:
+        return [
+            self.fitted_.thresholds[member].flags(one).astype(np.int64)
+            for member, one in zip(index, scores, strict=True)
+        ]
+
+    def _aggregated(
+        self,
+        given: inputs.Recordings,
+        index: list[int],
+        parts: list[Split],
+        output: str,
+    ) -> list[np.ndarray]:
+        chosen = members.subset(self.fitted_, index)
+        return without_earlier(given, scoring.aggregated(chosen, parts, output))
