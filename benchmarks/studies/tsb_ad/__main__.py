@@ -53,6 +53,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     )
     add("--heads", action="store_true", help="the table of detectors and score heads")
     add("--epochs", type=int, default=10, help="of --heads, at most this many")
+    add("--windows", type=int, default=1024, help="of --heads, about so many of each")
 
 
 def run(session: Session) -> Report:
@@ -62,6 +63,8 @@ def run(session: Session) -> Report:
         ValueError: If a choice or the data is bad.
     """
     asked = session.options
+    if min(asked.epochs, asked.windows) < 1:
+        raise ValueError("--epochs and --windows must be at least 1")
     if asked.heads:
         return heads.run(session)
     names = asked.detectors or DEFAULT

@@ -27,8 +27,6 @@ from jaxtsad.training.plan import Plan
 
 MODULE = "benchmarks.studies.tsb_ad.heads"
 WINDOW = 32
-WINDOWS = 128
-"""About so many training windows of the middle series; the others have as long gaps."""
 BATCH = 32
 HEADS: tuple[options.HeadKind, ...] = get_args(options.HeadKind)
 TITLES = {"none": "raw", "smooth": "smoothed"}
@@ -68,10 +66,10 @@ TRAINED: Mapping[str, Mapping[str, Any]] = {
 }
 LEGEND = (
     "Mean VUS-PR by the protocol of TSB-AD on the {half} series, one detector per "
-    f"series: windows of {WINDOW} steps, about {WINDOWS} of them, at most {{epochs}} "
+    f"series: windows of {WINDOW} steps, about {{windows}} of them, at most {{epochs}} "
     "epochs, some {steps} optimizer steps, early stopping and score heads by the last "
-    "fifth of the training rows. Networks are small, for CPUs: the sizes are below; "
-    "what longer training adds is not answered here. `raw` is the detector's score, "
+    "fifth of the training rows. Networks are small, for CPUs: the sizes are below. "
+    "`raw` is the detector's score, "
     "the other columns are score heads. A head that judges channels needs a detector "
     "that explains its score by channel; where it does not, the cell is empty. "
     "`dplan`, `devnet` and `deep_sad` learn from known anomalies, of which the "
@@ -95,7 +93,7 @@ def run(session: Session) -> Report:
         some = [cases[i] for i in places]
         made[recipes.RANDOM]["none"][places] = chance(some)
         for name, untrained in rows_asked:
-            by_head = kept(session, some, name, untrained, asked.epochs)
+            by_head = kept(session, some, name, untrained)
             for kind, scores in by_head.items():
                 each = {c.name: one for c, one in zip(some, scores, strict=True)}
                 values = protocol.values(some, each)
@@ -112,8 +110,8 @@ def run(session: Session) -> Report:
         for kind, values in by_head.items()
         for i, case in enumerate(cases)
     ]
-    steps = asked.epochs * WINDOWS // BATCH
-    texts = (LEGEND.format(half=asked.half, epochs=asked.epochs, steps=steps),)
+    steps = asked.epochs * asked.windows // BATCH
+    texts = (LEGEND.format(**vars(asked), steps=steps),)
     notes = [
         f"{name}: {_words(TRAINED[name])}."
         for name, untrained in rows_asked
@@ -151,14 +149,19 @@ def chance(cases: Sequence[Case]) -> np.ndarray:
     return rows.measure(cases, scores)
 
 
-def setup_of(name: str, cases: Sequence[Case], untrained: bool, epochs: int) -> Setup:
-    """How a detector is trained on the series of one data set."""
+def setup_of(
+    name: str, cases: Sequence[Case], untrained: bool, epochs: int, windows: int
+) -> Setup:
+    """How a detector is trained on the series of one data set.
+
+    The middle series has about so many windows, the others as long gaps.
+    """
     steps = float(np.median([case.train_points for case in cases]))
     return Setup(
         name,
         {**CLOSED, **TRAINED}[name],
         window=WINDOW,
-        stride=int(np.clip(0.8 * steps // WINDOWS, 1, WINDOW)),
+        stride=int(np.clip(0.8 * steps // windows, 1, WINDOW)),
         plan=Plan(epochs=epochs, schedule="cosine"),
         untrained=untrained,
         scaler="zscore",
@@ -167,10 +170,11 @@ def setup_of(name: str, cases: Sequence[Case], untrained: bool, epochs: int) -> 
 
 
 def kept(
-    session: Session, cases: Sequence[Case], name: str, untrained: bool, epochs: int
+    session: Session, cases: Sequence[Case], name: str, untrained: bool
 ) -> dict[str, list[np.ndarray]]:
     """Scores of the series of one data set by head, made where they are not kept."""
-    setup = setup_of(name, cases, untrained, epochs)
+    asked = session.options
+    setup = setup_of(name, cases, untrained, asked.epochs, asked.windows)
     about: dict[str, Any] = {"setup": dataclasses.asdict(setup)}
     about |= {"data": [rows.checksum(case) for case in cases]}
     part = f"{_title(name, untrained).replace(', ', '_')}_{cases[0].dataset}"

@@ -29,12 +29,22 @@ import numpy as np
 
 from jaxtsad.datasets import demo, nab, places, smap_msl, smd, ucr
 from jaxtsad.datasets.reading import spans
+from jaxtsad.datasets.synthetic import coupled
 from jaxtsad.evaluation import segments
 from jaxtsad.evaluation.metrics import period as periods
 from jaxtsad.evaluation.metrics import vus
 from jaxtsad.types import Series
 
-TITLES = {"tsb_ad": "TSB-AD-M", "nab": "NAB", "ucr": "UCR", "demo": "demo"}
+TITLES = {
+    "tsb_ad": "TSB-AD-M",
+    "nab": "NAB",
+    "ucr": "UCR",
+    "coupled": "Synthetic columns with shared causes",
+    "demo": "demo",
+}
+COUPLED = 24
+"""Recordings of `make_coupled`, of which the gate never saw any."""
+SEED = 100
 DATA = tuple(TITLES)
 HALVES = ("odd", "even", "all")
 NASA = ("MSL", "SMAP")
@@ -285,6 +295,20 @@ def _demo(root: pathlib.Path, wanted: Wanted) -> Iterator[Case]:
             yield _joined("demo", one, place)
 
 
+def _coupled(root: pathlib.Path, wanted: Wanted) -> Iterator[Case]:
+    """Synthetic recordings whose columns share causes; those without an event apart."""
+    del root
+    title = TITLES["coupled"]
+    for place in range(COUPLED):
+        made = coupled.make_coupled(SEED, series=place)
+        labels = made.labels.any(axis=1).astype(np.int8)
+        if labels.any() and wanted(place, title):
+            name = f"coupled_{place}"
+            yield Case(
+                name, title, made.train_steps, made.values, labels, place, "coupled"
+            )
+
+
 def _joined(group: str, one: Series, place: int) -> Case:
     """A training part (without anomalies unless said) and the test part after it."""
     assert one.labels is not None
@@ -296,4 +320,10 @@ def _joined(group: str, one: Series, place: int) -> Case:
     return Case(one.name, name, len(one.train), rows, labels, place, group)
 
 
-_READERS = {"tsb_ad": _tsb_ad, "nab": _nab, "ucr": _ucr, "demo": _demo}
+_READERS = {
+    "tsb_ad": _tsb_ad,
+    "nab": _nab,
+    "ucr": _ucr,
+    "coupled": _coupled,
+    "demo": _demo,
+}

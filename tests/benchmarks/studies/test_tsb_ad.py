@@ -245,3 +245,12 @@ def test_the_nasa_channels_at_hand_are_those_of_the_list(
     cases = protocol.series("all", root=data_root)
     nasa = [row for row in protocol.listed(data_root) if row["dataset"] != "SMD"]
     assert [case.name for case in cases] == [row["tsb_ad_file"] for row in nasa]
+
+
+def test_coupled_recordings_have_an_event_after_the_training_part() -> None:
+    some = protocol.series("odd", ["coupled"])
+    assert len(some) <= protocol.COUPLED // 2
+    for case in some:
+        assert case.labels[case.train_points :].any()
+        assert not case.labels[: case.train_points].any()
+        assert case.values.shape == (len(case.labels), case.values.shape[1])

@@ -20,7 +20,7 @@ planted = functools.partial(series.planted, train=300, steps=600)
 
 
 def scored(name: str, cases: list[Case]) -> dict[str, list[np.ndarray]]:
-    setup = heads.setup_of(name, cases, False, 1)
+    setup = heads.setup_of(name, cases, False, 1, 128)
     return heads.under_heads(setup, cases, heads.made_outputs(setup, cases))
 
 
@@ -47,8 +47,8 @@ def test_series_are_scored_alone_and_rows_after_the_prefix_fit_nothing() -> None
 def test_trained_rows_have_an_untrained_one_beside_them() -> None:
     rows = heads.chosen(["pca", "lstm_vae"])
     assert rows == [("pca", False), ("lstm_vae", False), ("lstm_vae", True)]
-    assert not heads.setup_of("lstm_vae", [planted()], False, 3).untrained
-    assert heads.setup_of("lstm_vae", [planted()], True, 3).untrained
+    assert not heads.setup_of("lstm_vae", [planted()], False, 3, 128).untrained
+    assert heads.setup_of("lstm_vae", [planted()], True, 3, 128).untrained
     with pytest.raises(ValueError, match="'dplan' is not of this table"):
         heads.chosen(["dplan"])
 
