@@ -14,14 +14,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxtsad.detectors.pretrained_tcn import features, network, weights
-from jaxtsad.detectors.pretrained_tcn.features import Statistics
+from jaxtsad.detectors.pretrained_tcn import (
+    column_statistics,
+    features,
+    network,
+    weights,
+)
+from jaxtsad.detectors.pretrained_tcn.column_statistics import Statistics
 from jaxtsad.ops.windows import ALIGNED
 from jaxtsad.pipeline.parts import Part
 from jaxtsad.training import arrays
 from jaxtsad.types import Array
 
-REACH = network.REACH + max(features.BEFORE, features.AFTER, features.LENGTH)
+REACH = network.REACH + max(features.BEFORE, features.AFTER, column_statistics.LENGTH)
 """Steps before and after a step on which its logit depends."""
 CELLS = 2**20
 """Values that the gate sees at a time."""
@@ -88,5 +93,5 @@ def template(channels: int, members: int) -> Any:
     """Shapes of what `fit` gives."""
     return jax.tree.map(
         lambda leaf: jax.ShapeDtypeStruct((members, *leaf.shape), leaf.dtype),
-        features.template(channels),
+        column_statistics.template(channels),
     )

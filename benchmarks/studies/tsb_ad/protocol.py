@@ -301,7 +301,7 @@ def _coupled(root: pathlib.Path, wanted: Wanted) -> Iterator[Case]:
     title = TITLES["coupled"]
     for place in range(COUPLED):
         made = coupled.make_coupled(SEED, series=place)
-        labels = made.labels.any(axis=1).astype(np.int8)
+        labels = np.asarray(made.labels.any(axis=1), np.int8)
         if labels.any() and wanted(place, title):
             name = f"coupled_{place}"
             yield Case(

@@ -4,7 +4,8 @@
             than two values
     e       evidence of magnitude: z^2 + novelty^2 + squared residual outside of the
             principal axes of short windows + 1; of other columns novelty^2 alone
-    r       evidence of broken relations: squared residual given the other columns
+    r       evidence of broken relations: squared residual given the other columns, and
+            given what columns of two values did lately
     G       probability that the pre-trained gate gives a step of a column
     q       (e + r) G^g + share r
     A       log of sum over widths of mean over columns of smoothed q^power
@@ -28,7 +29,15 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxtsad.detectors.pretrained_tcn import features, neighbours, relations, weights
+from jaxtsad.detectors.pretrained_tcn import (
+    answers,
+    column_statistics,
+    features,
+    neighbours,
+    relations,
+    weights,
+)
+from jaxtsad.detectors.pretrained_tcn.column_statistics import Statistics
 from jaxtsad.detectors.pretrained_tcn.config import Config
 from jaxtsad.detectors.pretrained_tcn.network import REACH, STRIDE
 from jaxtsad.evaluation.scoring import combine, sliding
@@ -78,6 +87,8 @@ def build(config: Config) -> Detector:
         if config.channels == 1:
             model["neighbours"] = neighbours.fit(z[:, 0], counted)
         model["relations"] = relations.fit(z, counted, config.window, live)
+        switches = _switches(statistics, values, live)
+        model["answers"] = answers.fit(z, switches, counted)
         parts = _parts(config, model, values, length, fitting=True)
         model["calibration"] = {
             name: combine.calibrate(each, counted, FLOORS[name])
@@ -108,10 +119,11 @@ def build(config: Config) -> Detector:
         last = {"neighbours": neighbours.template()} if channels == 1 else {}
         names = ("evidence", "wide" if channels > 1 else "neighbours")
         return {
-            "statistics": features.template(channels),
+            "statistics": column_statistics.template(channels),
             "gate": gate,
             **last,
             "relations": relations.template(channels, config.window),
+            "answers": answers.template(channels),
             "calibration": {name: combine.Calibration(each, each) for name in names},
         }
 
@@ -133,16 +145,20 @@ def _latest(values: Array, counted: Array) -> tuple[Array, Array]:
     return cut(values, start, steps), cut(counted, start, steps)
 
 
-def _standardized(
-    statistics: features.Statistics, values: Array
-) -> tuple[Array, Array]:
+def _standardized(statistics: Statistics, values: Array) -> tuple[Array, Array]:
     """Values as linear maps see them, 0 in columns that are not live; live columns."""
     live = _magnitude(statistics) * (1 - statistics.constant)
     z = jnp.clip(features.standardized(statistics, values), -LIMIT, LIMIT)
     return z * live[None], live
 
 
-def _magnitude(statistics: features.Statistics) -> Array:
+def _switches(statistics: Statistics, values: Array, live: Array) -> Array:
+    """Standardized values `[T, C]` of columns of two values, 0 in others."""
+    z = jnp.clip(features.standardized(statistics, values), -LIMIT, LIMIT)
+    return z * (statistics.two_valued * (1 - live))[None]
+
+
+def _magnitude(statistics: Statistics) -> Array:
     """1 for columns `[C]` whose magnitude counts: not those that take two values.
 
     Where all take two values, all count.
@@ -170,9 +186,11 @@ def _parts(
     evidence = magnitude[None] * (raw**2 + 1) + novelty**2
     evidence = evidence + live[None] * residuals.axes
     broken = jnp.where(count > 1, live[None] * residuals.others, 0.0)
+    switches = _switches(statistics, values, live)
+    broken += live[None] * answers.broken(model["answers"], z, switches, length)
     weight = jnp.ones_like(evidence)
     if config.gate:
-        still = features.still(statistics) & (novelty == 0).all(axis=0)
+        still = column_statistics.still(statistics) & (novelty == 0).all(axis=0)
         needed = (magnitude > 0) & ~still | (novelty > 0).any(axis=0)
         logit = _logits(model, values, length, needed, fitting=fitting)
         weight = jax.nn.sigmoid(logit) ** config.gate_power
@@ -205,7 +223,7 @@ def _logits(
     seen = jnp.broadcast_to(features.STILL, (STRIDE, 1, features.COUNT))
     still = jnp.resize(weights.logits(model["gate"], seen, STRIDE), (len(values),))
 
-    def column(given: tuple[Array, Array, features.Statistics]) -> Array:
+    def column(given: tuple[Array, Array, Statistics]) -> Array:
         line, needed, statistics = given
 
         def logits() -> Array:
@@ -217,11 +235,16 @@ def _logits(
 
         return jax.lax.cond(needed, logits, lambda: still)
 
-    each = (values.T, needed, features.by_column(model["statistics"]))
+    each = (values.T, needed, column_statistics.by_column(model["statistics"]))
     return jax.lax.map(column, each).T
 
 
-NEAR = max(features.BEFORE, features.LAGS, features.LENGTH // 2, neighbours.LENGTH)
+NEAR = max(
+    features.BEFORE,
+    column_statistics.LAGS,
+    column_statistics.LENGTH // 2,
+    neighbours.LENGTH,
+)
 REACH_OF_SCORE = -(-(REACH + NEAR + 2 * max(WIDTHS)) // ALIGNED) * ALIGNED
 """Steps before and after a step that its score depends on, at most; a multiple of what
 the gate sees at a time, so that a series cut by it has the same scores."""

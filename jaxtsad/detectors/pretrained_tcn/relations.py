@@ -108,7 +108,7 @@ def fit(z: Array, counted: Array, window: int, live: Array) -> Relations:
         made = _fit(z[:, order], counted, *widths)
         near, wide = (_pairs(order, channels, times) for times in (2, widths[1]))
         nothing = jax.tree.map(
-            lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(of_all)
+            lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), template(channels, window)
         )
         return Relations(
             nothing.near.at[:, order[:, None], near[None]].set(made.near),

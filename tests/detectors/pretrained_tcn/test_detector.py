@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxtsad import TimeSeriesDetector, types
+from jaxtsad import TimeSeriesDetector, datasets, types
 from jaxtsad.detectors.pretrained_tcn import detector as pretrained
+from jaxtsad.evaluation import segments
 from jaxtsad.ops import windows
 from jaxtsad.pipeline import chunked, scoring
 
@@ -125,3 +126,22 @@ def test_shapes_are_told_without_tracing(channels: int) -> None:
         )
     )
     assert told == traced
+
+
+def test_all_events_of_the_bundled_recordings_are_found_with_few_false_ones() -> None:
+    series = datasets.load("demo")
+    detector = TimeSeriesDetector().fit({one.name: one.train for one in series})
+    found = detector.events({one.name: one.test for one in series})
+    spans = list(zip(found["entity"], found["start"], found["stop"], strict=True))
+    true = [
+        (one.name, start, stop)
+        for one in series
+        for start, stop in segments.segments(one.labels)
+    ]
+
+    def meet(one: tuple[str, int, int], other: tuple[str, int, int]) -> bool:
+        return one[0] == other[0] and one[1] < other[2] and other[1] < one[2]
+
+    assert len(true) == 7
+    assert all(any(meet(event, span) for span in spans) for event in true)
+    assert sum(not any(meet(event, span) for event in true) for span in spans) <= 2

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from jaxtsad.detectors.pretrained_tcn import features
+from jaxtsad.detectors.pretrained_tcn.column_statistics import LENGTH, Statistics
 
 STEPS, FIT = 320, 256
 fit = jax.jit(features.fit)
@@ -24,12 +25,12 @@ def values() -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def statistics(values: np.ndarray) -> features.Statistics:
+def statistics(values: np.ndarray) -> Statistics:
     return fit(jnp.asarray(values[:FIT]), jnp.ones(FIT))
 
 
 def test_statistics_are_those_of_the_fit_part(
-    values: np.ndarray, statistics: features.Statistics
+    values: np.ndarray, statistics: Statistics
 ) -> None:
     own = values[:FIT].astype(np.float64)
     np.testing.assert_allclose(statistics.mean, own.mean(axis=0), rtol=1e-5)
@@ -43,7 +44,7 @@ def test_statistics_are_those_of_the_fit_part(
 
 
 def test_padding_and_steps_that_do_not_count_change_nothing(
-    values: np.ndarray, statistics: features.Statistics
+    values: np.ndarray, statistics: Statistics
 ) -> None:
     padded = np.concatenate([values[:FIT], np.full((64, 3), 1e5, np.float32)])
     counted = np.concatenate([np.ones(FIT), np.zeros(64)]).astype(np.float32)
@@ -53,7 +54,7 @@ def test_padding_and_steps_that_do_not_count_change_nothing(
 
 
 def test_a_planted_value_is_seen_by_magnitude_novelty_and_distance(
-    values: np.ndarray, statistics: features.Statistics
+    values: np.ndarray, statistics: Statistics
 ) -> None:
     planted = values.copy()
     planted[290:, 0] = 5.0
@@ -67,7 +68,7 @@ def test_a_planted_value_is_seen_by_magnitude_novelty_and_distance(
 
 
 def test_features_look_ahead_as_far_as_they_say(
-    values: np.ndarray, statistics: features.Statistics
+    values: np.ndarray, statistics: Statistics
 ) -> None:
     later = values.copy()
     later[200:] = np.random.default_rng(1).normal(size=later[200:].shape)
@@ -79,9 +80,7 @@ def test_features_look_ahead_as_far_as_they_say(
     assert (first[untouched:] != second[untouched:]).any()
 
 
-def test_a_unit_changes_nothing(
-    values: np.ndarray, statistics: features.Statistics
-) -> None:
+def test_a_unit_changes_nothing(values: np.ndarray, statistics: Statistics) -> None:
     unit = np.array([1024.0, 0.125, 1.0], np.float32)
     scaled = fit(jnp.asarray(values[:FIT] * unit), jnp.ones(FIT))
     first = make(statistics, jnp.asarray(values), STEPS)
@@ -90,7 +89,7 @@ def test_a_unit_changes_nothing(
 
 
 def test_the_fit_part_is_not_compared_with_itself(
-    values: np.ndarray, statistics: features.Statistics
+    values: np.ndarray, statistics: Statistics
 ) -> None:
     z = features.standardized(statistics, jnp.asarray(values[:FIT]))
     place = int(statistics.places[40])
@@ -99,10 +98,8 @@ def test_the_fit_part_is_not_compared_with_itself(
         for own in (False, True)
     ]
     assert each[0] < 1e-2 < each[1]
-    windows = np.lib.stride_tricks.sliding_window_view(
-        np.asarray(z[:, 0]), features.LENGTH
-    )
+    windows = np.lib.stride_tricks.sliding_window_view(np.asarray(z[:, 0]), LENGTH)
     places = np.asarray(statistics.places)
-    far = places[(places >= 0) & (abs(places - place) > features.LENGTH // 2)]
+    far = places[(places >= 0) & (abs(places - place) > LENGTH // 2)]
     apart = np.sqrt(((windows[far] - windows[place]) ** 2).mean(axis=1)).min()
     np.testing.assert_allclose(each[1], apart, rtol=1e-3)
