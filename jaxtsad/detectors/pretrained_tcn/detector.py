@@ -37,7 +37,9 @@ from jaxtsad.detectors.pretrained_tcn import (
     relations,
     weights,
 )
-from jaxtsad.detectors.pretrained_tcn.column_statistics import Statistics
+from jaxtsad.detectors.pretrained_tcn.column_statistics import (
+    Statistics,
+)
 from jaxtsad.detectors.pretrained_tcn.config import Config
 from jaxtsad.detectors.pretrained_tcn.network import REACH, STRIDE
 from jaxtsad.evaluation.scoring import combine, sliding
