@@ -71,7 +71,7 @@ def run(session: Session) -> Report:
     asked = session.options
     names = [name.strip() for name in asked.detectors]
     setups = {name: setup_of(name) for name in names}
-    series = recordings(session)[: asked.machines]
+    series = recordings(session, asked.machines)
     found: dict[str, dict[str, list[float]]] = {}
     for one in series:
         rows = {RANDOM: np.zeros(one.train.shape[1])}
@@ -120,7 +120,7 @@ def setup_of(name: str) -> Setup:
     return dataclasses.replace(SETUPS[detector], head=head)
 
 
-def recordings(session: Session) -> list[Series]:
+def recordings(session: Session, count: int | None) -> list[Series]:
     """Machines with explained events, or those of the package, which are telemetry."""
     if session.bundled:
         return [
@@ -130,8 +130,11 @@ def recordings(session: Session) -> list[Series]:
             )
             for one in demo.load()
         ]
-    series = smd.load(places.data_root(session.root))
-    explained = [one for one in series if events(one)]
+    root = places.data_root(session.root)
+    explained: list[Series] = []
+    for name in smd.machines(root):
+        if len(explained) != count:
+            explained += [one for one in smd.load(root, [name]) if events(one)]
     if not explained:
         raise ValueError("no machine has an event with a responsible channel")
     return explained

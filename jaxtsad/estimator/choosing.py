@@ -255,12 +255,12 @@ def decide(table: pd.DataFrame, names: Sequence[str], rule: str) -> tuple[int, s
     if best["candidate"] == first:
         return 0, f"{first} is the best on injected faults"
     figures = (
-        f"{best['candidate']} finds injected faults at VUS-PR {best['vus_pr']:.3f}, "
-        f"{best['difference']:+.3f} ({best['difference_low']:+.3f} to "
-        f"{best['difference_high']:+.3f}) of {first}"
+        f"{best['candidate']} is the best on injected faults, VUS-PR "
+        f"{best['vus_pr']:.3f}, above {first} by {best['difference']:.3f} "
+        f"({best['difference_low']:.3f} to {best['difference_high']:.3f})"
     )
     if rule == "best" or (rule == "clear" and best["difference_low"] > 0):
         return names.index(best["candidate"]), figures
     if rule == "first":
-        return 0, f"{figures}; {first} is taken whatever they say"
-    return 0, f"{figures}; that is not clear, so {first} is taken"
+        return 0, f"{figures}; {first} is taken all the same"
+    return 0, f"{figures}; an interval that holds 0 says nothing: {first} is taken"

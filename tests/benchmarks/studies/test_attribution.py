@@ -59,7 +59,7 @@ def test_differences_are_from_the_size_row() -> None:
 def test_the_study_writes_every_number(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(program, "recordings", lambda session: [machine("a")])
+    monkeypatch.setattr(program, "recordings", lambda *_: [machine("a")])
     words = ["--quick", "--detectors", "zscore", "--out", str(tmp_path)]
     assert study.main(program.STUDY, words) == 0
     rows = json.loads((tmp_path / "attribution.json").read_text())["rows"]
