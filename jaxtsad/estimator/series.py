@@ -39,9 +39,10 @@ class TimeSeriesDetector(SeriesScoring):
             and calibrated; `gated`, evidence where a pre-trained gate sees an anomaly,
             too. The last two are of detectors that explain themselves.
         head_options: Its options (`evaluation.scoring.options`).
-        threshold: Kind of threshold: `budget`, `quantile`, `gaussian`, `mad`, `iqr` or
-            `pot`.
-        threshold_options: Its options.
+        threshold: Kind of threshold: `budget`, false events that normal data may raise;
+            `quantile`, `gaussian`, `mad`, `iqr` or `pot`.
+        threshold_options: Its options; of `budget` they are `alarms_per_1000` steps,
+            1 where nothing is said, or `alarms_per_day`.
         epochs: At most this many epochs.
         batch_size: Windows per step and per scoring call; None for the detector's own.
         clip_gradients: The detector's option of that name, largest global norm of a
