@@ -371,6 +371,19 @@ class Batch(NamedTuple):
     known: Array
 
 
+class Live(NamedTuple):
+    """How the scores of a whole series go on as its steps come, without look-ahead.
+
+    Attributes:
+        start: `(model) -> state`, before the first step; a pytree of arrays.
+        step: `(model, state, values [C]) -> (state, [C])`, of the next step its score
+            by channel, which sum to it.
+    """
+
+    start: Callable[[PyTree], PyTree]
+    step: Callable[[PyTree, PyTree, Array], tuple[PyTree, Array]]
+
+
 class Detector(NamedTuple):
     """An anomaly detector: a tuple of pure functions, key first.
 
@@ -397,6 +410,7 @@ class Detector(NamedTuple):
         units: With `series`, keys of its model that say in what units scores are.
         template: `() -> model` with shapes instead of arrays; None where tracing `init`
             tells them quickly.
+        live: With `series`, how scores go on step by step; None: it scores no stream.
     """
 
     steps: Callable[[Any], int]
@@ -412,3 +426,4 @@ class Detector(NamedTuple):
     reach: int = 0
     units: tuple[str, ...] = ()
     template: Callable[[], PyTree] | None = None
+    live: Live | None = None

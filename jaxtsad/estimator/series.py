@@ -12,6 +12,7 @@ from jaxtsad.estimator.base import mapping
 from jaxtsad.estimator.series_scoring import Recordings, SeriesScoring, Several
 from jaxtsad.pipeline import fitting, inputs, labels, members
 from jaxtsad.pipeline.setup import Setup
+from jaxtsad.streaming import Stream, causal
 from jaxtsad.training.fit import Callbacks
 
 
@@ -185,6 +186,34 @@ class TimeSeriesDetector(SeriesScoring):
         """Fits and flags the same series: 0 and 1 per step."""
         return self.fit(X, y, callbacks=callbacks).predict(X)
 
+    def stream(
+        self, entities: int | Sequence[str] | None = None, *, rules: Any = None
+    ) -> Stream:
+        """A stream of this detector, which takes steps as they come.
+
+        Its scores are those of `decision_function(X, causal=True)`. The first stream
+        of a detector sets its causal thresholds, which takes some time.
+
+        Args:
+            entities: What is watched: of a detector with one model a number of series
+                or their names, None for a single series; of one with a model per
+                entity names of some of these, None for all.
+            rules: How scores become alarms (`evaluation.alarms.rules.Rules`), for all
+                entities; None for each one's own, as `events` uses them.
+
+        Raises:
+            ValueError: If an entity was not fitted on, or the detector scores no
+                stream.
+        """
+        self._check_fitted()
+        names, index = self._watched(entities)
+        known = causal.of(causal.causal(self.fitted_), index)
+        own = causal.of(self.fitted_, index)
+        each = None if rules is None else [rules] * len(index)
+        parameters = self.get_params(deep=False)
+        channels = list(self.feature_names_in_)
+        return Stream(own, known, parameters, channels, names, each)
+
     def __sklearn_tags__(self) -> Any:
         """Series `[T, C]`, whose missing values are filled."""
         tags = super().__sklearn_tags__()
@@ -197,6 +226,28 @@ class TimeSeriesDetector(SeriesScoring):
         self.feature_names_in_ = np.array(channels, dtype=object)
         self.entities_ = tuple(member.entity for member in self.fitted_.members)
         self._learned_thresholds()
+
+    def _watched(
+        self, entities: int | Sequence[str] | None
+    ) -> tuple[list[str] | None, list[int]]:
+        """Names of what is watched, None for a single series, and their members."""
+        known = [str(name) for name in self.entities_]
+        several = len(known) > 1
+        if entities is None:
+            return (known if several else None), list(range(len(known)))
+        if isinstance(entities, int):
+            if several or entities < 1:
+                right = f"names of some of the {len(known)} fitted on"
+                right = right if several else "a number of series from 1 on"
+                raise ValueError(f"{entities=}, expected {right}")
+            return [f"series_{n}" for n in range(entities)], [0] * entities
+        names = [str(name) for name in entities]
+        odd = [name for name in names if several and name not in known]
+        odd += [name for name in names if names.count(name) > 1]
+        if odd or not names:
+            shown = ", ".join(known[:8])
+            raise ValueError(f"{entities=}, expected names, each once, such as {shown}")
+        return names, [known.index(name) if several else 0 for name in names]
 
     def _setup(self) -> Setup:
         names = ("window", "stride", "score_stride", "aggregate", "pooling", "head")

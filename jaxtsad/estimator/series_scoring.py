@@ -8,10 +8,12 @@ from typing import Any, Literal, TypeAlias, overload
 import numpy as np
 import pandas as pd
 
+from jaxtsad.datasets.reading.recording import Recording
 from jaxtsad.estimator import results
 from jaxtsad.estimator.base import BaseDetector
 from jaxtsad.estimator.context import with_earlier, without_earlier
 from jaxtsad.pipeline import alarms, inputs, inspection, members, scoring
+from jaxtsad.streaming import causal as streaming
 from jaxtsad.types import Split
 
 Recordings: TypeAlias = Any
@@ -27,15 +29,19 @@ class SeriesScoring(BaseDetector):
 
     @overload
     def decision_function(
-        self, X: Mapping[str, Any], *, context: Any = ...
+        self, X: Mapping[str, Any], *, context: Any = ..., causal: bool = ...
     ) -> dict[str, np.ndarray]: ...
     @overload
     def decision_function(
-        self, X: Several, *, context: Any = ...
+        self, X: Several, *, context: Any = ..., causal: bool = ...
     ) -> list[np.ndarray]: ...
     @overload
-    def decision_function(self, X: Any, *, context: Any = ...) -> np.ndarray: ...
-    def decision_function(self, X: Recordings, *, context: Any = None) -> Any:
+    def decision_function(
+        self, X: Any, *, context: Any = ..., causal: bool = ...
+    ) -> np.ndarray: ...
+    def decision_function(
+        self, X: Recordings, *, context: Any = None, causal: bool = False
+    ) -> Any:
         """One finite score per row, `[T]` (or a list or mapping of them, as given).
 
         Rows with time stamps are scored in order of time and keep their places.
@@ -49,13 +55,15 @@ class SeriesScoring(BaseDetector):
                 alone takes any number.
             context: The steps before those of `X`, in the same shape, at best two
                 windows of them, and what a score head looks back; None for none.
+            causal: Whether a step's score is made of the steps up to it alone, as a
+                `stream` gives it: that of the last step of the window that ends there.
 
         Raises:
             ValueError: If the data is bad or the detector is not fitted.
             DataWarning: A warning, where a series is shorter than a window.
         """
-        given, index, parts = self._parts(X, context)
-        return given.of_rows(self._aggregated(given, index, parts, "score"))
+        given, _, scores = self._judged(X, context, causal)
+        return given.of_rows(scores)
 
     @overload
     def predict(
@@ -64,6 +72,7 @@ class SeriesScoring(BaseDetector):
         *,
         context: Any = ...,
         return_confidence: Literal[False] = ...,
+        causal: bool = ...,
     ) -> dict[str, np.ndarray]: ...
     @overload
     def predict(
@@ -72,17 +81,33 @@ class SeriesScoring(BaseDetector):
         *,
         context: Any = ...,
         return_confidence: Literal[False] = ...,
+        causal: bool = ...,
     ) -> list[np.ndarray]: ...
     @overload
     def predict(
-        self, X: Any, *, context: Any = ..., return_confidence: Literal[False] = ...
+        self,
+        X: Any,
+        *,
+        context: Any = ...,
+        return_confidence: Literal[False] = ...,
+        causal: bool = ...,
     ) -> np.ndarray: ...
     @overload
     def predict(
-        self, X: Any, *, context: Any = ..., return_confidence: bool
+        self,
+        X: Any,
+        *,
+        context: Any = ...,
+        return_confidence: bool,
+        causal: bool = ...,
     ) -> Any: ...
     def predict(
-        self, X: Recordings, *, context: Any = None, return_confidence: bool = False
+        self,
+        X: Recordings,
+        *,
+        context: Any = None,
+        return_confidence: bool = False,
+        causal: bool = False,
     ) -> Any:
         """Flags `[T]`: 1 where the score is above the threshold stored at fit.
 
@@ -93,16 +118,18 @@ class SeriesScoring(BaseDetector):
                 that it were the same with another calibration part of the same length
                 (see `evaluation.alarms.confidence`). It is low near the threshold, and
                 the nearer the fewer steps that was set on.
+            causal: Flags of causal scores, by a threshold that was set on causal scores
+                of the same calibration steps.
 
         Returns:
             Flags, or flags and confidence.
         """
-        given, index, parts = self._parts(X, context)
-        scores = self._aggregated(given, index, parts, "score")
-        flags = given.of_rows(self._flags(index, scores))
+        given, index, scores = self._judged(X, context, causal)
+        flags = given.of_rows(self._flags(index, scores, causal))
         if not return_confidence:
             return flags
-        each = map(alarms.confidence, [self.fitted_] * len(index), index, scores)
+        known = [self._known(causal)] * len(index)
+        each = map(alarms.confidence, known, index, scores)
         return flags, given.of_rows(list(each))
 
     @overload
@@ -192,12 +219,15 @@ class SeriesScoring(BaseDetector):
             ]
         )
 
-    def events(self, X: Recordings, *, context: Any = None) -> pd.DataFrame:
+    def events(
+        self, X: Recordings, *, context: Any = None, causal: bool = False
+    ) -> pd.DataFrame:
         """The events of one or more series: what to raise an alarm for.
 
         Steps whose score stays above a level of the calibration scores, with no longer
         gap than these remember (`evaluation.alarms`), are one event if one of them is
-        above the threshold.
+        above the threshold. With `causal` they are those that a `stream` raises, whose
+        channels are not known.
 
         Returns:
             One row per event: entity, start, stop (exclusive; steps in order of time),
@@ -206,16 +236,14 @@ class SeriesScoring(BaseDetector):
             contributions and shares, and the probability that 1000 normal steps hold
             an event with so large a score.
         """
-        given, index, parts = self._parts(X, context)
-        scores = self._aggregated(given, index, parts, "score")
-        explained: list[Any] = [None] * len(parts)
-        if self.fitted_.explains:
+        given, index, scores = self._judged(X, context, causal)
+        explained: list[Any] = [None] * len(index)
+        if self.fitted_.explains and not causal:
+            _, _, parts = self._parts(X, context)
             explained = self._aggregated(given, index, parts, "explain")
-        names = list(self.feature_names_in_)
+        names, known = list(self.feature_names_in_), self._known(causal)
         each = [
-            alarms.events_of(
-                self.fitted_, member, score, contributions, names, one.breaks
-            )
+            alarms.events_of(known, member, score, contributions, names, one.breaks)
             for one, member, score, contributions in zip(
                 given.series, index, scores, explained, strict=True
             )
@@ -226,6 +254,17 @@ class SeriesScoring(BaseDetector):
         self, X: Recordings, context: Any = None
     ) -> tuple[inputs.Recordings, list[int], list[Split]]:
         """Reads series, finds the member of each and scales them for it."""
+        given, index, longer = self._longer(X, context)
+        parts = [
+            members.test_part(self.fitted_, member, one.name, one.values, one.breaks)
+            for member, one in zip(index, longer, strict=True)
+        ]
+        return given, index, parts
+
+    def _longer(
+        self, X: Recordings, context: Any
+    ) -> tuple[inputs.Recordings, list[int], list[Recording]]:
+        """Reads series, finds the member of each and puts earlier steps before them."""
         self._check_fitted()
         options = results.reading_options(self)
         given = inputs.recordings(X, options)
@@ -233,26 +272,41 @@ class SeriesScoring(BaseDetector):
         given = given._replace(series=tuple(s.ordered(names) for s in given.series))
         index = given.members(self.entities_)
         window, before = self.fitted_.setup.window, members.reach(self.fitted_)[0]
-        longer = with_earlier(given, context, options, window, before)
-        parts = [
-            members.test_part(self.fitted_, member, one.name, one.values, one.breaks)
-            for member, one in zip(index, longer, strict=True)
-        ]
-        return given, index, parts
+        return given, index, with_earlier(given, context, options, window, before)
+
+    def _known(self, causal: bool) -> members.Fitted:
+        """The members, with what causal scores are judged by where these are asked."""
+        return streaming.causal(self.fitted_) if causal else self.fitted_
+
+    def _judged(
+        self, X: Recordings, context: Any, causal: bool = False
+    ) -> tuple[inputs.Recordings, list[int], list[np.ndarray]]:
+        """Series with the member of each and their scores per step."""
+        if not causal:
+            given, index, parts = self._parts(X, context)
+            return given, index, self._aggregated(given, index, parts, "score")
+        given, index, longer = self._longer(X, context)
+        values = [one.values for one in longer]
+        breaks = [one.breaks for one in longer]
+        made = streaming.scores(self._known(True), index, values, breaks)
+        return given, index, without_earlier(given, made)
 
     def _scored(
         self, X: Recordings, context: Any
     ) -> tuple[inputs.Recordings, list[np.ndarray], list[np.ndarray]]:
         """Series with their scores and flags per step."""
-        given, index, parts = self._parts(X, context)
-        scores = self._aggregated(given, index, parts, "score")
+        given, index, scores = self._judged(X, context)
         return given, scores, self._flags(index, scores)
 
     def _flags(
-        self, index: Sequence[int], scores: Sequence[np.ndarray]
+        self,
+        index: Sequence[int],
+        scores: Sequence[np.ndarray],
+        causal: bool = False,
     ) -> list[np.ndarray]:
+        thresholds = self._known(causal).thresholds
         return [
-            self.fitted_.thresholds[member].flags(one).astype(np.int64)
+            thresholds[member].flags(one).astype(np.int64)
             for member, one in zip(index, scores, strict=True)
         ]
 

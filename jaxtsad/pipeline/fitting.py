@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from jaxtsad import types
-from jaxtsad.pipeline import alarms, ensembles, grouping, heads, scoring
+from jaxtsad.pipeline import alarms, calibration, ensembles, grouping, heads, scoring
 from jaxtsad.pipeline.members import Fitted, Member, keys_of, seed_of
 from jaxtsad.pipeline.parts import (
     Part,
@@ -125,7 +125,10 @@ def fit(
     fitted = Fitted(setup, layout, members, result.model, scalers)
     if setup.series:
         kept = tuple(history(setup, group) for _, group in groups)
-        fitted = dataclasses.replace(fitted, history=kept)
+        last = [calibration.last_steps(setup.window, group) for _, group in groups]
+        fitted = dataclasses.replace(
+            fitted, history=kept, calibration_steps=tuple(last)
+        )
     final = None
     # A head would need calibration data of its own again.
     if detector.series is not None and validated.any() and setup.head == "none":
@@ -134,6 +137,7 @@ def fit(
         final = _fitted_on_all(whole, fitted, again, plan, longest)
         units = {name: final.model[name] for name in detector.units}
         fitted = dataclasses.replace(fitted, model={**fitted.model, **units})
+        final = dataclasses.replace(final, calibration_model=fitted.model)
     fitted, scores = _calibration(fitted, [group for _, group in groups])
     fitted = final or fitted
     return dataclasses.replace(

@@ -16,6 +16,7 @@ from jaxtsad.evaluation import thresholds
 from jaxtsad.evaluation.alarms.tail import Tail
 from jaxtsad.evaluation.scoring.tail import Calibration
 from jaxtsad.pipeline import heads
+from jaxtsad.pipeline.calibration import CalibrationSteps
 from jaxtsad.pipeline.heads import Head
 from jaxtsad.pipeline.setup import InputLayout, Setup, build
 from jaxtsad.training import fit as training
@@ -53,6 +54,11 @@ class Fitted:
         history: Per member, scaled normal steps `[S, C]` of its fit part, from which
             pieces shorter than a window get the steps before them (see
             `windows.extend`); empty of samples.
+        calibration_steps: Per member, what causal scores are calibrated on; empty of
+            samples.
+        calibration_model: The models that calibration steps are scored by, where the
+            members were fitted on these, too, since their thresholds were set; None
+            where they are the members' own.
         result: How training went; None after loading.
         components: Of an ensemble, its members with the same models each; none of a
             single detector.
@@ -75,6 +81,8 @@ class Fitted:
         default_factory=dict
     )
     history: tuple[np.ndarray, ...] = ()
+    calibration_steps: tuple[CalibrationSteps, ...] = ()
+    calibration_model: PyTree = None
     result: training.Result | None = None
     components: tuple[Fitted, ...] = ()
     joint: tuple[Calibration, ...] = ()
@@ -150,14 +158,14 @@ def subset(fitted: Fitted, index: Sequence[int]) -> Fitted:
         return fitted
     where = np.asarray(index)
     each = "members scalers thresholds spreads tails steps_per_day calibration "
-    each += "validation history"
+    each += "validation history calibration_steps"
     changes: dict[str, Any] = {
         name: tuple(getattr(fitted, name)[i] for i in index)
         for name in each.split()
         if getattr(fitted, name)
     }
     changes["components"] = tuple(subset(one, index) for one in fitted.components)
-    for name in ("model", "head", "joint"):
+    for name in ("model", "head", "joint", "calibration_model"):
         kept = getattr(fitted, name)
         changes[name] = jax.tree.map(lambda leaf: leaf[where], kept)
     return dataclasses.replace(fitted, **changes)

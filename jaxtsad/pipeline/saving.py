@@ -22,7 +22,7 @@ import safetensors.numpy
 from jaxtsad import files, types, validation
 from jaxtsad.datasets.preprocessing import Scaler
 from jaxtsad.evaluation.thresholds import Threshold
-from jaxtsad.pipeline import alarms, ensembles, heads, tails
+from jaxtsad.pipeline import alarms, calibration, ensembles, heads, tails
 from jaxtsad.pipeline.members import Fitted, Member, seed_of
 from jaxtsad.pipeline.setup import InputLayout, Setup, build, view
 from jaxtsad.training.plan import Plan
@@ -105,6 +105,7 @@ def _contents(fitted: Fitted) -> tuple[dict[str, Any], dict[str, Any]]:
             record["components"].append(inner)
     else:
         trees["model"] = fitted.model
+        trees["calibration_model"] = fitted.calibration_model
     for tree, leaves in trees.items():
         arrays |= {f"{tree}/{name}": leaf for name, leaf in _named(leaves).items()}
     for number, scaler in enumerate(fitted.scalers):
@@ -112,6 +113,9 @@ def _contents(fitted: Fitted) -> tuple[dict[str, Any], dict[str, Any]]:
             arrays[f"scaler/{number}/{name}"] = array
     for number, steps in enumerate(fitted.history):
         arrays[f"history/{number}"] = steps
+    for number, part in enumerate(fitted.calibration_steps):
+        for name, array in part._asdict().items():
+            arrays[f"calibration_steps/{number}/{name}"] = array
     return arrays, record
 
 
@@ -200,10 +204,14 @@ def _read(arrays: Mapping[str, np.ndarray], record: Mapping[str, Any]) -> Fitted
     for component in components:
         if (component.members, component.layout.shape) != (members, shape):
             raise ValueError("its members differ in their models")
+    calibration_model = None
     if not alone:
         template = _template(setup, layout, len(members))
         saved = _tree(template, _below(arrays, "model/"), setup)
         model = jax.tree.map(jnp.asarray, saved)
+        if before := _below(arrays, "calibration_model/"):
+            saved = _tree(template, before, setup)
+            calibration_model = jax.tree.map(jnp.asarray, saved)
     joint = (tails.calibration_template(len(members)),) * len(components)
     joint = _tree(joint, _below(arrays, "joint/"), setup)
     for each in joint:
@@ -231,6 +239,10 @@ def _read(arrays: Mapping[str, np.ndarray], record: Mapping[str, Any]) -> Fitted
         *alarms.read(_below(arrays, "tail/"), record.get("alarms"), len(members)),
         validation=validated,
         history=_histories(_below(arrays, "history/"), len(members), shape[-1]),
+        calibration_steps=calibration.restored(
+            _below(arrays, "calibration_steps/"), len(members), shape[-1]
+        ),
+        calibration_model=calibration_model,
         components=components,
         joint=joint,
     )

@@ -24,7 +24,7 @@ Shape letters: T steps, C channels, B windows.
 from __future__ import annotations
 
 import functools
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -33,6 +33,7 @@ from jaxtsad.detectors.pretrained_tcn import (
     answers,
     column_statistics,
     features,
+    live,
     neighbours,
     relations,
     weights,
@@ -41,37 +42,28 @@ from jaxtsad.detectors.pretrained_tcn.column_statistics import (
     Statistics,
 )
 from jaxtsad.detectors.pretrained_tcn.config import Config
+from jaxtsad.detectors.pretrained_tcn.evidence import (
+    WIDE_WIDTHS,
+    WIDTHS,
+    Parts,
+    gated,
+    magnitude,
+    parts,
+    score,
+    standardized,
+    switches,
+    ungated,
+)
 from jaxtsad.detectors.pretrained_tcn.network import REACH, STRIDE
 from jaxtsad.evaluation.scoring import combine, sliding
 from jaxtsad.ops.windows import ALIGNED, WindowView
 from jaxtsad.training import closed_form
 from jaxtsad.types import Array, Batch, Detector, Key, PyTree, State
 
-WIDTHS = (30, 60, 120)
-"""Widths over which gated evidence is smoothed, in steps."""
-WIDE_WIDTHS = (10, 30)
-"""Widths over which the residual of longer windows is smoothed."""
-LIMIT = 30.0
-"""Deviations at which values are cut before linear maps see them."""
 FLOORS = {"evidence": 0.05, "wide": 0.05, "neighbours": 0.5}
 """Least deviation of a part on the fit part."""
-SMALLEST = 1e-3
 MOST = 2**22
 """Values that are fitted on, of a longer fit part the last ones: memory is bounded."""
-
-
-class Parts(NamedTuple):
-    """What a score is the mean of: a logarithm per step, and what it is of by channel.
-
-    Attributes:
-        log: By name `[T]`.
-        shares: By name `[T, C]`, each channel's part of what the logarithm is of.
-        exists: By name, 1 where the part exists, else 0.
-    """
-
-    log: dict[str, Array]
-    shares: dict[str, Array]
-    exists: dict[str, Array]
 
 
 @functools.lru_cache(maxsize=64)
@@ -83,32 +75,23 @@ def build(config: Config) -> Detector:
         values, counted = _latest(source.values, source.covered() > 0)
         length = sliding.end(counted)
         statistics = features.fit(values, counted)
-        z, live = _standardized(statistics, values)
+        z, there = standardized(statistics, values)
         gate = jax.tree.map(jnp.asarray, weights.load())
         model = {"statistics": statistics, "gate": gate}
         if config.channels == 1:
             model["neighbours"] = neighbours.fit(z[:, 0], counted)
-        model["relations"] = relations.fit(z, counted, config.window, live)
-        switches = _switches(statistics, values, live)
-        model["answers"] = answers.fit(z, switches, counted)
-        parts = _parts(config, model, values, length, fitting=True)
+        model["relations"] = relations.fit(z, counted, config.window, there)
+        moves = switches(statistics, values, there)
+        model["answers"] = answers.fit(z, moves, counted)
+        made = _parts(config, model, values, length, fitting=True)
         model["calibration"] = {
             name: combine.calibrate(each, counted, FLOORS[name])
-            for name, each in parts.log.items()
+            for name, each in made.log.items()
         }
         return State(model, ())
 
     def series(model: PyTree, values: Array, length: Array) -> Array:
-        parts = _parts(config, model, values, length, fitting=False)
-        number = sum(parts.exists.values())
-        score = sum(
-            parts.exists[name] * combine.calibrated(model["calibration"][name], each)
-            for name, each in parts.log.items()
-        )
-        shares = sum(
-            parts.exists[name] * _shares(each) for name, each in parts.shares.items()
-        )
-        return jax.nn.softplus(score / number)[:, None] * (shares / number)
+        return score(model, _parts(config, model, values, length, fitting=False))
 
     def explain(keys: Array, model: PyTree, batch: Batch) -> Array:
         del keys
@@ -131,7 +114,11 @@ def build(config: Config) -> Detector:
 
     detector = closed_form.solved(init, explain)
     return detector._replace(
-        series=series, reach=REACH_OF_SCORE, units=("calibration",), template=template
+        series=series,
+        reach=REACH_OF_SCORE,
+        units=("calibration",),
+        live=live.live(config),
+        template=template,
     )
 
 
@@ -147,71 +134,35 @@ def _latest(values: Array, counted: Array) -> tuple[Array, Array]:
     return cut(values, start, steps), cut(counted, start, steps)
 
 
-def _standardized(statistics: Statistics, values: Array) -> tuple[Array, Array]:
-    """Values as linear maps see them, 0 in columns that are not live; live columns."""
-    live = _magnitude(statistics) * (1 - statistics.constant)
-    z = jnp.clip(features.standardized(statistics, values), -LIMIT, LIMIT)
-    return z * live[None], live
-
-
-def _switches(statistics: Statistics, values: Array, live: Array) -> Array:
-    """Standardized values `[T, C]` of columns of two values, 0 in others."""
-    z = jnp.clip(features.standardized(statistics, values), -LIMIT, LIMIT)
-    return z * (statistics.two_valued * (1 - live))[None]
-
-
-def _magnitude(statistics: Statistics) -> Array:
-    """1 for columns `[C]` whose magnitude counts: not those that take two values.
-
-    Where all take two values, all count.
-    """
-    several = 1 - statistics.two_valued
-    return jnp.where(several.any(), several, 1.0)
-
-
-def _shares(contributions: Array) -> Array:
-    """Contributions `[T, C]` as shares that sum to 1; equal ones where all are 0."""
-    given = contributions + 1e-12
-    return given / given.sum(axis=1, keepdims=True)
-
-
 def _parts(
     config: Config, model: PyTree, values: Array, length: Array | int, *, fitting: bool
 ) -> Parts:
     statistics = model["statistics"]
-    z, live = _standardized(statistics, values)
-    count = live.sum()
-    residuals = relations.residuals(model["relations"], z, length, live)
-    magnitude = _magnitude(statistics)
-    raw = (values - statistics.mean[None]) / statistics.scale[None]
-    novelty = features.outside(statistics, values)
-    evidence = magnitude[None] * (raw**2 + 1) + novelty**2
-    evidence = evidence + live[None] * residuals.axes
-    broken = jnp.where(count > 1, live[None] * residuals.others, 0.0)
-    switches = _switches(statistics, values, live)
-    broken += live[None] * answers.broken(model["answers"], z, switches, length)
-    weight = jnp.ones_like(evidence)
+    z, there = standardized(statistics, values)
+    residuals = relations.residuals(model["relations"], z, length, there)
+    moves = switches(statistics, values, there)
+    unanswered = answers.broken(model["answers"], z, moves, length)
+    evidence, broken = ungated(
+        statistics, values, residuals.axes, residuals.others, unanswered
+    )
+    logit = None
     if config.gate:
+        novelty = features.outside(statistics, values)
         still = column_statistics.still(statistics) & (novelty == 0).all(axis=0)
-        needed = (magnitude > 0) & ~still | (novelty > 0).any(axis=0)
+        needed = (magnitude(statistics) > 0) & ~still | (novelty > 0).any(axis=0)
         logit = _logits(model, values, length, needed, fitting=fitting)
-        weight = jax.nn.sigmoid(logit) ** config.gate_power
-    gated = (evidence + broken) * weight + config.ungated * broken
-    shares = {"evidence": combine.powers(gated, WIDTHS, config.power, length)}
-    exists = {"evidence": jnp.float32(1)}
+    each = gated(config, evidence, broken, logit)
+    shares = {"evidence": combine.powers(each, WIDTHS, config.power, length)}
     if config.channels > 1:
-        wide = live[None] * residuals.wide / config.channels
+        wide = there[None] * residuals.wide / config.channels
         smoothed = [combine.smooth(wide, width, length) for width in WIDE_WIDTHS]
         shares["wide"] = jnp.asarray(sum(smoothed))
-        exists["wide"] = (count > 1).astype(jnp.float32)
     else:
         apart = neighbours.distance(
             model["neighbours"], z[:, 0], length, config.neighbour, fitting=fitting
         )
         shares["neighbours"] = apart[:, None]
-        exists["neighbours"] = count
-    log = {name: jnp.log(each.sum(axis=1) + SMALLEST) for name, each in shares.items()}
-    return Parts(log, shares, exists)
+    return parts(shares, there.sum())
 
 
 def _logits(

@@ -142,6 +142,22 @@ def features(
     Returns:
         `[T, C, F]`; what lies after `length` means nothing.
     """
+    z = sliding.held(standardized(statistics, values), length)
+    distance = nearest(statistics, z, length, fitting=fitting)
+    return beside(statistics, values, length, distance)
+
+
+def beside(
+    statistics: Statistics, values: Array, length: Array | int, distance: Array
+) -> Array:
+    """Features `[T, C, F]` of which those of the nearest reference are known.
+
+    Args:
+        statistics: Of the fit part.
+        values: `[T, C]` in the units of the fit part.
+        length: Steps that the series has, the first of the T.
+        distance: `[T, C]`, what `nearest` gives.
+    """
     s, steps = statistics, len(values)
     z = standardized(s, values)
     novelty = jnp.clip(outside(s, values), 0, 1e4)
@@ -158,7 +174,6 @@ def features(
     columns.append(jnp.arcsinh(_steps(z) / s.step_scale[None]))
     error = _unpredicted(z, s.prediction)
     columns.append(jnp.arcsinh(error / s.prediction_scale[None]))
-    distance = nearest(s, z, length, fitting=fitting)
     distance = jnp.where(jnp.isfinite(distance), distance, s.distance[None])
     distance = jnp.log((distance + 0.05) / (s.distance[None] + 0.05))
     last = jnp.maximum(length - LENGTH, 0)

@@ -91,7 +91,6 @@ def distance(
     size = n.steps[0]
     blocks = -(-total // BLOCK)
     padded = jnp.pad(z, (0, blocks * BLOCK + LENGTH - total))
-    squares = (n.windows**2).sum(axis=1)
     used = jnp.arange(LENGTH) < size
 
     def block(number: Array) -> Array:
@@ -99,22 +98,14 @@ def distance(
         part = jax.lax.dynamic_slice_in_dim(padded, begin, BLOCK + LENGTH - 1)
         index = jnp.arange(BLOCK)[:, None] + jnp.arange(LENGTH)[None]
         windows = jnp.where(used[None], part[index], 0.0)
-        apart = squares[None] - 2 * jnp.matmul(
-            windows, n.windows.T, precision=jax.lax.Precision.HIGHEST
-        )
-        missing = n.places[None] < 0
+        missing = jnp.zeros((1, 1), bool)
         if fitting:
             step = begin + jnp.arange(BLOCK)
             near = jnp.abs(step[:, None] - n.places[None]) < size // 2
-            missing = missing | near
-        apart = jnp.where(missing, FAR, apart)
-        best, _ = jax.lax.top_k(-apart, k)
-        # The farthest of those there are; 0 where there is none.
-        farthest = jnp.where(best > -FAR, -best, -jnp.inf).max(axis=1)
-        return jnp.maximum(farthest + (windows**2).sum(axis=1), 0.0)
+            missing = near
+        return nearest(n, windows, k, missing)
 
     found = jax.lax.map(block, jnp.arange(blocks)).reshape(-1)[:total]
-    found = jnp.sqrt(found / size)
     begun = jnp.arange(total) <= jnp.maximum(jnp.asarray(length) - size, 0)
     kernel = used.astype(z.dtype)
 
@@ -123,3 +114,24 @@ def distance(
 
     number = covering(begun.astype(z.dtype))
     return covering(jnp.where(begun, found, 0.0)) / jnp.maximum(number, 1.0)
+
+
+def nearest(neighbours: Neighbours, windows: Array, k: int, missing: Array) -> Array:
+    """Root mean square distance `[B]` of windows `[B, L]` to their k-th nearest.
+
+    Args:
+        neighbours: Windows of the fit part.
+        windows: 0 after the steps that count.
+        k: Which nearest is measured to; the farthest where there are fewer.
+        missing: `[B, N]` or less, which are not compared.
+    """
+    n = neighbours
+    apart = (n.windows**2).sum(axis=1)[None] - 2 * jnp.matmul(
+        windows, n.windows.T, precision=jax.lax.Precision.HIGHEST
+    )
+    apart = jnp.where(missing | (n.places[None] < 0), FAR, apart)
+    best, _ = jax.lax.top_k(-apart, k)
+    # The farthest of those there are; 0 where there is none.
+    farthest = jnp.where(best > -FAR, -best, -jnp.inf).max(axis=1)
+    squares = jnp.maximum(farthest + (windows**2).sum(axis=1), 0.0)
+    return jnp.sqrt(squares / n.steps[0])

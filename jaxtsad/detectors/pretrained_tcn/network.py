@@ -14,7 +14,7 @@ from __future__ import annotations
 import flax.linen as nn
 import jax.numpy as jnp
 
-from jaxtsad.types import Array
+from jaxtsad.types import Array, PyTree
 
 STRIDE = 4
 DILATIONS = (1, 2, 4, 8, 16)
@@ -68,6 +68,48 @@ class Gate(nn.Module):
             1, use_bias=False, name="direct", kernel_init=nn.initializers.zeros
         )
         return logits + direct(jnp.concatenate(alone, axis=-1))[..., 0]
+
+
+def last_logit(parameters: PyTree, features: Array, phase: Array) -> Array:
+    """The logit `[B]` of the last step alone, whose features go on after it.
+
+    Of each layer only the positions that the last logit depends on are made: half as
+    many as of the layer below.
+
+    Args:
+        parameters: Of a `Gate`.
+        features: `[B, T, F]` of the last steps, four times two to the power of the
+            number of layers.
+        phase: int32, the last step's place among those embedded together.
+    """
+    columns, steps, count = features.shape
+    layers = len(DILATIONS)
+    seen = 0.5 * features
+    last = jnp.minimum(jnp.arange(steps) + STRIDE - 1 - phase, steps - 1)
+    positions = seen[:, last].reshape(columns, -1, STRIDE * count)
+    after = jnp.tile(seen[:, -1:], (1, 1, STRIDE))
+    after = jnp.tile(after, (1, 2**layers - 1, 1))
+    hidden = nn.relu(
+        _dense(parameters["embed"], jnp.concatenate([positions, after], 1))
+    )
+    for number in range(layers):
+        near = _normalized(hidden)
+        near = jnp.concatenate(
+            [near[:, :-2:2], near[:, 1:-1:2], near[:, 2::2]], axis=-1
+        )
+        near = nn.relu(_dense(parameters[f"spread_{number}"], near))
+        hidden = hidden[:, 1:-1:2] + _dense(parameters[f"mix_{number}"], near)
+    logits = _dense(parameters["logit"], _normalized(hidden))[:, 0]
+    now = seen[:, -1]
+    varying = now[:, :VARYING]
+    alone = jnp.concatenate([now, jnp.abs(varying), 0.25 * varying**2], axis=-1)
+    return logits[:, phase] + (alone @ parameters["direct"]["kernel"])[:, 0]
+
+
+def _dense(layer: PyTree, values: Array) -> Array:
+    bias = layer["bias"].reshape(*(1 for _ in values.shape[1:]), -1)
+    out: Array = values @ layer["kernel"] + bias
+    return out
 
 
 def _small(scale: float) -> nn.initializers.Initializer:

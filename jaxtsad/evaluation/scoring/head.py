@@ -83,6 +83,29 @@ def fit_channels(
     live = varies & (steps & ~ends).any(axis=0)
     live = jnp.where(live.any(), live, varies)
     deviation = jnp.where(varies, jnp.sqrt(squares / number), 1.0)
+    least, scale = _normal(contributions, count, live, floor)
+    return Channels(low, high, deviation, live, least, scale)
+
+
+def rescaled(
+    channels: Channels, contributions: Array, count: Array | int, *, floor: float
+) -> Channels:
+    """The same channels in units of other contributions, such as causal ones.
+
+    Args:
+        channels: What is normal for each.
+        contributions: `[T, C]` of calibration data.
+        count: How many of these steps count, the first ones.
+        floor: As for `fit_channels`.
+    """
+    least, scale = _normal(contributions, count, channels.live, floor)
+    return channels._replace(least=least, scale=scale)
+
+
+def _normal(
+    contributions: Array, count: Array | int, live: Array, floor: float
+) -> tuple[Array, Array]:
+    """The least and the typical contribution of each channel."""
     real = jnp.arange(len(contributions))[:, None] < count
     least = jnp.minimum(jnp.where(real, contributions, 0.0).min(axis=0), 0.0)
     above = jnp.where(real, contributions - least[None], 0.0)
@@ -90,7 +113,7 @@ def fit_channels(
     typical = jnp.where(live, means, 0.0).sum() / jnp.maximum(live.sum(), 1)
     scale = means + floor * typical
     scale = jnp.where(scale > 0, scale, jnp.where(typical > 0, typical, 1.0))
-    return Channels(low, high, deviation, live, least, scale)
+    return least, scale
 
 
 def evidence(channels: Channels, contributions: Array, values: Array) -> Array:

@@ -1,0 +1,8 @@
+"""Scores of steps as they come: one compiled program, a small state, no look-ahead."""
+
+from __future__ import annotations
+
+from jaxtsad.streaming.stream import Stream, Update
+from jaxtsad.streaming.watching import LiveAlarm
+
+__all__ = ["LiveAlarm", "Stream", "Update"]
