@@ -6,7 +6,7 @@ themselves says so in its name (`transductive_`).
 
 Example:
     >>> tuple(KINDS)
-    ('quantile', 'gaussian', 'mad', 'iqr', 'pot')
+    ('quantile', 'gaussian', 'mad', 'iqr', 'pot', 'budget')
     >>> choices("mad")
     {'k': 3.5}
 """
