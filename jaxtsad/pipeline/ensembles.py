@@ -89,28 +89,37 @@ def counted_steps(
 
 
 def fit(
-    scores: Sequence[Sequence[Scores]], members: str
-) -> tuple[tuple[Calibration, ...], list[list[np.ndarray]]]:
-    """Learns how each member's calibration scores are distributed.
+    setup: Setup,
+    scores: Sequence[Sequence[Scores]],
+    steps: Sequence[Sequence[np.ndarray]],
+) -> tuple[tuple[Calibration, ...], list[Scores]]:
+    """Learns how each member's calibration scores are distributed, and joins them.
 
     Args:
+        setup: Of the ensemble.
         scores: Calibration scores `[K][M]`.
-        members: How members share a program (see `training.fleet.lift`).
+        steps: Which steps they are of, `[K][M]`.
 
     Returns:
         For each member of the ensemble what it knows of its models, stacked `[M, ...]`,
-        and the levels of the calibration scores, `[K][M]` of `[T]`.
+        and of each model the joined scores of the steps that all members have.
+
+    Raises:
+        ValueError: If a model has no such step.
     """
+    members = setup.plan.members
     calibrations, levels = [], []
     for each in scores:
         values = [one.values for one in each]
         calibration = tails.fit(values, 0.0, members)
         calibrations.append(calibration)
         levels.append(tails.levels_of(calibration, values, members))
-    return tuple(calibrations), levels
+    of_models = (zip(*each, strict=True) for each in (scores, levels, steps))
+    joint = [_joined_calibration(setup, *each) for each in zip(*of_models, strict=True)]
+    return tuple(calibrations), joint
 
 
-def joined_calibration(
+def _joined_calibration(
     setup: Setup,
     scores: Sequence[Scores],
     levels: Sequence[np.ndarray],

@@ -194,18 +194,7 @@ def _fit_ensemble(
         groups = grouping.groups_of(one, data, seeds, known, breaks, paired)
         counted = (ensembles.counted_steps(one, parts, lengths) for _, parts in groups)
         steps.append(list(counted))
-    joint, levels = ensembles.fit(
-        [one.calibration for one in components], setup.plan.members
-    )
-    scores = [
-        ensembles.joined_calibration(setup, *each)
-        for each in zip(
-            zip(*[one.calibration for one in components], strict=True),
-            zip(*levels, strict=True),
-            zip(*steps, strict=True),
-            strict=True,
-        )
-    ]
+    joint, scores = ensembles.fit(setup, [one.calibration for one in components], steps)
     validated = zip(*[one.validation for one in components], strict=True)
     return Fitted(
         setup,

@@ -52,16 +52,9 @@ def causal(fitted: Fitted) -> Fitted:
     if not fitted.components:
         fitted, scores = dataclasses.replace(fitted, head=each[0].head), each[0].scores
     else:
-        joint, levels = ensembles.fit(
-            [one.scores for one in each], fitted.setup.plan.members
+        joint, scores = ensembles.fit(
+            fitted.setup, [one.scores for one in each], [one.steps for one in each]
         )
-        of_models = zip(
-            zip(*[one.scores for one in each], strict=True),
-            zip(*levels, strict=True),
-            zip(*[one.steps for one in each], strict=True),
-            strict=True,
-        )
-        scores = [ensembles.joined_calibration(fitted.setup, *one) for one in of_models]
         pairs = zip(fitted.components, each, strict=True)
         components = (dataclasses.replace(one, head=own.head) for one, own in pairs)
         fitted = dataclasses.replace(fitted, components=tuple(components), joint=joint)

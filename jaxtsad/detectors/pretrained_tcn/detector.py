@@ -38,9 +38,7 @@ from jaxtsad.detectors.pretrained_tcn import (
     relations,
     weights,
 )
-from jaxtsad.detectors.pretrained_tcn.column_statistics import (
-    Statistics,
-)
+from jaxtsad.detectors.pretrained_tcn.column_statistics import Statistics
 from jaxtsad.detectors.pretrained_tcn.config import Config
 from jaxtsad.detectors.pretrained_tcn.evidence import (
     WIDE_WIDTHS,

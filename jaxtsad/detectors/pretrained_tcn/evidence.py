@@ -68,15 +68,13 @@ def score(model: PyTree, parts: Parts) -> Array:
 
 def standardized(statistics: Statistics, values: Array) -> tuple[Array, Array]:
     """Values as linear maps see them, 0 in columns that are not live; live columns."""
-    live = magnitude(statistics) * (1 - statistics.constant)
-    z = jnp.clip(features.standardized(statistics, values), -LIMIT, LIMIT)
-    return z * live[None], live
+    live = _live(statistics)
+    return _limited(statistics, values) * live[None], live
 
 
 def switches(statistics: Statistics, values: Array, live: Array) -> Array:
     """Standardized values `[T, C]` of columns of two values, 0 in others."""
-    z = jnp.clip(features.standardized(statistics, values), -LIMIT, LIMIT)
-    return z * (statistics.two_valued * (1 - live))[None]
+    return _limited(statistics, values) * (statistics.two_valued * (1 - live))[None]
 
 
 def ungated(
@@ -95,8 +93,7 @@ def ungated(
         others: `[T, C]` squared residuals given the other columns.
         unanswered: `[T, C]` squared residuals given the switches.
     """
-    counts = magnitude(statistics)
-    live = counts * (1 - statistics.constant)
+    counts, live = magnitude(statistics), _live(statistics)
     raw = (values - statistics.mean[None]) / statistics.scale[None]
     novelty = features.outside(statistics, values)
     evidence = counts[None] * (raw**2 + 1) + novelty**2
@@ -120,6 +117,15 @@ def magnitude(statistics: Statistics) -> Array:
     """
     several = 1 - statistics.two_valued
     return jnp.where(several.any(), several, 1.0)
+
+
+def _live(statistics: Statistics) -> Array:
+    """1 for columns `[C]` whose magnitude counts and that vary in the fit part."""
+    return magnitude(statistics) * (1 - statistics.constant)
+
+
+def _limited(statistics: Statistics, values: Array) -> Array:
+    return jnp.clip(features.standardized(statistics, values), -LIMIT, LIMIT)
 
 
 def _shares(contributions: Array) -> Array:

@@ -101,8 +101,7 @@ def distance(
         missing = jnp.zeros((1, 1), bool)
         if fitting:
             step = begin + jnp.arange(BLOCK)
-            near = jnp.abs(step[:, None] - n.places[None]) < size // 2
-            missing = near
+            missing = jnp.abs(step[:, None] - n.places[None]) < size // 2
         return nearest(n, windows, k, missing)
 
     found = jax.lax.map(block, jnp.arange(blocks)).reshape(-1)[:total]

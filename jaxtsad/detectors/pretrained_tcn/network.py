@@ -62,12 +62,10 @@ class Gate(nn.Module):
             bias_init=nn.initializers.constant(-3.0),
         )
         logits = last(_normalized(hidden)).reshape(columns, -1)[:, :steps]
-        varying = seen[..., :VARYING]
-        alone = [seen, jnp.abs(varying), 0.25 * varying**2]
         direct = nn.Dense(
             1, use_bias=False, name="direct", kernel_init=nn.initializers.zeros
         )
-        return logits + direct(jnp.concatenate(alone, axis=-1))[..., 0]
+        return logits + direct(_alone(seen))[..., 0]
 
 
 def last_logit(parameters: PyTree, features: Array, phase: Array) -> Array:
@@ -100,10 +98,14 @@ def last_logit(parameters: PyTree, features: Array, phase: Array) -> Array:
         near = nn.relu(_dense(parameters[f"spread_{number}"], near))
         hidden = hidden[:, 1:-1:2] + _dense(parameters[f"mix_{number}"], near)
     logits = _dense(parameters["logit"], _normalized(hidden))[:, 0]
-    now = seen[:, -1]
-    varying = now[:, :VARYING]
-    alone = jnp.concatenate([now, jnp.abs(varying), 0.25 * varying**2], axis=-1)
-    return logits[:, phase] + (alone @ parameters["direct"]["kernel"])[:, 0]
+    direct = _alone(seen[:, -1]) @ parameters["direct"]["kernel"]
+    return logits[:, phase] + direct[:, 0]
+
+
+def _alone(seen: Array) -> Array:
+    """What the logistic part sees of a step's own features `[..., F]`."""
+    varying = seen[..., :VARYING]
+    return jnp.concatenate([seen, jnp.abs(varying), 0.25 * varying**2], axis=-1)
 
 
 def _dense(layer: PyTree, values: Array) -> Array:
