@@ -7,11 +7,13 @@ tells what it had measured. A case that fails says how, and the next one goes on
 from __future__ import annotations
 
 import argparse
+import collections
 import functools
 import json
 import pathlib
 import statistics
 import sys
+import tempfile
 import time
 import traceback
 import types
@@ -190,6 +192,12 @@ def cudnn(args: Any, part: str, kit: Kit) -> Facts:
 
 def ours(kit: Kit, precision: str, implementation: str) -> Iterator[tuple[str, Facts]]:
     """Training by `training.fit` and scoring by `training.scoring`."""
+    detector = transformer_detector(kit, precision, implementation)
+    yield from library_rates(kit, detector, (100, CHANNELS), kit.batch, 64, 1)
+
+
+def transformer_detector(kit: Kit, precision: str, implementation: str) -> Any:
+    """The Anomaly Transformer in the sizes of the kit."""
     options = {
         "window": 100,
         "channels": CHANNELS,
@@ -201,20 +209,14 @@ def ours(kit: Kit, precision: str, implementation: str) -> Iterator[tuple[str, F
         "precision": precision,
         "implementation": implementation,
     }
-    detector = detectors.load("anomaly_transformer", options)
-    yield from library_rates(kit, detector, (100, CHANNELS), kit.batch, 64, 1)
+    return detectors.load("anomaly_transformer", options)
 
 
 def library_rates(
     kit: Kit, detector: Any, shape: tuple[int, int], batch: int, batches: int, m: int
 ) -> Iterator[tuple[str, Facts]]:
     """Training and scoring of a fleet of `m` members, as users run them."""
-    window, channels = shape
-    steps = batch * (2 if kit.quick else batches) + window - 1
-    values = np.random.default_rng(0).normal(size=(steps, channels))
-    part, _ = roles.cut_train(values.astype(np.float32), window=window, validation=0)
-    stacked = jax.device_put(fleet.stack([windows.view([part], window, 1)] * m))
-    case = library.Case(detector, stacked, batch, kit.seconds)
+    case = library_case(kit, detector, shape, batch, batches, m)
     for name in ("training", "scoring"):
         contender = getattr(case, name)()
         seconds = contender.warm()
@@ -232,6 +234,18 @@ def library_rates(
         )
 
 
+def library_case(
+    kit: Kit, detector: Any, shape: tuple[int, int], batch: int, batches: int, m: int
+) -> library.Case:
+    """A fleet of `m` members on made-up data."""
+    window, channels = shape
+    steps = batch * (2 if kit.quick else batches) + window - 1
+    values = np.random.default_rng(0).normal(size=(steps, channels))
+    part, _ = roles.cut_train(values.astype(np.float32), window=window, validation=0)
+    stacked = jax.device_put(fleet.stack([windows.view([part], window, 1)] * m))
+    return library.Case(detector, stacked, batch, kit.seconds)
+
+
 def each(kit: Kit, case: str, parts: Callable[[], Iterator[tuple[str, Facts]]]) -> None:
     """Writes a line per part of a case; a failure is the case's own."""
 
@@ -244,10 +258,7 @@ def each(kit: Kit, case: str, parts: Callable[[], Iterator[tuple[str, Facts]]]) 
 
 
 def transformer(kit: Kit) -> None:
-    """The Anomaly Transformer: ours, published, and the best PyTorch."""
-    for precision in PRECISIONS:
-        case = f"anomaly_transformer {precision}"
-        each(kit, case, functools.partial(ours, kit, precision, "auto"))
+    """The Anomaly Transformer: ours and the best PyTorch in turn, then published."""
     import torch
 
     from benchmarks.gpu.torch_best import Peer
@@ -267,27 +278,68 @@ def transformer(kit: Kit) -> None:
         learning_rate=1e-4,
     )
     x = torch.randn(kit.batch, 100, CHANNELS, device=device)
+
+    def best(precision: str, how: str) -> None:
+        def parts() -> Iterator[tuple[str, Facts]]:
+            peer = Peer(config, device, precision, how == "torch.compile")
+            yield "scoring", rates(lambda: peer.score(x), kit.batch, kit)
+            yield "training", rates(lambda: peer.train_step(x), kit.batch, kit)
+
+        each(kit, f"best PyTorch, {how}, {precision}", parts)
+
+    for precision in ("bfloat16", "default", "float32"):
+        case = f"anomaly_transformer {precision}"
+        each(kit, case, functools.partial(ours, kit, precision, "auto"))
+        best("tf32" if precision == "default" else precision, "torch.compile")
     model, optimizer = published.build(config)
     model = model.to(device)
-    parts = {
+    calls = {
         "training": lambda: published.train_step(model, optimizer, x),
         "scoring": lambda: published.score(model, x),
     }
     for tf32 in (True, False):
         torch.backends.cuda.matmul.allow_tf32 = tf32
-        for name, call in parts.items():
+        for name, call in calls.items():
             case = f"published code, eager, {'tf32' if tf32 else 'float32'} {name}"
             kit.run(case, functools.partial(rates, call, kit.batch, kit))
-    for compiled in (False, True):
-        for precision in ("bfloat16", "tf32", "float32"):
-            how = "torch.compile" if compiled else "eager"
+    for precision in ("bfloat16", "tf32", "float32"):
+        best(precision, "eager")
 
-            def best(precision=precision, compiled=compiled):
-                peer = Peer(config, device, precision, compiled)
-                yield "training", rates(lambda: peer.train_step(x), kit.batch, kit)
-                yield "scoring", rates(lambda: peer.score(x), kit.batch, kit)
 
-            each(kit, f"best PyTorch, {how}, {precision}", best)
+def profile(kit: Kit) -> None:
+    """Where a training step of the Anomaly Transformer in bfloat16 spends its time."""
+    detector = transformer_detector(kit, "bfloat16", "auto")
+    case = library_case(kit, detector, (100, CHANNELS), kit.batch, 64, 1)
+    contender = case.training()
+    contender.warm()
+
+    def measure() -> Facts:
+        with tempfile.TemporaryDirectory() as folder:
+            with jax.profiler.trace(folder):
+                work = contender.run()
+            (path,) = pathlib.Path(folder).rglob("*.xplane.pb")
+            spent = kernel_times(path)
+        total, steps = sum(spent.values()), work.windows / kit.batch
+        largest = sorted(spent.items(), key=lambda pair: -pair[1])[:40]
+        share = {name: round(time / total, 4) for name, time in largest}
+        step = {"ms": work.seconds / steps * 1e3, "kernels_ms": total / steps / 1e6}
+        return {**{name: round(x, 3) for name, x in step.items()}, "share": share}
+
+    kit.run("anomaly_transformer bfloat16 training, share of kernels", measure)
+
+
+def kernel_times(path: pathlib.Path) -> dict[str, float]:
+    """Nanoseconds per kernel of a trace, summed over its calls on the device."""
+    spent: dict[str, float] = collections.Counter()
+    for plane in jax.profiler.ProfileData.from_file(str(path)).planes:
+        if plane.name.startswith("/device:GPU"):
+            for line in plane.lines:
+                if line.name.startswith("Stream"):
+                    for event in line.events:
+                        spent[event.name] += event.duration_ns
+    if not spent:
+        raise ValueError("the trace holds no kernels of a GPU")
+    return spent
 
 
 def kernels(kit: Kit) -> None:
@@ -360,13 +412,24 @@ def agents(kit: Kit) -> None:
         kit.run(f"dplan, {seeds} seeds", measure)
 
 
+def flagship(kit: Kit) -> None:
+    """The default detector over 10,000 columns, 25 to a recording."""
+    from benchmarks.throughput.suites import recordings
+
+    count, steps = (2, 400) if kit.quick else (400, 1000)
+    size = recordings.Size("10,000 columns", count, steps, steps, CHANNELS)
+    kit.run("pretrained_tcn", lambda: recordings.row("pretrained_tcn", size, 1))
+
+
 GROUPS: dict[str, Callable[[Kit], None]] = {
     "transformer": transformer,
+    "profile": profile,
     "fleets": fleets,
-    "operations": operations,
-    "kernels": kernels,
     "searches": searches,
     "agents": agents,
+    "flagship": flagship,
+    "kernels": kernels,
+    "operations": operations,
 }
 
 
@@ -378,6 +441,7 @@ def main() -> None:
     parser.add_argument("--budget", type=float, default=420.0, metavar="SECONDS")
     parser.add_argument("--quick", action="store_true", help="small sizes")
     asked = parser.parse_args()
+    asked.out.mkdir(parents=True, exist_ok=True)
     kit = Kit(asked.out, asked.budget, asked.quick)
     device = jax.devices()[0]
     facts: Row = {"device": device.device_kind, "jax": jax.__version__}

@@ -47,7 +47,8 @@ class Settings(NamedTuple):
             published.
         prior_in_output: Whether the prior's density mixes values too.
         precision: Of all products (see `products.einsum`); parameters, softmax,
-            divergences and sums are float32 whatever it is.
+            divergences and sums are float32 whatever it is. Activations between layers
+            are of the type `products.stored` names.
         implementation: See `attention.anomaly_attention`.
     """
 
@@ -168,7 +169,7 @@ class AnomalyAttention(nn.Module):
         else:
             # The few columns of sigma would leave the joined product's width odd,
             # which costs it more than a product of their own.
-            raw = self.sigma(x).swapaxes(1, 2)
+            raw = self.sigma(x.astype(jnp.float32)).swapaxes(1, 2)
             if prior_param == "dynamic":
                 sigma = association.dynamic_sigma(raw)
             elif prior_param == "dynamic_bounded":

@@ -56,13 +56,13 @@ class Affine(nn.Module):
         self.bias = jax.lax.stop_gradient(bias) if self.held else bias
 
     def __call__(self, x: Array) -> Array:
-        """Maps `[..., size]` to `[..., features]`."""
+        """Maps `[..., size]` to `[..., features]`, of the same type."""
         return add_bias(products.product(x, self.kernel, self.precision), self.bias)
 
 
 def add_bias(x: Array, bias: Array) -> Array:
-    """Adds `bias [D]` to `x [..., D]`."""
-    return x + jnp.broadcast_to(bias, x.shape)
+    """Adds `bias [D]` to `x [..., D]`, whose type stays."""
+    return x + jnp.broadcast_to(bias.astype(x.dtype), x.shape)
 
 
 class Factors(NamedTuple):
@@ -119,7 +119,7 @@ def joined(x: Array, *maps: Affine, factors: Factors | None = None) -> list[Arra
 
 
 def _shifted(x: Array, shift: Array) -> Array:
-    return x + jnp.broadcast_to(shift[None], x.shape)
+    return x + jnp.broadcast_to(shift[None].astype(x.dtype), x.shape)
 
 
 class LayerNorm(nn.Module):

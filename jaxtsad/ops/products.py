@@ -14,6 +14,16 @@ Precision: TypeAlias = Literal["float32", "default", "bfloat16"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 
+def stored(precision: Precision) -> type:
+    """The type in which activations go from layer to layer.
+
+    In bfloat16 half of what a layer reads and writes is left, which is what a GPU or
+    TPU waits for; a CPU without instructions for it spends more on converting.
+    """
+    narrow = precision == "bfloat16" and jax.default_backend() != "cpu"
+    return jnp.bfloat16 if narrow else jnp.float32
+
+
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
 def product(x: Array, kernel: Array, precision: Precision = "default") -> Array:
     """Multiplies the last axis of `x` by a matrix.
@@ -28,13 +38,14 @@ def product(x: Array, kernel: Array, precision: Precision = "default") -> Array:
         precision: See `einsum`; of both gradients' products too.
 
     Returns:
-        `[..., F]`.
+        `[..., F]`, of the type of `x`: activations stored in bfloat16 stay so, and are
+        rounded once, after they were added up in float32.
 
     Example:
         >>> product(jnp.ones((2, 3, 4)), jnp.ones((4, 5))).shape
         (2, 3, 5)
     """
-    return einsum("...d,df->...f", x, kernel, precision)
+    return einsum("...d,df->...f", x, kernel, precision, x.dtype)
 
 
 def _forward(
@@ -49,15 +60,21 @@ def _backward(
     x, kernel = saved
     rows = x.reshape(-1, x.shape[-1])
     to_rows = to_out.reshape(-1, to_out.shape[-1])
-    to_x = einsum("...f,df->...d", to_out, kernel, precision)
+    to_x = einsum("...f,df->...d", to_out, kernel, precision, x.dtype)
     to_kernel = einsum("nd,nf->df", rows, to_rows, precision)
-    return to_x.astype(x.dtype), to_kernel.astype(kernel.dtype)
+    return to_x, to_kernel.astype(kernel.dtype)
 
 
 product.defvjp(_forward, _backward)
 
 
-def einsum(subscripts: str, x: Array, y: Array, precision: Precision) -> Array:
+def einsum(
+    subscripts: str,
+    x: Array,
+    y: Array,
+    precision: Precision,
+    dtype: jnp.dtype | type = jnp.float32,
+) -> Array:
     """A product of two arrays, added up in float32.
 
     Args:
@@ -67,9 +84,10 @@ def einsum(subscripts: str, x: Array, y: Array, precision: Precision) -> Array:
         precision: `float32`, exact on every device; `default`, what the device does
             with float32 by itself (TF32 on a GPU, the same as `float32` on a CPU);
             `bfloat16`, of operands rounded to it. Operands of a narrower type stay so.
+        dtype: What the sums are rounded to.
 
     Returns:
-        float32.
+        Of `dtype`.
 
     Example:
         >>> x = jnp.array([[1.0, 1e-3]])
@@ -85,5 +103,5 @@ def einsum(subscripts: str, x: Array, y: Array, precision: Precision) -> Array:
         x,
         y,
         precision=jax.lax.Precision.HIGHEST if exact else None,
-        preferred_element_type=jnp.float32,
+        preferred_element_type=dtype,
     )

@@ -42,6 +42,19 @@ def test_precision_rounds_operands_and_adds_up_in_float32(precision):
     np.testing.assert_allclose(grads[0][0], kernel.sum(-1), rtol=1e-5, atol=1e-5)
 
 
+def test_activations_stored_in_bfloat16_are_rounded_once():
+    rng = np.random.default_rng(3)
+    x = jnp.asarray(rng.normal(size=(3, 512)), jnp.bfloat16)
+    kernel = jnp.asarray(rng.normal(size=(512, 4)), jnp.float32)
+    out, pull = jax.vjp(lambda x, k: products.product(x, k, "bfloat16"), x, kernel)
+    to_x, to_kernel = pull(jnp.ones_like(out))
+    assert (out.dtype, to_x.dtype) == (jnp.bfloat16, jnp.bfloat16)
+    assert to_kernel.dtype == jnp.float32
+    narrow = np.asarray(kernel.astype(jnp.bfloat16), np.float64)
+    exact = np.asarray(x, np.float64) @ narrow
+    np.testing.assert_allclose(np.asarray(out, np.float64), exact, rtol=2**-8)
+
+
 def test_members_under_vmap():
     rng = np.random.default_rng(1)
     x = jnp.asarray(rng.normal(size=(2, 3, 4, 5)), jnp.float32)

@@ -56,10 +56,10 @@ def measure(options: Options) -> Iterator[Row]:
     options.refuse("recordings", "sizes", "members", "against")
     detector = options.detector or TimeSeriesDetector().detector
     for size in SMOKE if options.quick else SIZES:
-        yield _row(detector, size, 1 if options.quick else RUNS)
+        yield row(detector, size, 1 if options.quick else RUNS)
 
 
-def _row(detector: str, size: Size, runs: int) -> Row:
+def row(detector: str, size: Size, runs: int) -> Row:
     train = [_waves(size.train, size.channels, i) for i in range(size.series)]
     test = [_waves(size.test, size.channels, 1000 + i) for i in range(size.series)]
     seconds = []

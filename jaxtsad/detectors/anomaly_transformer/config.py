@@ -54,8 +54,9 @@ class Config:
         clip_gradients: Largest global norm of a gradient; 0 does not clip.
         batch_size: Windows per step.
         precision: Of products: `float32`; `default`, what the device does with float32
-            by itself (TF32 on a GPU); `bfloat16`. Parameters, softmax, divergences and
-            sums are float32 whatever it is.
+            by itself (TF32 on a GPU); `bfloat16`, in which devices other than CPUs
+            store activations, too. Parameters, softmax, divergences and sums are
+            float32 whatever it is.
         implementation: Of the attention (see `ops.attention`).
 
     Raises:

@@ -21,12 +21,19 @@ from jaxtsad.models.anomaly_attention import (
     Settings,
 )
 from jaxtsad.models.layers import Affine, Factors, LayerNorm, positional_encoding
+from jaxtsad.ops import products
 from jaxtsad.types import Array
 
 
 def gelu(x: Array) -> Array:
-    """The exact, error-function form."""
-    return 0.5 * x * (1 + jax.lax.erf(x * math.sqrt(0.5)))
+    """The exact, error-function form, computed in float32."""
+    wide = x.astype(jnp.float32)
+    return (0.5 * wide * (1 + jax.lax.erf(wide * math.sqrt(0.5)))).astype(x.dtype)
+
+
+def added(x: Array, y: Array) -> Array:
+    """Their sum in float32: what is normalised is not rounded before."""
+    return x.astype(jnp.float32) + y.astype(jnp.float32)
 
 
 class TokenEmbedding(nn.Module):
@@ -75,12 +82,14 @@ class EncoderLayer(nn.Module):
         attended, *seen = attend(
             x, train=train, associations=associations, factors=factors
         )
-        x = LayerNorm(name="attention_norm")(x + drop(attended))
+        normal = LayerNorm(name="attention_norm")(added(x, drop(attended)))
+        x = normal.astype(x.dtype)
         width, precision = self.settings.width, self.settings.precision
         expand = Affine(width, self.hidden, precision=precision, name="expand")
         contract = Affine(self.hidden, width, precision=precision, name="contract")
         fed = contract(drop(gelu(expand(x))))
-        return LayerNorm(name="feedforward_norm")(x + drop(fed)), tuple(seen)
+        normal = LayerNorm(name="feedforward_norm")(added(x, drop(fed)))
+        return normal.astype(x.dtype), tuple(seen)
 
 
 class AnomalyTransformer(nn.Module):
@@ -115,7 +124,7 @@ class AnomalyTransformer(nn.Module):
         precision = self.settings.precision
         embed = TokenEmbedding(self.channels, width, name="embedding")
         factors = embed(x, jnp.asarray(positional_encoding(length, width)))
-        x = factors.whole(precision)
+        x = factors.whole(precision).astype(products.stored(precision))
         x = nn.Dropout(self.dropout, deterministic=not train)(x)
         by_factors = factors.pay() and not (train and self.dropout)
         rows = []
@@ -125,7 +134,7 @@ class AnomalyTransformer(nn.Module):
             made_of = factors if by_factors and number == 0 else None
             x, seen = layer(x, train, associations, made_of)
             rows.append(seen)
-        x = LayerNorm(name="norm")(x)
+        x = LayerNorm(name="norm")(x.astype(jnp.float32))
         project = Affine(width, self.channels, precision=precision, name="projection")
         x = project(x)
         stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves, axis=1), *rows)

@@ -17,7 +17,7 @@ from jaxtsad.detectors.anomaly_transformer import training
 from jaxtsad.detectors.anomaly_transformer.config import MODES, TINY, Config
 from jaxtsad.detectors.anomaly_transformer.detector import build, minimax
 from jaxtsad.models.anomaly_attention import PRIOR_PARAMS
-from jaxtsad.ops import windows
+from jaxtsad.ops import products, windows
 from jaxtsad.types import Clock
 
 ALTERNATING = dataclasses.replace(
@@ -243,7 +243,9 @@ def test_implementations_score_alike():
     )
 
 
-def test_bfloat16_is_close_and_keeps_what_it_learns_in_float32():
+@pytest.mark.parametrize("stored", [jnp.float32, jnp.bfloat16])
+def test_bfloat16_is_close_and_keeps_what_it_learns_in_float32(stored, monkeypatch):
+    monkeypatch.setattr(products, "stored", lambda precision: stored)
     narrow = dataclasses.replace(ONE_LAYER, precision="bfloat16")
     state = start(ONE_LAYER)
     after, metrics = stepper(narrow)(state)
