@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from jaxtsad.cli import choosing, flags, listings, recordings, runs
+from jaxtsad.cli import choosing, flags, listings, recordings, runs, watch
 
 
 def parser() -> argparse.ArgumentParser:
@@ -112,6 +112,42 @@ def parser() -> argparse.ArgumentParser:
         sub.add_argument("--out", required=True, help="CSV file to write")
     for sub in (explore, fit, choose, score, events):
         flags.add(sub)
+
+    live = add("watch", watch.watch, "watch a feed of rows and tell alarms")
+    live.epilog = (
+        "Left out and counted: malformed rows (no row, a word that is no number, an "
+        "unknown entity), late rows (stamped before the one before them) and "
+        "duplicated ones (with its stamp). Missing rows are counted, not made up; "
+        "missing cells count as the last known value. Counts are told on stderr."
+    )
+    live.add_argument("model", help="folder of the fitted detector")
+    live.add_argument(
+        "file",
+        nargs="?",
+        default=watch.STANDARD_INPUT,
+        help="CSV or JSON lines; default: -, standard input",
+    )
+    live.add_argument(
+        "--follow", action="store_true", help="wait for what is written to the file"
+    )
+    live.add_argument(
+        "--human", action="store_true", help="lines to read instead of JSON"
+    )
+    live.add_argument(
+        "--state",
+        metavar="DIR",
+        help="folder from which a killed watch goes on, with every alarm, each once",
+    )
+    live.add_argument(
+        "--save-every",
+        type=int,
+        default=1000,
+        metavar="ROWS",
+        help="rows after which the state is saved, and that are read again at most",
+    )
+    live.add_argument("--time-column", help="column of time stamps, not a channel")
+    live.add_argument("--time-format", help="of stamps that are text; default: ISO")
+    live.add_argument("--entity-column", help="column that names the machine of a row")
 
     data = add("data", lambda options: None, "list, fetch and verify public data sets")
     verbs = data.add_subparsers(required=True, metavar="VERB")

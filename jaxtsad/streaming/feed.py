@@ -1,0 +1,220 @@
+"""A feed of rows to alarms, with a policy for every row that is not as it should be.
+
+    malformed   a line that is no row, or of an unknown entity: left out
+    late        a stamp before that of the row before: left out
+    duplicated  a stamp equal to it: left out, the first counts
+    missing     rows that a jump of time leaves out, by the usual time between rows:
+                counted, not made up; beyond the detector's `max_gap` a new piece begins
+
+All are counted. A cell that is missing counts as the last known value of its channel.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from jaxtsad.streaming import storage
+from jaxtsad.streaming.rows import Malformed, Reader, Row
+from jaxtsad.streaming.stream import Stream
+from jaxtsad.streaming.watching import LiveAlarm
+
+KINDS = ("malformed", "late", "duplicated", "missing")
+BLOCK = 256
+"""Rows of an entity that are scored at a time, at most."""
+STEPS = 31
+"""Times between rows of which the middle one is the usual one."""
+ENTITIES = 10_000
+"""Entities that one model for all watches, at most."""
+
+
+@dataclasses.dataclass
+class Counts:
+    """How many rows there were, and how many of them were not as they should be."""
+
+    rows: int = 0
+    malformed: int = 0
+    late: int = 0
+    duplicated: int = 0
+    missing: int = 0
+
+
+@dataclasses.dataclass
+class Entity:
+    """What is known of one entity.
+
+    Attributes:
+        stream: Its stream.
+        rows: Rows that are not scored yet.
+        last: Stamp of its last row.
+        steps: Times between its last rows, in nanoseconds or units of the stamps.
+    """
+
+    stream: Stream
+    rows: list[Row] = dataclasses.field(default_factory=list)
+    last: Any = None
+    steps: collections.deque[float] = dataclasses.field(
+        default_factory=lambda: collections.deque(maxlen=STEPS)
+    )
+
+
+class Feed:
+    """Takes lines, gives alarms.
+
+    Args:
+        reader: Makes rows of lines.
+        streams: A new stream of an entity (None without a column of entities); raises
+            ValueError of one that the detector does not know.
+        restored: A stream of a saved state.
+        note: Is told what is wrong with a row, and how many there were so far.
+
+    Attributes:
+        counts: How many rows there were.
+        entities: What is known of each entity.
+        lines: Number of lines so far.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        streams: Callable[[str | None], Stream],
+        restored: Callable[[Any], Stream],
+        note: Callable[[str], None],
+    ) -> None:
+        self.reader, self.counts, self.lines = reader, Counts(), 0
+        self.entities: dict[str | None, Entity] = {}
+        self._streams, self._restored, self._note = streams, restored, note
+
+    def take(self, lines: Sequence[bytes]) -> list[tuple[str, LiveAlarm]]:
+        """Takes lines; alarms that `opened` and `closed`, in order.
+
+        Raises:
+            ValueError: If the first line is a header that lacks a column.
+        """
+        made: list[tuple[str, LiveAlarm]] = []
+        for line in lines:
+            self.lines += 1
+            try:
+                row = self.reader.row(line)
+                if row is not None:
+                    self.counts.rows += 1
+                    made += self._add(row)
+            except Malformed as error:
+                self.counts.rows += 1
+                self._count("malformed", str(error))
+        for entity in self.entities.values():
+            made += self._score(entity)
+        return made
+
+    def finish(self) -> list[tuple[str, LiveAlarm]]:
+        """Closes what is open, at the end of the feed."""
+        return [
+            ("closed", alarm)
+            for entity in self.entities.values()
+            for alarm in entity.stream.finish()
+        ]
+
+    def dump(self, more: Mapping[str, Any]) -> bytes:
+        """The state as the bytes of a file."""
+        arrays, entities = {}, []
+        for number, (name, entity) in enumerate(self.entities.items()):
+            arrays[str(number)] = np.frombuffer(entity.stream.dump(), np.uint8)
+            last = storage.stamp_out(entity.last)
+            entities.append([name, last, list(entity.steps)])
+        record = {
+            "counts": dataclasses.asdict(self.counts),
+            "lines": self.lines,
+            "header": self.reader.header,
+            "delimiter": self.reader.delimiter,
+            "time_column": self.reader.time_column,
+            "entities": entities,
+            "more": dict(more),
+        }
+        return storage.pack(arrays, record)
+
+    def restore(self, content: bytes, path: object) -> dict[str, Any]:
+        """Goes on from what `dump` gave; what was kept with it.
+
+        Raises:
+            ValueError: If it is damaged, or of another detector.
+        """
+        arrays, record = storage.unpack(content, path)
+        self.counts, self.lines = Counts(**record["counts"]), record["lines"]
+        self.reader.header = record["header"]
+        self.reader.delimiter = record["delimiter"]
+        self.reader.time_column = record["time_column"]
+        self.reader.begun = self.counts.rows > self.counts.malformed
+        for number, (name, last, steps) in enumerate(record["entities"]):
+            content = arrays[str(number)].tobytes()
+            stream = self._restored(storage.unpack(content, path))
+            entity = Entity(stream, last=storage.stamp_in(last))
+            entity.steps.extend(steps)
+            self.entities[name] = entity
+        more: dict[str, Any] = record["more"]
+        return more
+
+    def _add(self, row: Row) -> list[tuple[str, LiveAlarm]]:
+        entity = self.entities.get(row.entity)
+        if entity is None:
+            if len(self.entities) >= ENTITIES:
+                raise Malformed(f"there are {ENTITIES} entities already")
+            try:
+                entity = Entity(self._streams(row.entity))
+            except ValueError as error:
+                raise Malformed(str(error)) from None
+            self.entities[row.entity] = entity
+        if not self._in_order(entity, row):
+            return []
+        entity.rows.append(row)
+        return self._score(entity) if len(entity.rows) >= BLOCK else []
+
+    def _in_order(self, entity: Entity, row: Row) -> bool:
+        if row.time is None or entity.last is None:
+            entity.last = row.time
+            return True
+        if type(row.time) is not type(entity.last):
+            raise Malformed(f"its stamp {row.time} is of another kind than before")
+        step = float(
+            (row.time - entity.last) / np.timedelta64(1, "ns")
+            if isinstance(row.time, np.datetime64)
+            else row.time - entity.last
+        )
+        if step <= 0:
+            kind = "late" if step < 0 else "duplicated"
+            self._count(kind, f"its stamp {row.time} comes after {entity.last}")
+            return False
+        usual = float(np.median(entity.steps)) if entity.steps else step
+        lost = round(step / usual) - 1
+        if lost > 0 and len(entity.steps) == STEPS:
+            text = f"time jumps from {entity.last} to {row.time}"
+            self._count("missing", text, lost)
+        entity.steps.append(step)
+        entity.last = row.time
+        return True
+
+    def _score(self, entity: Entity) -> list[tuple[str, LiveAlarm]]:
+        rows, entity.rows = entity.rows, []
+        if not rows:
+            return []
+        time = None if rows[0].time is None else np.array([row.time for row in rows])
+        values = np.stack([row.values for row in rows])
+        if not entity.stream.single:
+            values = values[None]
+        update = entity.stream.update(values, time)
+        each = [(alarm.opened, "opened", alarm) for alarm in update.opened]
+        # An alarm opens before it closes; the next opens after that.
+        each += [(alarm.opened, "opened closed", alarm) for alarm in update.closed]
+        ordered = sorted(each, key=lambda item: item[:2])
+        return [(kind.split()[-1], alarm) for _, kind, alarm in ordered]
+
+    def _count(self, kind: str, why: str, number: int = 1) -> None:
+        """Counts, and says so of the first, the tenth, the hundredth."""
+        before = getattr(self.counts, kind)
+        now = before + number
+        setattr(self.counts, kind, now)
+        if len(str(now)) > len(str(before)) or not before:
+            self._note(f"line {self.lines}: {why}; {now} rows {kind} so far")

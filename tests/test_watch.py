@@ -1,0 +1,139 @@
+"""`jaxtsad watch` as people run it: real processes, killed and started again."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from jaxtsad.estimator import TimeSeriesDetector
+
+STEPS = 600
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> pathlib.Path:
+    values = np.random.default_rng(0).normal(size=(300, 2))
+    frame = pd.DataFrame(values, columns=["speed", "load"])
+    folder = tmp_path_factory.mktemp("watch") / "model"
+    TimeSeriesDetector("zscore", window=8).fit(frame).save(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[str]:
+    values = np.random.default_rng(1).normal(size=(STEPS, 2))
+    for first in range(30, STEPS, 40):
+        values[first : first + 3] += 12.0
+    stamps = pd.date_range("2026-01-01", periods=STEPS, freq="min")
+    pairs = zip(stamps, values, strict=True)
+    return [f"{stamp.isoformat()},{a:.6f},{b:.6f}\n" for stamp, (a, b) in pairs]
+
+
+def start(*words: str | os.PathLike[str], **more) -> subprocess.Popen:
+    command = [sys.executable, "-m", "jaxtsad", "watch", *map(os.fspath, words)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **more)
+
+
+def write(path: pathlib.Path, lines: list[str]) -> pathlib.Path:
+    path.write_text("time,speed,load\n" + "".join(lines))
+    return path
+
+
+def alarms(text: str) -> list[dict]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_pipe_and_file_give_the_same_alarms_with_stamps(model, rows, tmp_path):
+    path = write(tmp_path / "feed.csv", [*rows[:100], "nonsense\n", *rows[100:]])
+    own = start(model, path, stderr=subprocess.PIPE)
+    out, err = own.communicate()
+    assert own.returncode == 0
+    assert err.splitlines()[-1] == f"{STEPS + 1} rows, 1 malformed"
+    with path.open() as file:
+        piped, _ = start(model, "-", stdin=file).communicate()
+    assert piped == out
+    first = alarms(out)[0]
+    stamp = rows[first["start"]].split(",")[0] + "Z"
+    assert (first["alarm"], first["start_time"]) == ("opened", stamp)
+    human, _ = start(model, path, "--human").communicate()
+    assert human.startswith(f"ALARM since {stamp}, severity {first['severity']:.2f}")
+
+
+def test_a_watch_that_is_told_to_end_keeps_its_state(model, rows, tmp_path):
+    path = write(tmp_path / "feed.csv", rows)
+    once, _ = start(model, path, "--state", tmp_path / "once").communicate()
+    path = write(tmp_path / "grown.csv", rows[:300])
+    state = tmp_path / "state"
+    ended = start(model, path, "--follow", "--state", state)
+    while not (state / "alarms.jsonl").exists() or not alarms(
+        (state / "alarms.jsonl").read_text()
+    ):
+        time.sleep(0.1)
+    ended.send_signal(signal.SIGTERM)
+    first, _ = ended.communicate()
+    assert ended.returncode == 0
+    with path.open("a") as file:
+        file.writelines(rows[300:])
+    rest, _ = start(model, path, "--state", state).communicate()
+    assert alarms(first) + alarms(rest) == alarms(once)
+
+
+@pytest.mark.parametrize("kills", [3, pytest.param(100, marks=pytest.mark.slow)])
+def test_killed_watches_lose_and_double_no_alarm(model, rows, tmp_path, kills):
+    draw = random.Random(kills)
+    path = write(tmp_path / "whole.csv", rows)
+    once = tmp_path / "once"
+    start(model, path, "--state", once).communicate()
+    path, state = write(tmp_path / "feed.csv", []), tmp_path / "state"
+    place, said = 0, []
+    for _ in range(kills):
+        words = ("--follow", "--state", state, "--save-every", "20")
+        watched = start(model, path, *words)
+        # Some are killed before they have read anything, some amid the rows.
+        time.sleep(draw.uniform(0.5, 4.0))
+        more = STEPS // (kills + 1)
+        for row in rows[place : place + more]:
+            with path.open("a") as file:
+                file.write(row)
+            time.sleep(draw.uniform(0, 0.01))
+        place += more
+        time.sleep(draw.uniform(0, 0.5))
+        watched.kill()
+        out, _ = watched.communicate()
+        said += alarms(out[: out.rfind("\n") + 1])
+    with path.open("a") as file:
+        file.writelines(rows[place:])
+    out, _ = start(model, path, "--state", state).communicate()
+    said += alarms(out)
+    kept = (state / "alarms.jsonl").read_text()
+    assert kept == (once / "alarms.jsonl").read_text()
+    assert len(alarms(kept)) >= 2 * STEPS // 40
+    numbers = [row["number"] for row in said]
+    assert len(set(numbers)) == len(numbers)
+    assert len(alarms(kept)) - len(numbers) <= kills
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["nowhere.csv"], "cannot read 'nowhere.csv'"),
+        (["-", "--follow"], "standard input is always followed"),
+        (["-", "--save-every", "0"], "must be at least 1"),
+        (["-", "--entity-column", "unit"], "lacks the column 'unit'"),
+    ],
+)
+def test_bad_words_are_one_line(model, words, why):
+    own = start(model, *words, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    _, err = own.communicate("time,speed,load\n2026-01-01,1,2\n")
+    assert own.returncode == 2
+    assert why in err.splitlines()[-1]
