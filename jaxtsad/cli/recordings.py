@@ -102,7 +102,7 @@ def score(options: argparse.Namespace) -> None:
     """Writes scores and flags as CSV."""
     files.check_writable(options.out)
     detector = _load(options)
-    how = _kept(detector, options)
+    how = kept(detector, options)
     if large.is_large(options.data, how):
         flagged, steps = large.score(detector, options.data, how, options.out)
     else:
@@ -116,7 +116,7 @@ def events(options: argparse.Namespace) -> None:
     """Writes events as CSV."""
     files.check_writable(options.out)
     detector = _load(options)
-    data = read(options.data, _kept(detector, options), options)
+    data = read(options.data, kept(detector, options), options)
     table = detector.events(data)
     if not isinstance(data, dict):
         table = table.drop(columns="entity")
@@ -146,7 +146,7 @@ def reading(options: argparse.Namespace) -> dict[str, Any]:
     return {name: value for name, value in wanted.items() if value not in (None, [])}
 
 
-def _kept(detector: Any, options: argparse.Namespace) -> dict[str, Any]:
+def kept(detector: Any, options: argparse.Namespace) -> dict[str, Any]:
     """The same, with what a fitted detector keeps where nothing else is said."""
     kept = {name: getattr(detector, name) for name in MENDING}
     if detector.missing_values is not None:

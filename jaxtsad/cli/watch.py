@@ -27,7 +27,7 @@ def watch(options: argparse.Namespace) -> None:
         raise ValueError(f"--save-every={options.save_every} must be at least 1")
     if options.follow and options.file == STANDARD_INPUT:
         raise ValueError("--follow is of a file; standard input is always followed")
-    detector = _load(options.model)
+    detector = load(options.model)
     missing = detector.missing_values
     reader = rows.Reader(
         list(detector.feature_names_in_),
@@ -95,14 +95,14 @@ def _save(made: Feed, kept: Journal, place: int) -> None:
 def _give(alarms: list[tuple[str, Any]], kept: Journal | None, human: bool) -> None:
     """Writes alarms down and tells them, one after the other."""
     for kind, alarm in alarms:
-        row = {"alarm": kind, **_row(alarm)}
+        row = {"alarm": kind, **as_row(alarm)}
         if kept is None or kept.give(row):
             # As the file of alarms has it, so that both can be compared.
             row = row if kept is None else {"number": kept.number, **row}
-            print(_sentence(row) if human else json.dumps(row), flush=True)
+            print(as_line(row) if human else json.dumps(row), flush=True)
 
 
-def _row(alarm: Any) -> dict[str, Any]:
+def as_row(alarm: Any) -> dict[str, Any]:
     """An alarm as JSON can hold it; without what is not known."""
     import dataclasses
 
@@ -118,7 +118,7 @@ def _row(alarm: Any) -> dict[str, Any]:
     return {name: value for name, value in row.items() if value is not None}
 
 
-def _sentence(row: dict[str, Any]) -> str:
+def as_line(row: dict[str, Any]) -> str:
     """An alarm as a line to read."""
     start = row.get("start_time", f"step {row['start']}")
     whose = "" if row["entity"] == "series" else f"{row['entity']}: "
@@ -130,7 +130,8 @@ def _sentence(row: dict[str, Any]) -> str:
     return f"{whose}over: {start} to {stop}, {steps} steps, {size}"
 
 
-def _load(model: str) -> Any:
+def load(model: str) -> Any:
+    """A detector of series from its folder."""
     import jaxtsad
 
     detector = jaxtsad.load(model)

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from jaxtsad.cli import choosing, flags, listings, recordings, runs, watch
+from jaxtsad.cli import choosing, flags, listings, recordings, replay, runs, watch
 
 
 def parser() -> argparse.ArgumentParser:
@@ -148,6 +148,15 @@ def parser() -> argparse.ArgumentParser:
     live.add_argument("--time-column", help="column of time stamps, not a channel")
     live.add_argument("--time-format", help="of stamps that are text; default: ISO")
     live.add_argument("--entity-column", help="column that names the machine of a row")
+
+    again = add(
+        "replay", replay.replay, "tell when a labeled recording would have been alarmed"
+    )
+    again.add_argument("model", help="folder of the fitted detector")
+    again.add_argument("data", help="a recording, or with ENTITY a data set's name")
+    again.add_argument("entity", nargs="?", help="which of the data set's entities")
+    again.add_argument("--data-root", help="folder of the data sets")
+    flags.add(again)
 
     data = add("data", lambda options: None, "list, fetch and verify public data sets")
     verbs = data.add_subparsers(required=True, metavar="VERB")

@@ -1,0 +1,59 @@
+"""The command that gives a recording to a detector as if it came live."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from jaxtsad.cli import recordings, watch
+
+
+def replay(options: argparse.Namespace) -> None:
+    """Prints alarms as they would have opened and closed, and how good they are."""
+    from jaxtsad.streaming import replay
+
+    detector = watch.load(options.model)
+    known = [str(name) for name in detector.entities_]
+    for name, values, time, labels in _recordings(detector, options):
+        if len(known) > 1:
+            raise ValueError(
+                f"the model has {len(known)} entities, one model each; replay takes "
+                "models of one"
+            )
+        made = replay.replay(detector.stream(), values, time, labels)
+        prefix = "" if name is None else f"{name}: "
+        told = [(alarm.opened, 0, "opened", alarm) for alarm in made.opened]
+        told += [(alarm.opened, 1, "closed", alarm) for alarm in made.closed]
+        for _, _, kind, alarm in sorted(told, key=lambda each: each[:2]):
+            print(prefix + watch.as_line({"alarm": kind, **watch.as_row(alarm)}))
+        for line in replay.words(made):
+            print(prefix + line)
+
+
+def _recordings(detector: Any, options: argparse.Namespace) -> Any:
+    """Name, values, stamps and labels of each recording."""
+    from jaxtsad.cli import notes
+    from jaxtsad.datasets import catalog
+
+    if options.entity is not None:
+        for one in catalog.load(options.data, options.data_root, [options.entity]):
+            time = one.metadata.get("test_time")
+            if time is not None and not _increasing(time):
+                notes.tell([f"stamps of {one.name} do not increase and are left out"])
+                time = None
+            yield None, one.test, time, one.labels
+        return
+    how = recordings.kept(detector, options)
+    data = recordings.read(options.data, how, options)
+    several = data if isinstance(data, dict) else {None: data}
+    channels = [str(name) for name in detector.feature_names_in_]
+    for name, one in several.items():
+        ordered = one.ordered(channels)
+        yield name, ordered.values, ordered.time, ordered.labels
+
+
+def _increasing(time: Any) -> bool:
+    import numpy as np
+
+    stamps = np.asarray(time)
+    return bool((stamps[1:] > stamps[:-1]).all())
