@@ -16,7 +16,12 @@ from jaxtsad import detectors
 from jaxtsad.training import fleet
 
 # Compiling costs most of a test: these suites take the cheapest detector.
-CHEAP = {"detectors": "zscore", "fleet": "zscore", "recurrent": "zscore"}
+CHEAP = {
+    "detectors": "zscore",
+    "fleet": "zscore",
+    "recurrent": "zscore",
+    "streams": "zscore",
+}
 
 
 @functools.cache

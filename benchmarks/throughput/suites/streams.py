@@ -1,0 +1,98 @@
+"""Steps a second of streams: one entity, a hundred, ten thousand, of ten channels each.
+
+A step is one call of `Stream.update` with the newest values of all entities, scores,
+flags and alarms read back, as a feed gives them; `block_steps_per_s` takes blocks of
+64 steps instead. Times are medians over steps after those that compile. `grown_mib` is
+what the process has gained over the timed steps, which a stream does not add to.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import psutil
+
+from benchmarks.throughput.options import Options, Row
+from jaxtsad import TimeSeriesDetector
+
+CHANNELS, TRAIN, BLOCK = 10, 2_000, 64
+DETECTORS = ("pretrained_tcn", "zscore", "pca", "lstm_vae")
+ENTITIES = (1, 100, 10_000)
+WARM = 3
+LONG = 0.1
+"""Seconds of a step from which blocks gain nothing and are left out."""
+
+
+def measure(options: Options) -> Iterator[Row]:
+    """Measures every detector at every number of entities.
+
+    Raises:
+        ValueError: If the command line asks for sizes or a comparison.
+    """
+    options.refuse("streams", "sizes", "against")
+    names = DETECTORS if options.detector is None else (options.detector,)
+    sizes = options.members or ((1, 3) if options.quick else ENTITIES)
+    for name in names:
+        rows = 300 if options.quick else TRAIN
+        fitted = TimeSeriesDetector(name, epochs=1).fit(_waves(rows, 1)[:, 0])
+        for entities in sizes:
+            yield _row(fitted, entities, options)
+
+
+def _row(fitted: TimeSeriesDetector, entities: int, options: Options) -> Row:
+    stream = fitted.stream(None if entities == 1 else entities)
+    values = _waves(64, entities)
+    began = time.perf_counter()
+    for step in range(WARM):
+        stream.update(_of_step(values, step, entities))
+    first = time.perf_counter() - began
+    before = psutil.Process().memory_info().rss
+    spent: list[float] = []
+    while sum(spent) < options.seconds or len(spent) < WARM:
+        given = _of_step(values, len(spent), entities)
+        began = time.perf_counter()
+        stream.update(given)
+        spent.append(time.perf_counter() - began)
+    grown = psutil.Process().memory_info().rss - before
+    step = statistics.median(spent)
+    row = {
+        "suite": "streams",
+        "case": f"{fitted.detector}, {entities} entities",
+        "channels": entities * CHANNELS,
+        "step_ms": 1e3 * step,
+        "steps_per_s": 1 / step,
+        "first_s": first,
+        "steps": len(spent),
+        "grown_mib": grown / 2**20,
+    }
+    if step < LONG:
+        row["block_steps_per_s"] = _block_rate(stream, entities, options.seconds)
+    return row
+
+
+def _block_rate(stream: object, entities: int, seconds: float) -> float:
+    values = _waves(BLOCK, entities)
+    block = values[:, 0] if entities == 1 else values.swapaxes(0, 1)
+    update = stream.update  # type: ignore[attr-defined]
+    update(block)
+    spent: list[float] = []
+    while sum(spent) < seconds or len(spent) < WARM:
+        began = time.perf_counter()
+        update(block)
+        spent.append(time.perf_counter() - began)
+    return BLOCK / statistics.median(spent)
+
+
+def _of_step(values: np.ndarray, step: int, entities: int) -> np.ndarray:
+    now: np.ndarray = values[step % len(values)]
+    return now[0] if entities == 1 else now
+
+
+def _waves(steps: int, entities: int) -> np.ndarray:
+    rng = np.random.default_rng(entities)
+    phase = rng.uniform(0, 6, (1, entities, CHANNELS))
+    wave = np.sin(np.arange(steps)[:, None, None] / 9 + phase)
+    return wave + 0.1 * rng.normal(size=wave.shape)
