@@ -75,9 +75,9 @@ def test_a_watch_that_is_told_to_end_keeps_its_state(model, rows, tmp_path):
     path = write(tmp_path / "grown.csv", rows[:300])
     state = tmp_path / "state"
     ended = start(model, path, "--follow", "--state", state)
-    while not (state / "alarms.jsonl").exists() or not alarms(
-        (state / "alarms.jsonl").read_text()
-    ):
+    kept, until = state / "alarms.jsonl", time.monotonic() + 120
+    while not kept.exists() or not kept.read_text().count("\n"):
+        assert ended.poll() is None and time.monotonic() < until
         time.sleep(0.1)
     ended.send_signal(signal.SIGTERM)
     first, _ = ended.communicate()
