@@ -101,7 +101,7 @@ def known_anomalies(data: Any) -> Any:
 def score(options: argparse.Namespace) -> None:
     """Writes scores and flags as CSV."""
     files.check_writable(options.out)
-    detector = _load(options)
+    detector = load(options.model)
     how = kept(detector, options)
     if large.is_large(options.data, how):
         flagged, steps = large.score(detector, options.data, how, options.out)
@@ -115,7 +115,7 @@ def score(options: argparse.Namespace) -> None:
 def events(options: argparse.Namespace) -> None:
     """Writes events as CSV."""
     files.check_writable(options.out)
-    detector = _load(options)
+    detector = load(options.model)
     data = read(options.data, kept(detector, options), options)
     table = detector.events(data)
     if not isinstance(data, dict):
@@ -124,12 +124,13 @@ def events(options: argparse.Namespace) -> None:
     _say(f"{len(table)} events; {options.out}", options.out)
 
 
-def _load(options: argparse.Namespace) -> Any:
+def load(model: str) -> Any:
+    """A detector of series from its folder."""
     import jaxtsad
 
-    detector = jaxtsad.load(options.model)
+    detector = jaxtsad.load(model)
     if not isinstance(detector, jaxtsad.TimeSeriesDetector):
-        raise ValueError(f"{options.model} is of samples; score them in Python")
+        raise ValueError(f"{model} is of samples; score them in Python")
     return detector
 
 

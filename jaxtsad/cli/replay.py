@@ -10,21 +10,19 @@ from jaxtsad.cli import recordings, watch
 
 def replay(options: argparse.Namespace) -> None:
     """Prints alarms as they would have opened and closed, and how good they are."""
-    from jaxtsad.streaming import replay
+    from jaxtsad.streaming import replay, watching
 
-    detector = watch.load(options.model)
-    known = [str(name) for name in detector.entities_]
+    detector = recordings.load(options.model)
+    number = len(detector.entities_)
+    if number > 1:
+        raise ValueError(
+            f"the model has {number} entities, one model each; replay takes models of "
+            "one"
+        )
     for name, values, time, labels in _recordings(detector, options):
-        if len(known) > 1:
-            raise ValueError(
-                f"the model has {len(known)} entities, one model each; replay takes "
-                "models of one"
-            )
         made = replay.replay(detector.stream(), values, time, labels)
         prefix = "" if name is None else f"{name}: "
-        told = [(alarm.opened, 0, "opened", alarm) for alarm in made.opened]
-        told += [(alarm.opened, 1, "closed", alarm) for alarm in made.closed]
-        for _, _, kind, alarm in sorted(told, key=lambda each: each[:2]):
+        for kind, alarm in watching.in_order(made.opened, made.closed):
             print(prefix + watch.as_line({"alarm": kind, **watch.as_row(alarm)}))
         for line in replay.words(made):
             print(prefix + line)

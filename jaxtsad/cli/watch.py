@@ -10,6 +10,8 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from jaxtsad.cli import recordings
+
 if TYPE_CHECKING:
     from jaxtsad.streaming.feed import Feed
     from jaxtsad.streaming.journal import Journal
@@ -27,7 +29,7 @@ def watch(options: argparse.Namespace) -> None:
         raise ValueError(f"--save-every={options.save_every} must be at least 1")
     if options.follow and options.file == STANDARD_INPUT:
         raise ValueError("--follow is of a file; standard input is always followed")
-    detector = load(options.model)
+    detector = recordings.load(options.model)
     missing = detector.missing_values
     reader = rows.Reader(
         list(detector.feature_names_in_),
@@ -76,11 +78,6 @@ def _restore(made: Feed, kept: Journal) -> int:
     """Goes on from a saved state; the place from which a file is read."""
     content = kept.state()
     if content is None:
-        if kept.written:
-            raise ValueError(
-                f"{str(kept.folder)!r} holds alarms but no state to go on from; name "
-                "another folder"
-            )
         kept.save(made.dump({"place": 0, "number": 0}))
         return 0
     more = made.restore(content, kept.folder)
@@ -128,16 +125,6 @@ def as_line(row: dict[str, Any]) -> str:
     stop = row.get("stop_time", f"step {row['stop'] - 1}")
     steps = row["stop"] - row["start"]
     return f"{whose}over: {start} to {stop}, {steps} steps, {size}"
-
-
-def load(model: str) -> Any:
-    """A detector of series from its folder."""
-    import jaxtsad
-
-    detector = jaxtsad.load(model)
-    if not isinstance(detector, jaxtsad.TimeSeriesDetector):
-        raise ValueError(f"{model} is of samples; only a detector of series watches")
-    return detector
 
 
 def _streams(detector: Any, entity_column: str | None) -> tuple[Any, Any]:

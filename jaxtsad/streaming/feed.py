@@ -21,7 +21,7 @@ import numpy as np
 from jaxtsad.streaming import storage
 from jaxtsad.streaming.rows import Malformed, Reader, Row
 from jaxtsad.streaming.stream import Stream
-from jaxtsad.streaming.watching import LiveAlarm
+from jaxtsad.streaming.watching import LiveAlarm, in_order
 
 KINDS = ("malformed", "late", "duplicated", "missing")
 BLOCK = 256
@@ -205,11 +205,7 @@ class Feed:
         if not entity.stream.single:
             values = values[None]
         update = entity.stream.update(values, time)
-        each = [(alarm.opened, "opened", alarm) for alarm in update.opened]
-        # An alarm opens before it closes; the next opens after that.
-        each += [(alarm.opened, "opened closed", alarm) for alarm in update.closed]
-        ordered = sorted(each, key=lambda item: item[:2])
-        return [(kind.split()[-1], alarm) for _, kind, alarm in ordered]
+        return in_order(update.opened, update.closed)
 
     def _count(self, kind: str, why: str, number: int = 1) -> None:
         """Counts, and says so of the first, the tenth, the hundredth."""

@@ -54,6 +54,11 @@ class Journal:
         """
         if (self.folder / STATE).is_file():
             return (self.folder / STATE).read_bytes()
+        if self.written:
+            raise ValueError(
+                f"{str(self.folder)!r} holds alarms but no state to go on from; name "
+                "another folder"
+            )
         return None
 
     def give(self, alarm: Mapping[str, Any]) -> bool:

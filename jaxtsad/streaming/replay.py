@@ -73,9 +73,9 @@ def replay(
 
 
 def _judged(made: Replay, labels: np.ndarray) -> Replay:
-    told = np.zeros(made.steps, np.int8)
+    detections = np.zeros(made.steps, np.int8)
     for alarm in made.opened:
-        told[alarm.opened] = 1
+        detections[alarm.opened] = 1
     spans = [(alarm.opened, alarm.start, alarm.stop) for alarm in made.closed]
     delays, covered = [], 0
     events = segments.segments(labels)
@@ -92,7 +92,7 @@ def _judged(made: Replay, labels: np.ndarray) -> Replay:
         delays=tuple(delays),
         covered=covered,
         false_alarms=false,
-        nab=nab.nab_score(labels, told),
+        nab=nab.nab_score(labels, detections),
     )
 
 

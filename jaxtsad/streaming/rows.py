@@ -47,7 +47,7 @@ class Reader:
         entity_column: The column of entities; None for none.
         time_format: Format of stamps that are text, as of `strptime`; None for ISO
             8601, or numbers.
-        missing: Numbers or words that stand for a missing value.
+        missing: Words that stand for a missing value; numbers are found by the stream.
 
     Attributes:
         header: Names of the columns of CSV; None before the first line, and of JSON.
@@ -67,9 +67,7 @@ class Reader:
         self.channels = tuple(channels)
         self.time_column, self.entity_column = time_column, entity_column
         self.time_format = time_format
-        words = {str(each).strip().lower() for each in missing}
-        self._words = EMPTY | words
-        self._numbers = {float(each) for each in missing if not isinstance(each, str)}
+        self._words = EMPTY | {str(each).strip().lower() for each in missing}
         self.header: list[str] | None = None
         self.delimiter = ","
         self.begun = False
@@ -195,7 +193,7 @@ class Reader:
         number = _number(cell)
         if number is None:
             raise Malformed(f"{str(cell)[:40]!r} in {name!r} is no number")
-        return np.nan if number in self._numbers or not np.isfinite(number) else number
+        return number if np.isfinite(number) else np.nan
 
     def _time(self, cell: Any) -> Any:
         text = "" if cell is None else str(cell).strip()

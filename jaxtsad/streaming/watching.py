@@ -162,5 +162,17 @@ class Watcher:
         )
 
 
+def in_order(
+    opened: Sequence[LiveAlarm], closed: Sequence[LiveAlarm]
+) -> list[tuple[str, LiveAlarm]]:
+    """Alarms that `opened` and `closed` as they came, by the step at which each opened.
+
+    An alarm opens before it closes; the next one opens after that.
+    """
+    each = [("opened", alarm) for alarm in opened]
+    each += [("closed", alarm) for alarm in closed]
+    return sorted(each, key=lambda pair: pair[1].opened)
+
+
 def _order(alarm: LiveAlarm) -> tuple[int, str]:
     return alarm.opened, alarm.entity

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import psutil
 
 from benchmarks.throughput.options import Options, Row
 from jaxtsad import TimeSeriesDetector
+from jaxtsad.streaming import Stream
 
 CHANNELS, TRAIN, BLOCK = 10, 2_000, 64
 DETECTORS = ("pretrained_tcn", "zscore", "pca", "lstm_vae")
@@ -50,12 +51,8 @@ def _row(fitted: TimeSeriesDetector, entities: int, options: Options) -> Row:
         stream.update(_of_step(values, step, entities))
     first = time.perf_counter() - began
     before = psutil.Process().memory_info().rss
-    spent: list[float] = []
-    while sum(spent) < options.seconds or len(spent) < WARM:
-        given = _of_step(values, len(spent), entities)
-        began = time.perf_counter()
-        stream.update(given)
-        spent.append(time.perf_counter() - began)
+    steps = [_of_step(values, number, entities) for number in range(len(values))]
+    spent = _times(stream, steps, options.seconds)
     grown = psutil.Process().memory_info().rss - before
     step = statistics.median(spent)
     row = {
@@ -73,17 +70,22 @@ def _row(fitted: TimeSeriesDetector, entities: int, options: Options) -> Row:
     return row
 
 
-def _block_rate(stream: object, entities: int, seconds: float) -> float:
+def _block_rate(stream: Stream, entities: int, seconds: float) -> float:
     values = _waves(BLOCK, entities)
     block = values[:, 0] if entities == 1 else values.swapaxes(0, 1)
-    update = stream.update  # type: ignore[attr-defined]
-    update(block)
+    stream.update(block)
+    return BLOCK / statistics.median(_times(stream, [block], seconds))
+
+
+def _times(stream: Stream, given: Sequence[np.ndarray], seconds: float) -> list[float]:
+    """Seconds of each update, by turns with what is given, until the time is up."""
     spent: list[float] = []
     while sum(spent) < seconds or len(spent) < WARM:
+        values = given[len(spent) % len(given)]
         began = time.perf_counter()
-        update(block)
+        stream.update(values)
         spent.append(time.perf_counter() - began)
-    return BLOCK / statistics.median(spent)
+    return spent
 
 
 def _of_step(values: np.ndarray, step: int, entities: int) -> np.ndarray:

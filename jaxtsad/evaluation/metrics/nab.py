@@ -92,18 +92,18 @@ def nab_score(
         raise ValueError(
             f"profile={profile!r} is unknown; the choices are {', '.join(PROFILES)}"
         )
-    known, told = inputs.with_flags(labels, detections)
+    known, flagged = inputs.with_flags(labels, detections)
     windows = segments.segments(known)
     false_cost, missed_cost = _COSTS[profile]
     raw, detected, false = 0.0, 0, 0
     for start, stop in windows.tolist():
-        within = np.flatnonzero(told[start:stop])
+        within = np.flatnonzero(flagged[start:stop])
         if len(within):
             detected += 1
             raw += position_value(within[0] / (stop - start) - 1) / position_value(-1.0)
         else:
             raw -= missed_cost
-    for step in np.flatnonzero(np.asarray(told, bool) & ~np.asarray(known, bool)):
+    for step in np.flatnonzero(np.asarray(flagged, bool) & ~np.asarray(known, bool)):
         false += 1
         before = windows[windows[:, 1] <= step]
         value = -1.0
