@@ -411,6 +411,9 @@ class Detector(NamedTuple):
         template: `() -> model` with shapes instead of arrays; None where tracing `init`
             tells them quickly.
         live: With `series`, how scores go on step by step; None: it scores no stream.
+        advance_near: `(key, State, source, Clock, anchor, weight) -> (State, Metrics)`,
+            `advance` with `weight / 2 |model - anchor|^2` added to what is descended;
+            None: it cannot be held near other parameters.
     """
 
     steps: Callable[[Any], int]
@@ -427,3 +430,4 @@ class Detector(NamedTuple):
     units: tuple[str, ...] = ()
     template: Callable[[], PyTree] | None = None
     live: Live | None = None
+    advance_near: Callable[..., tuple[State, Metrics]] | None = None

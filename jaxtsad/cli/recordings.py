@@ -66,6 +66,8 @@ def fit(options: argparse.Namespace) -> None:
         options=toml.assignments(options.option, name),
         epochs=options.epochs,
         batch_size=options.batch_size,
+        pooling=options.pooling,
+        federated_options=toml.assignments(options.federated_option),
         head=options.head,
         head_options=toml.assignments(options.head_option),
         threshold=options.threshold,

@@ -84,6 +84,18 @@ def parser() -> argparse.ArgumentParser:
         metavar="NAME=VALUE",
         help="of the score head; repeatable",
     )
+    fit.add_argument(
+        "--pooling",
+        default="per_entity",
+        help="of several entities: per_entity, pooled or federated",
+    )
+    fit.add_argument(
+        "--federated-option",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="of federated averaging, such as rounds=5; repeatable",
+    )
     choose = add(
         "choose",
         choosing.choose,

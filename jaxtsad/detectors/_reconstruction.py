@@ -74,4 +74,5 @@ def detector(
         score=score,
         explain=explain,
         inspect=inspect,
+        advance_near=trainer.advance_near,
     )

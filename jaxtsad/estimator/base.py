@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import os
 from collections.abc import Mapping
@@ -11,9 +12,10 @@ from jaxtsad import detectors, validation
 from jaxtsad.evaluation import thresholds
 from jaxtsad.evaluation.scoring import options as heads
 from jaxtsad.pipeline import alarms, members, saving
+from jaxtsad.training.federated import Federated
 from jaxtsad.training.plan import Plan
 
-NESTED = ("options", "threshold_options", "head_options")
+NESTED = ("options", "threshold_options", "head_options", "federated_options")
 FILLED_IN = ("window", "channels", "layout")
 
 
@@ -179,6 +181,10 @@ class BaseDetector:
         if hasattr(given, "head_options"):
             kind = isinstance(given.head, str) and given.head in heads.KINDS
             known["head_options"] = heads.choices(given.head) if kind else {}
+        if hasattr(given, "federated_options"):
+            averaged = given.pooling == "federated"
+            fields = dataclasses.asdict(Federated()) if averaged else {}
+            known["federated_options"] = fields
         return known
 
     def _fields(self, detector: str) -> dict[str, Any]:

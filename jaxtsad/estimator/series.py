@@ -7,12 +7,14 @@ from typing import Any, Self, overload
 
 import numpy as np
 
+from jaxtsad import validation
 from jaxtsad.estimator import results
 from jaxtsad.estimator.base import mapping
 from jaxtsad.estimator.series_scoring import Recordings, SeriesScoring, Several
 from jaxtsad.pipeline import fitting, inputs, labels, members
 from jaxtsad.pipeline.setup import Setup
 from jaxtsad.streaming import Stream, causal
+from jaxtsad.training.federated import Federated
 from jaxtsad.training.fit import Callbacks
 
 
@@ -34,7 +36,11 @@ class TimeSeriesDetector(SeriesScoring):
         validation: Share of the training part kept, in time, for early stopping and
             for the threshold.
         pooling: For a list of series: `per_entity`, one model each, trained together
-            in one program, or `pooled`, one model for all.
+            in one program; `pooled`, one model for all; or `federated`, one model
+            averaged from what each series trains on its own data, with a scaler and a
+            threshold each.
+        federated_options: How it is averaged (`training.federated.Federated`): rounds,
+            which take the place of epochs, local epochs, FedProx, clipping and noise.
         head: Score head: `none`; `smooth`, the score smoothed and calibrated;
             `evidence`, channels in units of what is normal for each, combined, smoothed
             and calibrated; `gated`, evidence where a pre-trained gate sees an anomaly,
@@ -66,6 +72,8 @@ class TimeSeriesDetector(SeriesScoring):
         feature_names_in_: Channel names, where a data frame was given.
         entities_: Names of the series fitted on.
         threshold_: The threshold, or a mapping by entity.
+        privacy_: Where `federated`, the `epsilon` and `delta` of differential privacy
+            that the model spends on each entity; else None.
         fitted_: The trained members.
 
     Example:
@@ -94,6 +102,7 @@ class TimeSeriesDetector(SeriesScoring):
         clip_values: float | None = None,
         validation: float = 0.2,
         pooling: str = "per_entity",
+        federated_options: Mapping[str, Any] | None = None,
         head: str = "none",
         head_options: Mapping[str, Any] | None = None,
         threshold: str = "quantile",
@@ -121,6 +130,7 @@ class TimeSeriesDetector(SeriesScoring):
         self.clip_values = clip_values
         self.validation = validation
         self.pooling = pooling
+        self.federated_options = federated_options
         self.head = head
         self.head_options = head_options
         self.threshold = threshold
@@ -225,6 +235,9 @@ class TimeSeriesDetector(SeriesScoring):
         self.n_features_in_ = self.fitted_.layout.channels
         self.feature_names_in_ = np.array(channels, dtype=object)
         self.entities_ = tuple(member.entity for member in self.fitted_.members)
+        setup = self.fitted_.setup
+        spent = {"epsilon": setup.federated.epsilon, "delta": setup.federated.delta}
+        self.privacy_ = spent if setup.pooling == "federated" else None
         self._learned_thresholds()
 
     def _watched(
@@ -253,4 +266,6 @@ class TimeSeriesDetector(SeriesScoring):
         names = ("window", "stride", "score_stride", "aggregate", "pooling", "head")
         series: dict[str, Any] = {name: getattr(self, name) for name in names}
         series["head_options"] = mapping("head_options", self.head_options)
+        given = mapping("federated_options", self.federated_options)
+        series["federated"] = validation.make(Federated, given, "federated option")
         return Setup(**series, **self._fields(self.detector))

@@ -17,6 +17,7 @@ from jaxtsad.evaluation.scoring.options import HeadKind
 from jaxtsad.ops.aggregate import Aggregate
 from jaxtsad.pipeline.members import MOST_SEED
 from jaxtsad.pipeline.setup import Setup
+from jaxtsad.training.federated import Federated
 from jaxtsad.training.plan import Plan
 from jaxtsad.validation import (
     Count,
@@ -27,7 +28,7 @@ from jaxtsad.validation import (
     Size,
 )
 
-Pooling: TypeAlias = Literal["per_entity", "pooled", "glued"]
+Pooling: TypeAlias = Literal["per_entity", "pooled", "federated", "glued"]
 Protocol: TypeAlias = Literal["strict", "paper"]
 Seed = Annotated[int, Field(ge=0, le=MOST_SEED, title="Seed")]
 
@@ -39,7 +40,9 @@ class Data:
     Attributes:
         dataset: A data set's name, or the path of a recording.
         entities: Names of entities, of samples classes; empty for all.
-        pooling: `per_entity`, a model each; `pooled`, one model over all; `glued`, one
+        pooling: `per_entity`, a model each; `pooled`, one model over all; `federated`,
+            one model averaged from what each trains on its own data (see the table
+            of that name; detectors to compare with are then per entity); `glued`, one
             recording made of all (only under the paper protocol).
         channels: Channel names or positions to keep; empty for all.
         scaler: See `datasets.preprocessing.fit_scaler`.
@@ -193,6 +196,7 @@ class Config:
     samples: SampleCut = dataclasses.field(default_factory=SampleCut)
     detector: DetectorChoice = dataclasses.field(default_factory=DetectorChoice)
     training: Training = dataclasses.field(default_factory=Training)
+    federated: Federated = dataclasses.field(default_factory=Federated)
     head: Head = dataclasses.field(default_factory=Head)
     threshold: Threshold = dataclasses.field(default_factory=Threshold)
     evaluation: Evaluation = dataclasses.field(default_factory=Evaluation)
@@ -246,8 +250,11 @@ class Config:
         if self.kind == "series":  # The sizes of samples are known once they are read.
             sizes = {"window": self.window.length, "channels": 1}
             detectors.configure(name, {**values, **sizes})
-        # Baselines are as published.
+        # Baselines are as published; most are solved, and have nothing to average.
         head = Head() if detector else self.head
+        pooling = "per_entity" if data.pooling == "glued" else data.pooling
+        if detector and pooling == "federated":
+            pooling = "per_entity"
         return Setup(
             detector=name,
             options=values,
@@ -259,7 +266,8 @@ class Config:
             scaler=data.scaler,
             clip_values=data.clip_values or None,
             validation=training.validation,
-            pooling="per_entity" if data.pooling == "glued" else data.pooling,
+            pooling=pooling,
+            federated=self.federated,
             batch_size=training.batch_size,
             plan=training.plan(),
             head=head.kind,

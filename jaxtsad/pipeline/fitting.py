@@ -12,19 +12,18 @@ import jax
 import numpy as np
 
 from jaxtsad import types
-from jaxtsad.pipeline import alarms, calibration, ensembles, grouping, heads, scoring
+from jaxtsad.pipeline import (
+    alarms,
+    calibration,
+    ensembles,
+    federation,
+    grouping,
+    heads,
+    scoring,
+)
 from jaxtsad.pipeline.members import Fitted, Member, keys_of, seed_of
-from jaxtsad.pipeline.parts import (
-    Part,
-    history,
-    shape_of,
-)
-from jaxtsad.pipeline.setup import (
-    InputLayout,
-    Setup,
-    build,
-    layout_of,
-)
+from jaxtsad.pipeline.parts import Part, history, shape_of
+from jaxtsad.pipeline.setup import InputLayout, Setup, build, layout_of
 from jaxtsad.training import fit as training
 from jaxtsad.training import fleet
 from jaxtsad.training.checkpoints import Checkpoints
@@ -110,7 +109,7 @@ def fit(
     if detector.validate is None:
         checks = []
     plan = dataclasses.replace(setup.plan, epochs=0) if setup.untrained else setup.plan
-    result = _train(
+    result = federation.trainer(setup, _train)(
         members,
         detector,
         fits,

@@ -25,6 +25,7 @@ from jaxtsad.evaluation.thresholds import Threshold
 from jaxtsad.pipeline import alarms, calibration, ensembles, heads, tails
 from jaxtsad.pipeline.members import Fitted, Member, seed_of
 from jaxtsad.pipeline.setup import InputLayout, Setup, build, view
+from jaxtsad.training.federated import Federated
 from jaxtsad.training.plan import Plan
 from jaxtsad.types import PyTree
 
@@ -183,7 +184,8 @@ def _matching(folder: pathlib.Path) -> tuple[dict[str, Any], bytes]:
 
 def _read(arrays: Mapping[str, np.ndarray], record: Mapping[str, Any]) -> Fitted:
     plan = Plan(**record["setup"].pop("plan"))
-    setup = Setup(**record["setup"], plan=plan)
+    federated = Federated(**record["setup"].pop("federated", {}))
+    setup = Setup(**record["setup"], plan=plan, federated=federated)
     shape = tuple(record["layout"].pop("shape"))
     layout = InputLayout(shape=shape, **record["layout"])
     members = tuple(Member(entity, seed_of(seed)) for entity, seed in record["members"])

@@ -22,6 +22,7 @@ from jaxtsad.evaluation import thresholds
 from jaxtsad.evaluation.scoring import options as heads
 from jaxtsad.ops import samples, windows
 from jaxtsad.ops.aggregate import Aggregate
+from jaxtsad.training.federated import Federated
 from jaxtsad.training.plan import Plan
 from jaxtsad.types import Detector, Split
 from jaxtsad.validation import Positive, ShareBelowOne, Size, config
@@ -64,8 +65,10 @@ class Setup:
             windows drawn at random from the whole training part, as some publications
             do: they overlap with those fitted on, and calibration scores are of role
             fit.
-        pooling: Of series: `per_entity`, a model each, or `pooled`, one model over all
-            entities.
+        pooling: Of series: `per_entity`, a model each; `pooled`, one model over all
+            entities; `federated`, one model averaged from what each entity trains on
+            its own data, while scalers, heads and thresholds stay each entity's own.
+        federated: How it is averaged.
 
     Raises:
         ValueError: If a value is out of range or a choice unknown, in one line.
@@ -90,7 +93,8 @@ class Setup:
     aggregate: Aggregate = "mean"
     tail: bool = True
     split: Literal["time", "windows"] = "time"
-    pooling: Literal["per_entity", "pooled"] = "per_entity"
+    pooling: Literal["per_entity", "pooled", "federated"] = "per_entity"
+    federated: Federated = dataclasses.field(default_factory=Federated)
 
     def __post_init__(self) -> None:
         if self.score_stride is not None and self.score_stride > self.window:
@@ -98,8 +102,8 @@ class Setup:
                 f"score_stride={self.score_stride} must be between 1 and "
                 f"window={self.window}, or some steps would have no score"
             )
-        if not self.series and self.pooling == "pooled":
-            raise ValueError('pooling="pooled" is of series, not of samples')
+        if not self.series and self.pooling != "per_entity":
+            raise ValueError(f'pooling="{self.pooling}" is of series, not of samples')
         if not self.series and self.head != "none":
             raise ValueError(f"head={self.head!r} is of series, not of samples")
         heads.make(self.head, self.head_options)

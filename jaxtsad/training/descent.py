@@ -37,10 +37,12 @@ class Descent(NamedTuple):
     Attributes:
         start: `(params) -> State` before the first step.
         advance: See `types.Detector`.
+        advance_near: See `types.Detector`.
     """
 
     start: Callable[[PyTree], State]
     advance: Callable[[Key, State, Any, Clock], tuple[State, Metrics]]
+    advance_near: Callable[..., tuple[State, Metrics]]
 
 
 def descent(
@@ -61,8 +63,12 @@ def descent(
     def start(params: PyTree) -> State:
         return State(params, transform.init(params))
 
-    def advance(
-        key: Key, state: State, source: Any, clock: Clock
+    def run(
+        key: Key,
+        state: State,
+        source: Any,
+        clock: Clock,
+        pull: Callable[[PyTree, PyTree], PyTree],
     ) -> tuple[State, Metrics]:
         def step(
             key: Key, state: State, batch: Batch, scale: Array
@@ -70,10 +76,29 @@ def descent(
             grads, metrics = jax.grad(objective, has_aux=True)(
                 state.model, key, batch, clock.epoch
             )
+            grads = pull(grads, state.model)
             return State(
                 *optimizers.apply(transform, grads, state.train, state.model, scale)
             ), metrics
 
         return epochs.minibatches(step, config.batch_size)(key, state, source, clock)
 
-    return Descent(start, advance)
+    def advance(
+        key: Key, state: State, source: Any, clock: Clock
+    ) -> tuple[State, Metrics]:
+        return run(key, state, source, clock, lambda grads, params: grads)
+
+    def advance_near(
+        key: Key, state: State, source: Any, clock: Clock, anchor: PyTree, weight: float
+    ) -> tuple[State, Metrics]:
+        def pull(grads: PyTree, params: PyTree) -> PyTree:
+            return jax.tree.map(
+                lambda grad, here, there: grad + weight * (here - there),
+                grads,
+                params,
+                anchor,
+            )
+
+        return run(key, state, source, clock, pull)
+
+    return Descent(start, advance, advance_near)

@@ -137,6 +137,7 @@ def build(config: Config) -> Detector:
         score=score,
         explain=explain,
         inspect=inspect,
+        advance_near=trainer.advance_near,
     )
 
 

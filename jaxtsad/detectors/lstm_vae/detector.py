@@ -122,4 +122,5 @@ def build(config: Config) -> Detector:
         explain=explain,
         inspect=inspect,
         rows=config.batch_size,
+        advance_near=trainer.advance_near,
     )
