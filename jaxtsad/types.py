@@ -162,6 +162,19 @@ def restored(values: np.ndarray, role: str, entity: str) -> Scores:
     return Split(values, Role(role), entity, _Cutting).scored(values)
 
 
+def remembered(
+    values: np.ndarray, role: str, entity: str, breaks: Sequence[int] = ()
+) -> Split:
+    """Steps `[T, C]` that a fitted detector kept with their role, as they were cut.
+
+    Raises:
+        ValueError: If the role is not that of training data.
+    """
+    if role not in (Role.FIT, Role.VALIDATION):
+        raise ValueError(f"{role=}, expected {Role.FIT} or {Role.VALIDATION}")
+    return Split(values, Role(role), entity, _Cutting, breaks)
+
+
 class Split(_Roled):
     """A part `[T, C]` of a recording with its role, from `cut_train` or `cut_test`.
 
@@ -414,6 +427,8 @@ class Detector(NamedTuple):
         advance_near: `(key, State, source, Clock, anchor, weight) -> (State, Metrics)`,
             `advance` with `weight / 2 |model - anchor|^2` added to what is descended;
             None: it cannot be held near other parameters.
+        continues: Whether training goes on from a saved model with a new train state;
+            else a detector that sees more data is fitted anew.
     """
 
     steps: Callable[[Any], int]
@@ -431,3 +446,4 @@ class Detector(NamedTuple):
     template: Callable[[], PyTree] | None = None
     live: Live | None = None
     advance_near: Callable[..., tuple[State, Metrics]] | None = None
+    continues: bool = False

@@ -75,4 +75,5 @@ def detector(
         explain=explain,
         inspect=inspect,
         advance_near=trainer.advance_near,
+        continues=True,
     )

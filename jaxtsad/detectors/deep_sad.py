@@ -98,6 +98,7 @@ def build(config: Config) -> Detector:
         advance=functools.partial(advance, config),
         score=functools.partial(score, config),
         inspect=functools.partial(inspect, config),
+        continues=True,
     )
 
 

@@ -103,6 +103,7 @@ def build(config: Config) -> Detector:
         init=functools.partial(init, config),
         advance=functools.partial(advance, config),
         score=functools.partial(score, config),
+        continues=True,
     )
 
 

@@ -11,7 +11,7 @@ from jaxtsad import validation
 from jaxtsad.estimator import results
 from jaxtsad.estimator.base import mapping
 from jaxtsad.estimator.series_scoring import Recordings, SeriesScoring, Several
-from jaxtsad.pipeline import fitting, inputs, labels, members
+from jaxtsad.pipeline import fitting, inputs, labels, members, updating
 from jaxtsad.pipeline.setup import Setup
 from jaxtsad.streaming import Stream, causal
 from jaxtsad.training.federated import Federated
@@ -75,6 +75,8 @@ class TimeSeriesDetector(SeriesScoring):
         privacy_: Where `federated`, the `epsilon` and `delta` of differential privacy
             that the model spends on each entity; else None.
         fitted_: The trained members.
+        updates_: After `partial_fit` with a tolerance, each entity before and after it
+            (`pipeline.updating.Comparison`).
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -195,6 +197,73 @@ class TimeSeriesDetector(SeriesScoring):
     ) -> Any:
         """Fits and flags the same series: 0 and 1 per step."""
         return self.fit(X, y, callbacks=callbacks).predict(X)
+
+    def partial_fit(
+        self,
+        X: Recordings,
+        y: Any = None,
+        *,
+        epochs: int | None = None,
+        tolerance: float | None = 0.1,
+        callbacks: Callbacks | None = None,
+    ) -> Self:
+        """Goes on fitting on new recordings, which should be mostly normal.
+
+        Steps of the data before are seen again beside the new ones, and head and
+        threshold are set on held-out steps of both. A network goes on from its
+        parameters; what has none is fitted anew. The version before is kept (see
+        `rollback`), and saved along. Not fitted yet, it is fitted.
+
+        A stream that was made before goes on as it was made.
+
+        Args:
+            X: New recordings, in the shape that `decision_function` takes; some of the
+                entities are enough.
+            y: Known anomalies, as for `fit`.
+            epochs: At most this many; None for as many as `fit`.
+            tolerance: An entity's update is refused where it loses more on held-out
+                steps of its data before, into which faults are put: where the interval
+                of the difference in VUS-PR, or in the share of faults that its
+                threshold finds, lies below the negative of this (`updates_`). None
+                refuses nothing.
+            callbacks: Whom training reports to.
+
+        Raises:
+            ValueError: If a parameter or the data is bad, or every entity's update is
+                refused; the detector is then as it was.
+            DataWarning: A warning, where updates of some entities are refused.
+        """
+        if not hasattr(self, "fitted_"):
+            return self.fit(X, y, callbacks=callbacks)
+        given = inputs.recordings(X, results.reading_options(self), fitting=True)
+        names = tuple(self.feature_names_in_)
+        given = given._replace(series=tuple(s.ordered(names) for s in given.series))
+        self.fitted_, self.updates_ = updating.guarded(
+            self.fitted_,
+            given.members(self.entities_),
+            [(one.name, one.values) for one in given.series],
+            known=None if y is None else labels.steps(y, given),
+            breaks={one.name: one.breaks for one in given.series},
+            days=results.steps_per_day(given),
+            epochs=epochs,
+            tolerance=tolerance,
+            callbacks=callbacks,
+        )
+        self._learned_thresholds()
+        return self
+
+    def rollback(self) -> Self:
+        """Takes back the last `partial_fit`: the version before is the detector again.
+
+        Raises:
+            ValueError: If there is none; one version is kept.
+        """
+        self._check_fitted()
+        if self.fitted_.previous is None:
+            raise ValueError("there is no version before: nothing was updated")
+        self.fitted_ = self.fitted_.previous
+        self._learned_thresholds()
+        return self
 
     def stream(
         self, entities: int | Sequence[str] | None = None, *, rules: Any = None

@@ -33,8 +33,9 @@ def trainer(setup: Setup, alone: Train) -> Train:
         checkpoints: Checkpoints | None,
         callbacks: training.Callbacks | None,
         longest: int,
+        models: types.PyTree = None,
     ) -> training.Result:
-        del longest
+        del longest, models
         federated.check(
             setup.detector, detector, detector.steps(fits[0]), setup.federated
         )

@@ -5,10 +5,8 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
-import jax
 import numpy as np
 
 from jaxtsad import types
@@ -17,18 +15,18 @@ from jaxtsad.pipeline import (
     calibration,
     ensembles,
     federation,
+    fleets,
     grouping,
     heads,
     scoring,
 )
-from jaxtsad.pipeline.members import Fitted, Member, keys_of, seed_of
+from jaxtsad.pipeline.members import Fitted, seed_of
 from jaxtsad.pipeline.parts import Part, history, shape_of
 from jaxtsad.pipeline.setup import InputLayout, Setup, build, layout_of
 from jaxtsad.training import fit as training
-from jaxtsad.training import fleet
 from jaxtsad.training.checkpoints import Checkpoints
 from jaxtsad.training.plan import Plan
-from jaxtsad.types import Scores
+from jaxtsad.types import PyTree, Scores
 
 Data = grouping.Data
 Known = grouping.Known
@@ -93,9 +91,52 @@ def fit(
             callbacks,
         )
     layout = layout_of(setup, shape_of(setup, data))
-    groups = grouping.groups_of(setup, data, seeds, known, breaks, paired)
     _check_memory(setup, layout)
-    longest = max(len(values) for _, values in data)
+
+    def groups_of(setup: Setup) -> list[Group]:
+        return grouping.groups_of(setup, data, seeds, known, breaks, paired)
+
+    return of_groups(
+        setup,
+        layout,
+        groups_of,
+        longest=max(len(values) for _, values in data),
+        days=days,
+        transductive_validation=transductive_validation,
+        checkpoints=checkpoints,
+        callbacks=callbacks,
+    )
+
+
+def of_groups(
+    setup: Setup,
+    layout: InputLayout,
+    groups_of: Callable[[Setup], list[Group]],
+    *,
+    longest: int,
+    days: alarms.Days = None,
+    transductive_validation: Sequence[np.ndarray] | None = None,
+    checkpoints: Checkpoints | None = None,
+    callbacks: training.Callbacks | None = None,
+    models: PyTree = None,
+) -> Fitted:
+    """Trains and calibrates members on parts (see `fit`), of a single detector.
+
+    Args:
+        setup: What the data are, detector, plan and threshold.
+        layout: How the detector sees the data.
+        groups_of: Members with their parts, by a setup's share for validation.
+        longest: Steps of the longest recording.
+        days: Steps of a day.
+        transductive_validation: See `fit`.
+        checkpoints: Where to save and resume.
+        callbacks: Whom training reports to.
+        models: Models that training goes on from, where the detector can.
+
+    Raises:
+        ValueError: As `fit`.
+    """
+    groups = groups_of(setup)
     parts = {part.entity: part for _, group in groups for part in group}
     detector = build(setup, layout)
     heads.check(setup, detector)
@@ -109,7 +150,7 @@ def fit(
     if detector.validate is None:
         checks = []
     plan = dataclasses.replace(setup.plan, epochs=0) if setup.untrained else setup.plan
-    result = federation.trainer(setup, _train)(
+    result = federation.trainer(setup, fleets.train)(
         members,
         detector,
         fits,
@@ -119,6 +160,7 @@ def fit(
         checkpoints,
         callbacks,
         longest,
+        models,
     )
     scalers = tuple(group[0].scaler for _, group in groups)
     fitted = Fitted(setup, layout, members, result.model, scalers)
@@ -132,11 +174,12 @@ def fit(
     # A head would need calibration data of its own again.
     if detector.series is not None and validated.any() and setup.head == "none":
         whole = dataclasses.replace(setup, validation=0.0)
-        again = grouping.groups_of(whole, data, seeds, known, breaks, paired)
-        final = _fitted_on_all(whole, fitted, again, plan, longest)
+        final = _fitted_on_all(whole, fitted, groups_of(whole), plan, longest)
         units = {name: final.model[name] for name in detector.units}
         fitted = dataclasses.replace(fitted, model={**fitted.model, **units})
-        final = dataclasses.replace(final, calibration_model=fitted.model)
+        final = dataclasses.replace(
+            final, calibration_model=fitted.model, calibration_scalers=scalers
+        )
     fitted, scores = _calibration(fitted, [group for _, group in groups])
     fitted = final or fitted
     return dataclasses.replace(
@@ -216,7 +259,9 @@ def _fitted_on_all(
     """Members fitted on parts that leave nothing for validation."""
     fits, _, validated = grouping.views(setup, fitted.layout, groups, {})
     members, detector = fitted.members, fitted.detector
-    result = _train(members, detector, fits, [], validated, plan, None, None, longest)
+    result = fleets.train(
+        members, detector, fits, [], validated, plan, None, None, longest
+    )
     return dataclasses.replace(
         fitted,
         model=result.model,
@@ -224,73 +269,6 @@ def _fitted_on_all(
         history=tuple(history(setup, group) for _, group in groups),
         result=result,
     )
-
-
-def _train(
-    members: Sequence[Member],
-    detector: types.Detector,
-    fits: Sequence[Any],
-    checks: Sequence[Any],
-    validated: np.ndarray,
-    plan: Plan,
-    checkpoints: Checkpoints | None,
-    callbacks: training.Callbacks | None,
-    longest: int,
-) -> training.Result:
-    """Trains members of similar length together: one padding for all would be a waste.
-
-    With checkpoints, which hold all members, they are one group. Whole series are
-    padded to the length of the longest recording, so that a fit part and all of it
-    share a program.
-    """
-    groups = [list(range(len(members)))]
-    if checkpoints is None:
-        groups = fleet.similar([len(each.values) for each in fits])
-    results, least = [], {}
-    for group in groups:
-        if detector.series is not None:
-            length = max(len(fits[i].values) for i in group)
-            steps = fleet.bucket(longest if len(groups) == 1 else length)
-            least = dict.fromkeys(fits[0].ARRAYS, steps)
-        results.append(
-            training.fit(
-                keys_of([members[i] for i in group]),
-                detector,
-                fleet.stack([fits[i] for i in group], least=least),
-                validations=fleet.stack([checks[i] for i in group]) if checks else None,
-                validated=validated[group],
-                plan=plan,
-                checkpoints=checkpoints,
-                callbacks=callbacks if len(groups) == 1 else _of(group, callbacks),
-            )
-        )
-    if len(groups) == 1:
-        return results[0]
-
-    def in_order(*leaves: np.ndarray) -> np.ndarray:
-        whole = np.empty((len(members), *leaves[0].shape[1:]), leaves[0].dtype)
-        for group, leaf in zip(groups, leaves, strict=True):
-            whole[group] = leaf
-        return whole
-
-    model, progress = jax.tree.map(
-        in_order, *[(result.model, result.progress) for result in results]
-    )
-    spent = zip(*[(r.compile_s, r.train_s, r.trained) for r in results], strict=True)
-    return training.Result(model, progress, *map(sum, spent))
-
-
-def _of(
-    group: Sequence[int], callbacks: training.Callbacks | None
-) -> training.Callbacks | None:
-    """Callbacks to which members of a group keep their numbers."""
-    if callbacks is None:
-        return None
-
-    def epoch(records: list[dict[str, Any]]) -> None:
-        callbacks.epoch([{**r, "member": group[r["member"]]} for r in records])
-
-    return callbacks._replace(epoch=epoch)
 
 
 def _check_memory(setup: Setup, layout: InputLayout) -> None:
@@ -311,10 +289,10 @@ def _calibration(
 ) -> tuple[Fitted, list[Scores]]:
     """Fits score heads; each member's scores of its calibration parts.
 
-    They are joined where it is pooled.
+    They are joined where it has several parts.
     """
     setup = fitted.setup
-    # Pooled members have the same parts in the same order.
+    # All members have as many parts.
     given = [
         scoring.detected(
             fitted, [group[place].calibration for group in groups], heads.source(setup)
@@ -333,11 +311,11 @@ def _calibration(
         for group, own in zip(groups, each, strict=True)
     ]
     return fitted, [
-        Scores.join(_of_one_role(own)) if setup.pooled else own[0] for own in scores
+        Scores.join(_of_one_role(own)) if len(own) > 1 else own[0] for own in scores
     ]
 
 
 def _of_one_role(scores: list[Scores]) -> list[Scores]:
-    """Calibration scores of a pooled model: validation where any entity has it."""
+    """Calibration scores of several parts: validation where any of them has it."""
     held_out = [each for each in scores if each.role is types.Role.VALIDATION]
     return held_out or scores

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxtsad import types, validation
@@ -23,6 +24,23 @@ from jaxtsad.training import fit as training
 from jaxtsad.types import Key, PyTree, Scores, Split
 
 MOST_SEED = 2**63 - 1
+PER_MEMBER = (
+    "members",
+    "scalers",
+    "thresholds",
+    "spreads",
+    "tails",
+    "steps_per_day",
+    "calibration",
+    "validation",
+    "history",
+    "calibration_steps",
+    "calibration_scalers",
+    "memory",
+)
+"""Fields of `Fitted` that have an entry per member, where they are not empty."""
+STACKED = ("model", "head", "joint", "calibration_model")
+"""Fields of `Fitted` whose arrays are stacked `[M, ...]`."""
 
 
 class Member(NamedTuple):
@@ -59,6 +77,10 @@ class Fitted:
         calibration_model: The models that calibration steps are scored by, where the
             members were fitted on these, too, since their thresholds were set; None
             where they are the members' own.
+        calibration_scalers: The scalers of these models, where there are any.
+        memory: Per member, scaled normal steps that it was fitted on before it was
+            last updated, for the next update; empty of members that never were.
+        previous: The members before they were last updated, if they were.
         result: How training went; None after loading.
         components: Of an ensemble, its members with the same models each; none of a
             single detector.
@@ -83,6 +105,9 @@ class Fitted:
     history: tuple[np.ndarray, ...] = ()
     calibration_steps: tuple[CalibrationSteps, ...] = ()
     calibration_model: PyTree = None
+    calibration_scalers: tuple[preprocessing.Scaler, ...] = ()
+    memory: tuple[CalibrationSteps, ...] = ()
+    previous: Fitted | None = None
     result: training.Result | None = None
     components: tuple[Fitted, ...] = ()
     joint: tuple[Calibration, ...] = ()
@@ -96,6 +121,14 @@ class Fitted:
     def single(self) -> tuple[Fitted, ...]:
         """Itself, or the members of an ensemble."""
         return self.components or (self,)
+
+    @property
+    def memory_or_history(self) -> tuple[CalibrationSteps, ...]:
+        """What the next update remembers of each member: at first its history."""
+        return self.memory or tuple(
+            CalibrationSteps(steps, np.ones(len(steps), bool), np.zeros(0, np.int32))
+            for steps in self.history
+        )
 
     @property
     def explains(self) -> bool:
@@ -157,17 +190,63 @@ def subset(fitted: Fitted, index: Sequence[int]) -> Fitted:
     if list(index) == list(range(len(fitted.members))):
         return fitted
     where = np.asarray(index)
-    each = "members scalers thresholds spreads tails steps_per_day calibration "
-    each += "validation history calibration_steps"
     changes: dict[str, Any] = {
         name: tuple(getattr(fitted, name)[i] for i in index)
-        for name in each.split()
+        for name in PER_MEMBER
         if getattr(fitted, name)
     }
+    changes["previous"] = None
     changes["components"] = tuple(subset(one, index) for one in fitted.components)
-    for name in ("model", "head", "joint", "calibration_model"):
+    for name in STACKED:
         kept = getattr(fitted, name)
         changes[name] = jax.tree.map(lambda leaf: leaf[where], kept)
+    return dataclasses.replace(fitted, **changes)
+
+
+def as_calibrated(fitted: Fitted) -> Fitted:
+    """The members as they were when their thresholds were set.
+
+    They were not fitted on their calibration steps then.
+    """
+    if fitted.calibration_model is None:
+        return fitted
+    scalers = fitted.calibration_scalers or fitted.scalers
+    return dataclasses.replace(fitted, model=fitted.calibration_model, scalers=scalers)
+
+
+def with_members(fitted: Fitted, index: Sequence[int], others: Fitted) -> Fitted:
+    """The members, those at `index` replaced by others of the same detector."""
+    if fitted.calibration_model is None and others.calibration_model is not None:
+        fitted = dataclasses.replace(
+            fitted,
+            calibration_model=fitted.model,
+            calibration_scalers=fitted.scalers,
+        )
+    if others.calibration_model is None and fitted.calibration_model is not None:
+        others = dataclasses.replace(
+            others,
+            calibration_model=others.model,
+            calibration_scalers=others.scalers,
+        )
+    where, changes = np.asarray(index), dict[str, Any]()
+    for name in PER_MEMBER:
+        old, new = getattr(fitted, name), getattr(others, name)
+        if name == "memory" and not old:
+            old = fitted.memory_or_history
+        if not old or not new:
+            changes[name] = ()
+            continue
+        each = list(old)
+        for place, one in zip(index, new, strict=True):
+            each[place] = one
+        changes[name] = tuple(each)
+    for name in STACKED:
+        changes[name] = jax.tree.map(
+            lambda old, new: jnp.asarray(old).at[where].set(new),
+            getattr(fitted, name),
+            getattr(others, name),
+        )
+    changes["screened"] = {**fitted.screened, **others.screened}
     return dataclasses.replace(fitted, **changes)
 
 

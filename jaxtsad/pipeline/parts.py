@@ -125,80 +125,113 @@ def shape_of(setup: Setup, data: Sequence[tuple[str, np.ndarray]]) -> tuple[int,
     raise ValueError(f"samples have the shapes {shapes}, expected one shape")
 
 
+class Cut(NamedTuple):
+    """One series cut in time, not scaled yet.
+
+    Attributes:
+        fit: The fit part.
+        validation: The validation part, or None where there is no room for one.
+        known: `[T]` bool, known anomalies of the series.
+        screened: What screening found; None where it was screened before.
+    """
+
+    fit: Split
+    validation: Split | None
+    known: np.ndarray
+    screened: screening.Screening | None = None
+
+    @property
+    def normal(self) -> Split:
+        """The steps of the fit part that scalers are fitted on."""
+        return self.fit.map(lambda values: values[~self.known[: len(values)]])
+
+
 def _series(
     setup: Setup,
     data: Sequence[tuple[str, np.ndarray, np.ndarray]],
     breaks: Mapping[str, Sequence[int]],
 ) -> tuple[Part, ...]:
     """Parts of series: cut in time with a gap, one scaler each or one for all."""
-    validation = setup.validation if setup.split == "time" else 0.0
-    cut = []
-    for name, values, mark in data:
-        filled, screened = screening.screen(np.asarray(values), name=name)
-        if len(filled) < setup.window:
-            raise ValueError(
-                f"entity {name!r} has {len(filled)} training steps, shorter than one "
-                f"window of {setup.window}; shorten the window or leave it out"
-            )
-        fit, held_out = types.cut_train(
-            filled,
-            window=setup.window,
-            validation=validation,
-            entity=name,
-            breaks=breaks.get(name, ()),
-        )
-        longest = max(stop - start for start, stop in fit.pieces)
-        if longest < setup.window:
-            raise ValueError(
-                f"entity {name!r} has at most {longest} steps to fit on between gaps, "
-                f"shorter than one window of {setup.window}; shorten the window or "
-                "raise max_gap"
-            )
-        if mark[: len(fit)].all():
-            raise ValueError(
-                f"entity {name!r}: all {len(fit)} steps to fit on are known anomalies"
-            )
-        cut.append((fit, held_out, mark, screened))
-    normal = [_without_known(fit, mark) for fit, _, mark, _ in cut]
+    cuts = [
+        cut(setup, name, values, mark, breaks.get(name, ()))
+        for name, values, mark in data
+    ]
     if setup.pooled:
-        scalers = [_scaler(setup, normal)] * len(cut)
+        scalers = [scaler_of(setup, cuts)] * len(cuts)
     else:
-        scalers = [_scaler(setup, [each]) for each in normal]
-    return tuple(
-        _series_part(setup, scaler, *each)
-        for scaler, each in zip(scalers, cut, strict=True)
-    )
+        scalers = [scaler_of(setup, [each]) for each in cuts]
+    return tuple(map(scaled, [setup] * len(cuts), scalers, cuts))
 
 
-def _without_known(fit: Split, mark: np.ndarray) -> Split:
-    """The steps that scalers are fitted on."""
-    return fit.map(lambda values: values[~mark[: len(values)]])
-
-
-def _series_part(
+def cut(
     setup: Setup,
-    scaler: preprocessing.Scaler,
-    fit: Split,
-    held_out: Split | None,
-    mark: np.ndarray,
-    screened: screening.Screening,
-) -> Part:
+    name: str,
+    values: np.ndarray,
+    known: np.ndarray,
+    breaks: Sequence[int] = (),
+) -> Cut:
+    """Screens a series `[T, C]` and cuts it in time.
+
+    Args:
+        setup: Window length and share for validation.
+        name: Of the series.
+        values: The series.
+        known: `[T]` bool, known anomalies.
+        breaks: Steps before which time jumps.
+
+    Raises:
+        ValueError: As `prepare`.
+    """
+    filled, screened = screening.screen(np.asarray(values), name=name)
+    if len(filled) < setup.window:
+        raise ValueError(
+            f"entity {name!r} has {len(filled)} training steps, shorter than one "
+            f"window of {setup.window}; shorten the window or leave it out"
+        )
+    fit, held_out = types.cut_train(
+        filled,
+        window=setup.window,
+        validation=setup.validation if setup.split == "time" else 0.0,
+        entity=name,
+        breaks=breaks,
+    )
+    longest = max(stop - start for start, stop in fit.pieces)
+    if longest < setup.window:
+        raise ValueError(
+            f"entity {name!r} has at most {longest} steps to fit on between gaps, "
+            f"shorter than one window of {setup.window}; shorten the window or "
+            "raise max_gap"
+        )
+    if known[: len(fit)].all():
+        raise ValueError(
+            f"entity {name!r}: all {len(fit)} steps to fit on are known anomalies"
+        )
+    return Cut(fit, held_out, known, screened)
+
+
+def scaler_of(setup: Setup, cuts: Sequence[Cut]) -> preprocessing.Scaler:
+    """The scaler of series together, fitted on their normal steps."""
+    return _scaler(setup, [each.normal for each in cuts])
+
+
+def scaled(setup: Setup, scaler: preprocessing.Scaler, cut: Cut) -> Part:
     """A scaled part; known anomalies count for no threshold, nor do steps near them.
 
     Where that would leave no step of the validation part, thresholds are calibrated on
     the fit part.
     """
+    fit, held_out, mark, screened = cut
     known = mark[: len(fit)]
     later = mark[len(mark) - len(held_out) :] if held_out is not None else mark[:0]
-    scaled, validation = scaler.apply(fit), None
-    calibration, counted = scaled, _apart(known, setup.window)
+    values, validation = scaler.apply(fit), None
+    calibration, counted = values, _apart(known, setup.window)
     if held_out is not None:
         validation = scaler.apply(held_out)
         if not later.all():
             calibration, counted = validation, _apart(later, setup.window)
     return Part(
         fit.entity,
-        scaled,
+        values,
         validation,
         calibration,
         scaler,

@@ -6,12 +6,14 @@ import time
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxtsad.training import fleet, loop, plan, programs
 from jaxtsad.training.checkpoints import Checkpoints
 from jaxtsad.training.loop import Callbacks, Interrupted, Result, Status
-from jaxtsad.types import Detector, Key
+from jaxtsad.training.plan import begin
+from jaxtsad.types import Detector, Key, PyTree
 
 __all__ = ["Callbacks", "Interrupted", "Result", "Status", "fit"]
 
@@ -26,6 +28,7 @@ def fit(
     plan: plan.Plan,
     checkpoints: Checkpoints | None = None,
     callbacks: Callbacks | None = None,
+    models: PyTree = None,
 ) -> Result:
     """Trains all members in one program and keeps the best parameters of each.
 
@@ -39,6 +42,8 @@ def fit(
         plan: Epochs, schedule and early stopping; no epochs leave a detector untrained.
         checkpoints: Where to save, and to resume from when something is there.
         callbacks: Whom training reports to; detectors that take no steps do not.
+        models: Models stacked `[M, ...]` that training goes on from, of a detector that
+            `continues`; None to begin anew.
 
     Returns:
         The best models and how training went.
@@ -53,6 +58,9 @@ def fit(
     keys, sources = fleet.place((keys, sources), devices)
     members = fleet.members_of(sources)
     compiled = programs.compiled(detector, members, plan.members, devices)
+    goes_on = models is not None and detector.continues
+    if goes_on and not plan.epochs:
+        return Result(models, begin(real), 0.0, 0.0, 0.0)
     if not steps or not plan.epochs:
         return _without_steps(keys, detector, compiled, sources, real, steps == 0)
     training = loop.Loop(
@@ -67,6 +75,8 @@ def fit(
         checkpoints,
     )
     training.progress.active[real:] = False
+    if goes_on:
+        training.models = jax.tree.map(jnp.copy, fleet.place(models, devices))
     if validations is not None and detector.validate is not None:
         training.validations = fleet.place(validations, devices)
         given = np.ones(real, bool) if validated is None else validated
@@ -95,4 +105,4 @@ def _without_steps(
     model = state.model
     if fleet.members_of(sources) > real:
         model = jax.tree.map(lambda leaf: leaf[:real], model)
-    return Result(model, plan.begin(real), time.perf_counter() - began, 0.0, 0.0)
+    return Result(model, begin(real), time.perf_counter() - began, 0.0, 0.0)

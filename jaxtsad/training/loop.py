@@ -94,6 +94,7 @@ class Loop:
         self.real = members
         self.callbacks, self.checkpoints = callbacks, checkpoints
         self.validations: Any = None
+        self.models: PyTree = None
         self.validated = np.zeros(members, bool)
         self.steps = steps
         self.progress = plan.begin(members)
@@ -121,6 +122,8 @@ class Loop:
         self.state = jax.block_until_ready(
             self.programs.init(self.keys.init, self.sources)
         )
+        if self.models is not None:
+            self.state = self.state._replace(model=self.models)
         self.best = jax.tree.map(jnp.copy, self.state.model)
         self.state, metrics = self.programs.advance(*self.arguments(0))
         self.sums = {name: np.zeros(self.members, np.float32) for name in metrics}

@@ -108,6 +108,7 @@ def build(config: Config) -> Detector:
         score=score,
         explain=explain,
         inspect=inspect,
+        continues=True,
     )
 
 

@@ -138,6 +138,7 @@ def build(config: Config) -> Detector:
         explain=explain,
         inspect=inspect,
         advance_near=trainer.advance_near,
+        continues=True,
     )
 
 

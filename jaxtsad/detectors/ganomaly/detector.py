@@ -146,6 +146,7 @@ def build(config: Config) -> Detector:
         validate=epochs.evaluate(measure, config.batch_size),
         score=score,
         inspect=inspect,
+        continues=True,
     )
 
 

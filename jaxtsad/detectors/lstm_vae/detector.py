@@ -123,4 +123,5 @@ def build(config: Config) -> Detector:
         inspect=inspect,
         rows=config.batch_size,
         advance_near=trainer.advance_near,
+        continues=True,
     )
