@@ -82,13 +82,18 @@ def fit(options: argparse.Namespace) -> None:
             data, known_anomalies(data), callbacks=Callbacks(status=status, stop=stop)
         )
     detector.save(options.out)
+    tell_thresholds(detector, options.out)
+
+
+def tell_thresholds(detector: Any, out: str) -> None:
+    """Prints what thresholds are, and where their detector was saved."""
     words = detector.threshold_words()
     if isinstance(words, dict):
         for entity, line in list(words.items())[:MOST_ENTITIES]:
             print(f"{entity}: {line}")
-        print(f"{len(words)} thresholds, one per entity; saved in {options.out}")
+        print(f"{len(words)} thresholds, one per entity; saved in {out}")
     else:
-        print(f"{words}; saved in {options.out}")
+        print(f"{words}; saved in {out}")
 
 
 def known_anomalies(data: Any) -> Any:

@@ -20,12 +20,39 @@ def replay(options: argparse.Namespace) -> None:
             "one"
         )
     for name, values, time, labels in _recordings(detector, options):
-        made = replay.replay(detector.stream(), values, time, labels)
+        if options.refit is None:
+            made = replay.replay(detector.stream(), values, time, labels)
+        else:
+            every = _every(options.refit, time)
+            made = replay.refitted(detector, values, time, labels, every=every)
         prefix = "" if name is None else f"{name}: "
         for kind, alarm in watching.in_order(made.opened, made.closed):
             print(prefix + watch.as_line({"alarm": kind, **watch.as_row(alarm)}))
         for line in replay.words(made):
             print(prefix + line)
+
+
+def _every(words: str, time: Any) -> int:
+    """Steps between updates: a number of them, or a span of time."""
+    import numpy as np
+    import pandas as pd
+
+    text = words.removeprefix("every=")
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        span = pd.Timedelta(text)
+    except ValueError:
+        raise ValueError(
+            f"--refit={words} must be a number of steps, such as 1000, or a span of "
+            "time, such as 7d"
+        ) from None
+    stamps = None if time is None else np.asarray(time)
+    if stamps is None or stamps.dtype.kind != "M" or len(stamps) < 2:
+        raise ValueError(f"--refit={words}: stamps are no dates; say it in steps")
+    return max(1, round(span / pd.Timedelta(np.median(np.diff(stamps)))))
 
 
 def _recordings(detector: Any, options: argparse.Namespace) -> Any:

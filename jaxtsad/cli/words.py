@@ -6,7 +6,16 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from jaxtsad.cli import choosing, flags, listings, recordings, replay, runs, watch
+from jaxtsad.cli import (
+    choosing,
+    flags,
+    listings,
+    recordings,
+    replay,
+    runs,
+    updating,
+    watch,
+)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -122,7 +131,22 @@ def parser() -> argparse.ArgumentParser:
             "data", help="CSV or other text, JSON, Parquet, npy or npz file"
         )
         sub.add_argument("--out", required=True, help="CSV file to write")
-    for sub in (explore, fit, choose, score, events):
+    update = add(
+        "update", updating.update, "go on with a fitted detector on new normal data"
+    )
+    update.add_argument("model", help="folder of the fitted detector")
+    update.add_argument("data", help="new recording, mostly normal")
+    update.add_argument("--epochs", type=int, help="at most; default: as many as fit")
+    update.add_argument(
+        "--tolerance",
+        type=float,
+        default=0.1,
+        help="refuse what loses more on earlier data; negative: refuse nothing",
+    )
+    update.add_argument("--out", help="folder to save to; default: the model's own")
+    back = add("rollback", updating.rollback, "take back a detector's last update")
+    back.add_argument("model", help="folder of the fitted detector")
+    for sub in (explore, fit, choose, score, events, update):
         flags.add(sub)
 
     live = add("watch", watch.watch, "watch a feed of rows and tell alarms")
@@ -168,6 +192,11 @@ def parser() -> argparse.ArgumentParser:
     again.add_argument("data", help="a recording, or with ENTITY a data set's name")
     again.add_argument("entity", nargs="?", help="which of the data set's entities")
     again.add_argument("--data-root", help="folder of the data sets")
+    again.add_argument(
+        "--refit",
+        metavar="EVERY",
+        help="update the detector on what it saw every so many steps or, say, 7d",
+    )
     flags.add(again)
 
     data = add("data", lambda options: None, "list, fetch and verify public data sets")

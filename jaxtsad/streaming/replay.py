@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from typing import Any
 
@@ -30,6 +31,8 @@ class Replay:
         false_alarms: Alarms that touch no labeled event; None without labels.
         nab: Score of the Numenta Anomaly Benchmark with the steps at which alarms
             opened as detections (see `evaluation.metrics.nab`); None without labels.
+        updates: Of a retraining schedule, the step of each update and why it was
+            refused, "" where it was not.
     """
 
     opened: list[LiveAlarm]
@@ -41,6 +44,7 @@ class Replay:
     covered: int = 0
     false_alarms: int | None = None
     nab: nab.NabScore | None = None
+    updates: tuple[tuple[int, str], ...] = ()
 
 
 def replay(
@@ -65,11 +69,101 @@ def replay(
     update = stream.update(values, time)
     closed = [*update.closed, *stream.finish()]
     steps = len(update.scores)
-    days = None
-    if update.time is not None and update.time.dtype.kind == "M" and steps > 1:
-        days = float((update.time[-1] - update.time[0]) / np.timedelta64(1, "D"))
-    made = Replay(update.opened, closed, steps, days)
+    made = Replay(update.opened, closed, steps, _days(update.time))
     return made if labels is None else _judged(made, np.asarray(labels))
+
+
+def refitted(
+    detector: Any,
+    values: np.ndarray,
+    time: np.ndarray | None = None,
+    labels: np.ndarray | None = None,
+    *,
+    every: int,
+    tolerance: float | None = 0.1,
+) -> Replay:
+    """A replay with a detector that goes on with what it has seen, on a schedule.
+
+    After every so many steps the detector is updated (`TimeSeriesDetector.partial_fit`)
+    on those since the last update, and a stream of it goes on; an alarm that is open
+    then ends, and may open again. Steps of alarms are known anomalies to the update,
+    but for alarms over more than half of the steps, which are taken for a change.
+
+    Args:
+        detector: A fitted `TimeSeriesDetector` of one series; it stays as it is.
+        values: `[T, C]` in units of the data.
+        time: `[T]` stamps, increasing; None where steps have none.
+        labels: `[T]` 0/1, which no update sees; None where nothing is known.
+        every: Steps between updates.
+        tolerance: Of an update.
+
+    Raises:
+        ValueError: If shapes do not fit or `every` is not positive.
+    """
+    if every < 1:
+        raise ValueError(f"{every=} must be at least 1 step")
+    detector, opened, closed, updates = copy.deepcopy(detector), [], [], []
+    stream, offset, stamps = detector.stream(), 0, None
+    for first in range(0, len(values), every):
+        block = slice(first, first + every)
+        made = stream.update(values[block], None if time is None else time[block])
+        ended = [*made.closed]
+        stop = min(first + every, len(values))
+        if made.time is not None:
+            stamps = np.concatenate([*([] if stamps is None else [stamps]), made.time])
+        ended += stream.finish()
+        opened += [_later(alarm, offset) for alarm in made.opened]
+        ended = [_later(alarm, offset) for alarm in ended]
+        closed += ended
+        if stop == len(values):
+            break
+        seen = slice(first, stop)
+        why = _updated(detector, values[seen], ended, first, tolerance)
+        updates.append((stop, why))
+        stream = detector.stream()
+        before = max(0, stop - 2 * detector.window)
+        stream.update(values[before:stop], None if time is None else time[before:stop])
+        stream.finish()
+        offset = before
+    days = _days(stamps)
+    replayed = Replay(opened, closed, len(values), days, updates=tuple(updates))
+    return replayed if labels is None else _judged(replayed, np.asarray(labels))
+
+
+def _updated(
+    detector: Any,
+    values: np.ndarray,
+    ended: list[LiveAlarm],
+    first: int,
+    tolerance: float | None,
+) -> str:
+    """Updates a detector on steps that were replayed; why not, where it was refused."""
+    spans = [(max(0, alarm.start - first), alarm.stop - first) for alarm in ended]
+    known = [
+        (start, stop)
+        for start, stop in spans
+        if 0 < stop - start <= len(values) / 2 and stop > 0
+    ]
+    try:
+        detector.partial_fit(values, known or None, tolerance=tolerance)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def _later(alarm: LiveAlarm, steps: int) -> LiveAlarm:
+    """An alarm of a stream that began so many steps after the recording."""
+    moved = {
+        name: getattr(alarm, name) + steps
+        for name in ("start", "stop", "peak", "opened")
+    }
+    return dataclasses.replace(alarm, **moved)
+
+
+def _days(stamps: np.ndarray | None) -> float | None:
+    if stamps is None or stamps.dtype.kind != "M" or len(stamps) < 2:
+        return None
+    return float((stamps[-1] - stamps[0]) / np.timedelta64(1, "D"))
 
 
 def _judged(made: Replay, labels: np.ndarray) -> Replay:
@@ -103,6 +197,8 @@ def words(made: Replay) -> list[str]:
     if made.days:
         rate += f", {number / made.days:.2f} a day"
     lines = [f"{number} alarms in {made.steps} steps: {rate}"]
+    for step, why in made.updates:
+        lines.append(f"step {step}: {why or 'updated'}")
     if made.events is None or made.nab is None:
         return [*lines, "no labels: nothing to judge by"]
     lines.append(f"{len(made.delays)} of {made.events} labeled events were alarmed")

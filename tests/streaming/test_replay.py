@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from jaxtsad import cli
-from jaxtsad.estimator import TimeSeriesDetector
+from jaxtsad.estimator import TimeSeriesDetector, load
 from jaxtsad.evaluation.alarms.rules import Rules
 from jaxtsad.streaming import replay
 
@@ -76,3 +76,69 @@ def test_the_command_replays_a_file_with_labels(detector, tmp_path, capsys):
     assert sum(line.startswith("ALARM since step ") for line in told) == len(
         made.opened
     )
+
+
+def test_a_schedule_of_updates_follows_a_change(detector):
+    rng = np.random.default_rng(3)
+    values = rng.normal(size=(2000, 2))
+    values[500:] += 12.0
+    labels = np.zeros(2000, np.int8)
+    labels[1700:1720] = 1
+    values[1700:1720] += 30.0
+    stamps = pd.date_range("2026-01-01", periods=2000, freq="min").to_numpy()
+    before = detector.threshold_
+    still = replay.replay(detector.stream(), values, stamps, labels)
+    made = replay.refitted(detector, values, stamps, labels, every=400, tolerance=None)
+    assert still.delays == () and still.covered == 1
+    assert made.delays and made.delays[0] < 3
+    assert [step for step, _ in made.updates] == [400, 800, 1200, 1600]
+    assert len(made.opened) == len(made.closed)
+    assert all(0 <= a.start <= a.opened < a.stop <= 2000 for a in made.closed)
+    first = made.opened[0]
+    assert first.start_time == stamps[first.start]
+    assert made.days == still.days
+    assert "step 400: updated" in replay.words(made)
+    assert detector.threshold_ == before and detector.fitted_.previous is None
+    assert replay.refitted(detector, values[:300], every=400).updates == ()
+    with pytest.raises(ValueError, match="every=0"):
+        replay.refitted(detector, values, every=0)
+
+
+def test_the_schedule_on_the_command_line(detector, tmp_path, capsys):
+    model = str(tmp_path / "model")
+    detector.save(model)
+    values = np.random.default_rng(4).normal(size=(900, 2))
+    frame = pd.DataFrame(values, columns=["a", "b"])
+    frame.insert(0, "time", pd.date_range("2026-01-01", periods=900, freq="min"))
+    data = str(tmp_path / "data.csv")
+    frame.to_csv(data, index=False)
+    assert cli.main(["replay", model, data, "--refit", "every=400"]) == 0
+    by_steps = capsys.readouterr().out
+    assert "step 400: " in by_steps and "step 800: " in by_steps
+    assert cli.main(["replay", model, data, "--refit", "400min"]) == 0
+    assert capsys.readouterr().out == by_steps
+    assert cli.main(["replay", model, data, "--refit", "often"]) == 2
+    assert "such as 7d" in capsys.readouterr().err
+
+
+def test_updates_on_the_command_line(detector, tmp_path, capsys):
+    model = str(tmp_path / "model")
+    detector.save(model)
+    values = np.random.default_rng(4).normal(size=(600, 2))
+
+    def written(values: np.ndarray) -> str:
+        pd.DataFrame(values, columns=["a", "b"]).to_csv(tmp_path / "x.csv", index=False)
+        return str(tmp_path / "x.csv")
+
+    assert cli.main(["update", model, written(values)]) == 0
+    assert "on earlier data: VUS-PR" in capsys.readouterr().out
+    new = (tmp_path / "model" / "model.safetensors").read_bytes()
+    values[::5] += 50.0
+    assert cli.main(["update", model, written(values)]) == 2
+    assert "the update is refused" in capsys.readouterr().err
+    assert (tmp_path / "model" / "model.safetensors").read_bytes() == new
+    assert cli.main(["rollback", model]) == 0
+    assert load(model).threshold_ == detector.threshold_
+    assert cli.main(["rollback", model]) == 2
+    assert "no version before" in capsys.readouterr().err
+    assert cli.main(["update", model, written(values), "--tolerance", "-1"]) == 0
