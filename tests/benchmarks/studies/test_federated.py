@@ -1,0 +1,37 @@
+"""The study of federated averaging: its rows, and a run of its smallest size."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import pathlib
+
+import numpy as np
+
+from benchmarks.studies import study
+from benchmarks.studies.federated import __main__ as program
+
+
+def test_every_row_trains_for_the_same_number_of_epochs() -> None:
+    parser = argparse.ArgumentParser()
+    program.options(parser)
+    made = program.setups(parser.parse_args([]))
+    assert len(made) >= 7
+    for name, setup in made.items():
+        how = setup.federated
+        assert setup.plan.epochs == how.rounds * how.local_epochs
+        assert (setup.pooling == "federated") == name.startswith("Fed")
+        assert (how.noise > 0) == ("noise" in name)
+
+
+def test_the_smallest_run_tells_all_rows(tmp_path: pathlib.Path) -> None:
+    words = ["--quick", "--rounds", "1", "--out", str(tmp_path)]
+    assert study.main(program.STUDY, words) == 0
+    made = json.loads((tmp_path / "federated.json").read_text())
+    rows = {(row["detector"], row["metric"]) for row in made["rows"]}
+    assert {(name, "vus_pr") for name in made["models"]} <= rows
+    assert all(0 <= row["value"] <= 1 for row in made["rows"])
+    noisy = made["models"]["FedAvg, clipped, noise 4"]
+    assert np.isclose(noisy["epsilon"], 1 / 32 + 2 * np.sqrt(np.log(1e3) / 32))
+    text = (tmp_path / "federated.md").read_text()
+    assert "| per entity |" in text and "less per entity" in text
