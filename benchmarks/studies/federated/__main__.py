@@ -99,7 +99,7 @@ def setups(asked: argparse.Namespace) -> dict[str, Setup]:
     alone = Setup("lstm_vae", MODEL, clip_values=5.0, plan=plan, **cut)
     plain = Federated(asked.rounds, asked.local_epochs, delta=asked.delta)
 
-    def averaged(**changes: float) -> Setup:
+    def averaged(**changes: Any) -> Setup:
         how = dataclasses.replace(plain, **changes)
         return dataclasses.replace(alone, pooling="federated", federated=how)
 
