@@ -222,7 +222,12 @@ def write_text(path: PathLike, text: str) -> None:
 
 def write_json(path: PathLike, tree: Any) -> None:
     """Writes JSON atomically; see `plain` for what becomes of numbers."""
-    write_text(path, json.dumps(plain(tree), indent=1, allow_nan=False) + "\n")
+    write_bytes(path, as_json(tree))
+
+
+def as_json(tree: Any) -> bytes:
+    """JSON as `write_json` writes it."""
+    return (json.dumps(plain(tree), indent=1, allow_nan=False) + "\n").encode()
 
 
 def plain(tree: Any) -> Any:

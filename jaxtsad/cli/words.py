@@ -8,6 +8,7 @@ from typing import Any
 
 from jaxtsad.cli import (
     choosing,
+    export,
     flags,
     listings,
     recordings,
@@ -148,6 +149,21 @@ def parser() -> argparse.ArgumentParser:
     back.add_argument("model", help="folder of the fitted detector")
     for sub in (explore, fit, choose, score, events, update):
         flags.add(sub)
+
+    ship = add(
+        "export",
+        export.export,
+        "export a fitted detector as a folder that scores without this package",
+    )
+    ship.add_argument("model", help="folder of the fitted detector")
+    ship.add_argument("--out", required=True, metavar="DIR", help="folder to write")
+    ship.add_argument(
+        "--format",
+        default="stablehlo",
+        metavar="NAMES",
+        help="stablehlo, onnx or both with a comma between (default: stablehlo)",
+    )
+    ship.add_argument("--entity", help="of several the one to export; default: all")
 
     live = add("watch", watch.watch, "watch a feed of rows and tell alarms")
     live.epilog = (

@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
-from jaxtsad import detectors, validation
+import numpy as np
+
+from jaxtsad import detectors, export, validation
 from jaxtsad.evaluation import thresholds
 from jaxtsad.evaluation.scoring import options as heads
 from jaxtsad.pipeline import alarms, members, saving
@@ -130,6 +132,47 @@ class BaseDetector:
         self._check_fitted()
         names = list(getattr(self, "feature_names_in_", ()))
         saving.save(path, self.fitted_, self.get_params(deep=False), names)
+
+    def export(
+        self,
+        path: str | os.PathLike[str],
+        formats: Sequence[str] = ("stablehlo",),
+        *,
+        entity: str | None = None,
+    ) -> dict[str, dict[str, Any]]:
+        """Exports to a folder that scores without this package (`jaxtsad.export`).
+
+        `python scorer.py data.csv` in it gives scores and flags, `--check` compares
+        those of recorded inputs with this detector's.
+
+        Args:
+            path: The folder, new, empty or of an earlier export.
+            formats: `stablehlo`, run by JAX, `onnx`, run by onnxruntime, or both.
+            entity: Of several the one to export; None for all, each in a folder.
+
+        Returns:
+            By entity (or detector, of a single one) the parity certificate: the largest
+            difference of a score from this detector's, by format.
+
+        Raises:
+            ValueError: If the detector is not fitted, cannot be exported in a format or
+                scores otherwise there, or the folder cannot be written.
+        """
+        self._check_fitted()
+        names = list(getattr(self, "feature_names_in_", ()))
+        return export.export(
+            path,
+            self.fitted_,
+            names,
+            formats=formats,
+            entity=entity,
+            missing=self._missing(),
+        )
+
+    def _missing(self) -> list[float]:
+        """Numbers that stand for a missing value."""
+        given = np.atleast_1d(getattr(self, "missing_values", None) or [])
+        return [float(value) for value in given if not isinstance(value, str)]
 
     def __repr__(self) -> str:
         """The class with the parameters that are not their defaults."""

@@ -75,7 +75,7 @@ def logits(
         pieces = [values[i][start:stop] for i in left]
         given = arrays.chosen(statistics, left)
         items = [(piece,) for piece in pieces]
-        made = arrays.run(_logits, (), items, (given,), members, "often")
+        made = arrays.run(logits_of_piece, (), items, (given,), members, "often")
         for i, piece, each in zip(left, pieces, made, strict=True):
             last = len(piece) if len(values[i]) <= stop else len(piece) - REACH
             joined[i].append(each[begin - start : last])
@@ -83,7 +83,8 @@ def logits(
     return [np.concatenate(some) for some in joined]
 
 
-def _logits(statistics: Statistics, values: Array, length: Array) -> Array:
+def logits_of_piece(statistics: Statistics, values: Array, length: Array) -> Array:
+    """Logits `[T, C]` of the first `length` steps of scaled values, of one member."""
     seen = features.features(statistics, values, length)
     gates = jax.tree.map(jnp.asarray, weights.load())
     return weights.logits(gates, seen, length)

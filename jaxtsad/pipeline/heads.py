@@ -7,7 +7,7 @@ in one program.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxtsad.evaluation.metrics.period import dominant_period
-from jaxtsad.evaluation.scoring import head, options
+from jaxtsad.evaluation.scoring import head, options, tail
 from jaxtsad.evaluation.scoring.head import Channels
 from jaxtsad.evaluation.scoring.tail import Calibration
 from jaxtsad.pipeline import gates, tails
@@ -210,6 +210,25 @@ def apply(
         return each
     shares = _joined(rows, [share for _, share in made])
     return [share * level[:, None] for share, level in zip(shares, each, strict=True)]
+
+
+def alone(setup: Setup, heads: Head) -> Callable[[Array, Array, Array], Array]:
+    """The head of one member as a function of arrays, to be compiled elsewhere.
+
+    It is `(contributions [T, C], values [T, C], length)` to scores `[T]`, of which the
+    first `length` count.
+    """
+    settings = {"widths": tuple(heads.widths[0].tolist()), "how": setup.head_settings}
+
+    def scores(contributions: Array, values: Array, length: Array) -> Array:
+        known = jax.tree.map(lambda leaf: jnp.asarray(leaf[0]), heads)
+        given: list[Array] = [contributions, length, values, length]
+        if known.gate is not None:
+            given += [gates.logits_of_piece(known.gate, values, length), length]
+        made, _ = _combine(known.channels, *given, **settings)
+        return tail.calibrated(known.calibration, made)
+
+    return scores
 
 
 def _joined(rows: Sequence[Row], each: Sequence[np.ndarray]) -> list[np.ndarray]:

@@ -185,6 +185,11 @@ def keys_of(members: Sequence[Member]) -> Key:
         return jax.vmap(jax.random.key)(seeds)
 
 
+def scoring_keys(members: Sequence[Member]) -> Key:
+    """`[M]` keys that members score by; sample i of one gets `fold_in(key, i)`."""
+    return jax.vmap(lambda key: jax.random.fold_in(key, 1))(keys_of(members))
+
+
 def subset(fitted: Fitted, index: Sequence[int]) -> Fitted:
     """The members at `index`, with repetition where several parts share a member."""
     if list(index) == list(range(len(fitted.members))):

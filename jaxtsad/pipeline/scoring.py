@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxtsad.ops import aggregate, windows
 from jaxtsad.pipeline import ensembles, heads
-from jaxtsad.pipeline.members import Fitted, keys_of, subset, test_part
+from jaxtsad.pipeline.members import Fitted, scoring_keys, subset, test_part
 from jaxtsad.pipeline.setup import per_sample, view
 from jaxtsad.training import fleet
 from jaxtsad.training import scoring as training
@@ -63,9 +63,8 @@ def run_detector(
     least = dict.fromkeys(views[0].ARRAYS, max(1, each))
     per_part = max(1, len(views[0].values) // max(1, len(parts[0])))
     stacked = fleet.stack(views, least=least | {"values": longest * per_part})
-    keys = jax.vmap(lambda key: jax.random.fold_in(key, 1))(keys_of(fitted.members))
     values = training.run(
-        keys,
+        scoring_keys(fitted.members),
         fitted.detector,
         fitted.model,
         stacked,
