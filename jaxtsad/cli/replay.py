@@ -27,7 +27,7 @@ def replay(options: argparse.Namespace) -> None:
             made = replay.refitted(detector, values, time, labels, every=every)
         prefix = "" if name is None else f"{name}: "
         for kind, alarm in watching.in_order(made.opened, made.closed):
-            print(prefix + watch.as_line({"alarm": kind, **watch.as_row(alarm)}))
+            print(prefix + watch.as_line({"alarm": kind, **watching.as_row(alarm)}))
         for line in replay.words(made):
             print(prefix + line)
 

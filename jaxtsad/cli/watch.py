@@ -38,7 +38,8 @@ def watch(options: argparse.Namespace) -> None:
         time_format=options.time_format or detector.time_format,
         missing=() if missing is None else [*missing],
     )
-    made = feed.Feed(reader, *_streams(detector, options.entity_column), _note)
+    _check_entities(detector, options.entity_column)
+    made = feed.Feed(reader, *feed.streams_of(detector), _note)
     with contextlib.ExitStack() as stack:
         kept, place = None, 0
         if options.state is not None:
@@ -91,28 +92,14 @@ def _save(made: Feed, kept: Journal, place: int) -> None:
 
 def _give(alarms: list[tuple[str, Any]], kept: Journal | None, human: bool) -> None:
     """Writes alarms down and tells them, one after the other."""
+    from jaxtsad.streaming import watching
+
     for kind, alarm in alarms:
-        row = {"alarm": kind, **as_row(alarm)}
+        row = {"alarm": kind, **watching.as_row(alarm)}
         if kept is None or kept.give(row):
             # As the file of alarms has it, so that both can be compared.
             row = row if kept is None else {"number": kept.number, **row}
             print(as_line(row) if human else json.dumps(row), flush=True)
-
-
-def as_row(alarm: Any) -> dict[str, Any]:
-    """An alarm as JSON can hold it; without what is not known."""
-    import dataclasses
-
-    import pandas as pd
-
-    from jaxtsad import files
-
-    row = files.plain(dataclasses.asdict(alarm))
-    for name in ("start_time", "stop_time", "peak_time"):
-        stamp = getattr(alarm, name)
-        if hasattr(stamp, "dtype") and stamp.dtype.kind == "M":
-            row[name] = f"{pd.Timestamp(stamp).isoformat()}Z"
-    return {name: value for name, value in row.items() if value is not None}
 
 
 def as_line(row: dict[str, Any]) -> str:
@@ -127,34 +114,13 @@ def as_line(row: dict[str, Any]) -> str:
     return f"{whose}over: {start} to {stop}, {steps} steps, {size}"
 
 
-def _streams(detector: Any, entity_column: str | None) -> tuple[Any, Any]:
-    """What makes a new stream of an entity, and one of a saved state."""
-    from jaxtsad.streaming import Stream
-
-    known = [str(name) for name in detector.entities_]
-    if len(known) > 1 and entity_column is None:
+def _check_entities(detector: Any, entity_column: str | None) -> None:
+    number = len(detector.entities_)
+    if number > 1 and entity_column is None:
         raise ValueError(
-            f"the model has {len(known)} entities, one model each; name the column of "
+            f"the model has {number} entities, one model each; name the column of "
             "entities by --entity-column"
         )
-    # Whatever is wrong with the detector is said before the first row.
-    first = detector.stream(known[:1] if len(known) > 1 else None)
-
-    def new(entity: str | None) -> Any:
-        if entity is None:
-            return first
-        if len(known) > 1 and entity not in known:
-            raise ValueError(f"{entity!r} is none of the entities fitted on")
-        return detector.stream([entity])
-
-    def restored(content: Any) -> Any:
-        parameters = detector.get_params(deep=False)
-        channels = list(detector.feature_names_in_)
-        names = content[1]["entities"]
-        fitted = (first if len(known) == 1 else detector.stream(names)).detector
-        return Stream.restored(fitted, parameters, channels, content)[0]
-
-    return new, restored
 
 
 @contextlib.contextmanager

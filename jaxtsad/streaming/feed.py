@@ -20,7 +20,7 @@ import numpy as np
 
 from jaxtsad.streaming import storage
 from jaxtsad.streaming.rows import Malformed, Reader, Row
-from jaxtsad.streaming.stream import Stream
+from jaxtsad.streaming.stream import Stream, Update
 from jaxtsad.streaming.watching import LiveAlarm, in_order
 
 KINDS = ("malformed", "late", "duplicated", "missing")
@@ -30,6 +30,9 @@ STEPS = 31
 """Times between rows of which the middle one is the usual one."""
 ENTITIES = 10_000
 """Entities that one model for all watches, at most."""
+
+
+Scored = Callable[[str | None, np.ndarray, Update], None]
 
 
 @dataclasses.dataclass
@@ -71,6 +74,8 @@ class Feed:
             ValueError of one that the detector does not know.
         restored: A stream of a saved state.
         note: Is told what is wrong with a row, and how many there were so far.
+        scored: Is told an entity, the values `[K, C]` of its next rows, and what came
+            of them.
 
     Attributes:
         counts: How many rows there were.
@@ -84,13 +89,25 @@ class Feed:
         streams: Callable[[str | None], Stream],
         restored: Callable[[Any], Stream],
         note: Callable[[str], None],
+        scored: Scored = lambda entity, values, update: None,
     ) -> None:
         self.reader, self.counts, self.lines = reader, Counts(), 0
         self.entities: dict[str | None, Entity] = {}
         self._streams, self._restored, self._note = streams, restored, note
+        self._scored = scored
 
-    def take(self, lines: Sequence[bytes]) -> list[tuple[str, LiveAlarm]]:
+    def take(
+        self,
+        lines: Sequence[bytes],
+        reader: Reader | None = None,
+        entity: str | None = None,
+    ) -> list[tuple[str, LiveAlarm]]:
         """Takes lines; alarms that `opened` and `closed`, in order.
+
+        Args:
+            lines: The lines.
+            reader: Makes rows of these; None for the feed's own.
+            entity: Whose rows they are; None for what the rows say.
 
         Raises:
             ValueError: If the first line is a header that lacks a column.
@@ -99,15 +116,17 @@ class Feed:
         for line in lines:
             self.lines += 1
             try:
-                row = self.reader.row(line)
+                row = (reader or self.reader).row(line)
                 if row is not None:
+                    if entity is not None:
+                        row = row._replace(entity=entity)
                     self.counts.rows += 1
                     made += self._add(row)
             except Malformed as error:
                 self.counts.rows += 1
                 self._count("malformed", str(error))
-        for entity in self.entities.values():
-            made += self._score(entity)
+        for known in self.entities.values():
+            made += self._score(known)
         return made
 
     def finish(self) -> list[tuple[str, LiveAlarm]]:
@@ -202,9 +221,9 @@ class Feed:
             return []
         time = None if rows[0].time is None else np.array([row.time for row in rows])
         values = np.stack([row.values for row in rows])
-        if not entity.stream.single:
-            values = values[None]
-        update = entity.stream.update(values, time)
+        single = entity.stream.single
+        update = entity.stream.update(values if single else values[None], time)
+        self._scored(rows[0].entity, values, update)
         return in_order(update.opened, update.closed)
 
     def _count(self, kind: str, why: str, number: int = 1) -> None:
@@ -214,3 +233,36 @@ class Feed:
         setattr(self.counts, kind, now)
         if len(str(now)) > len(str(before)) or not before:
             self._note(f"line {self.lines}: {why}; {now} rows {kind} so far")
+
+
+def streams_of(
+    detector: Any,
+) -> tuple[Callable[[str | None], Stream], Callable[[Any], Stream]]:
+    """What makes a new stream of an entity, and one of a saved state.
+
+    Args:
+        detector: A fitted `TimeSeriesDetector`.
+
+    Raises:
+        ValueError: If it scores no stream.
+    """
+    known = [str(name) for name in detector.entities_]
+    # Whatever is wrong with the detector is said before the first row.
+    first: Stream = detector.stream(known[:1] if len(known) > 1 else None)
+
+    def new(entity: str | None) -> Stream:
+        if entity is None:
+            return first
+        if len(known) > 1 and entity not in known:
+            raise ValueError(f"{entity!r} is none of the entities fitted on")
+        made: Stream = detector.stream([entity])
+        return made
+
+    def restored(content: Any) -> Stream:
+        parameters = detector.get_params(deep=False)
+        channels = list(detector.feature_names_in_)
+        names = content[1]["entities"]
+        fitted = (first if len(known) == 1 else detector.stream(names)).detector
+        return Stream.restored(fitted, parameters, channels, content)[0]
+
+    return new, restored

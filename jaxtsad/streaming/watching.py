@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
+from jaxtsad import files
 from jaxtsad.evaluation.alarms import rules as alarms
 from jaxtsad.evaluation.alarms.rules import Alarm, Rules, State
 
@@ -176,3 +178,13 @@ def in_order(
 
 def _order(alarm: LiveAlarm) -> tuple[int, str]:
     return alarm.opened, alarm.entity
+
+
+def as_row(alarm: LiveAlarm) -> dict[str, Any]:
+    """An alarm as JSON can hold it; without what is not known."""
+    row: dict[str, Any] = files.plain(dataclasses.asdict(alarm))
+    for name in ("start_time", "stop_time", "peak_time"):
+        stamp = getattr(alarm, name)
+        if hasattr(stamp, "dtype") and stamp.dtype.kind == "M":
+            row[name] = f"{pd.Timestamp(stamp).isoformat()}Z"
+    return {name: value for name, value in row.items() if value is not None}
