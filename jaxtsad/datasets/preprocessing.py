@@ -78,10 +78,6 @@ class Scaler:
             scaled = (wide - self.shift) / self.scale
         return np.clip(scaled, -limit, limit).astype(np.float32)
 
-    def inverse(self, scaled: np.ndarray) -> np.ndarray:
-        """Scaled values `[..., C]` in units of the data, float64."""
-        return np.asarray(scaled, np.float64) * self.scale + self.shift
-
     def apply(self, split: Split) -> Split:
         """Transforms a part; its role is kept."""
         clip = self.clip_test or split.role is not Role.TEST

@@ -50,7 +50,7 @@ class Comparison(NamedTuple):
 def compare(before: Fitted, after: Fitted, index: Sequence[int]) -> list[Comparison]:
     """Members before and after an update, on held-out steps of the data before.
 
-    Faults are put into the steps that the thresholds before were set on. Both versions
+    Faults are put into steps that the thresholds before were set on. Both versions
     are taken as they were when their thresholds were set, so that neither was fitted on
     these steps.
 
@@ -75,17 +75,14 @@ def compare(before: Fitted, after: Fitted, index: Sequence[int]) -> list[Compari
 
 def _copies(fitted: Fitted, member: int, name: str) -> list[faulty.Faulty]:
     """Held-out steps of old data in units of the data, with faults in them."""
-    held = fitted.calibration_steps[member]
-    scaler = members.as_calibrated(fitted).scalers[member]
-    values = scaler.inverse(held.values)
-    steps = min(MOST_HELD_OUT, len(values))
-    memory = fitted.memory_or_history[member].values
-    if steps < LEAST_HELD_OUT or not len(memory):
+    memory = fitted.memory[member]
+    steps = min(MOST_HELD_OUT, len(memory.held_out.values))
+    if steps < LEAST_HELD_OUT:
         raise ValueError(
-            f"{name!r} has {steps} steps of earlier data to judge an update by, "
-            f"{LEAST_HELD_OUT} are needed; tolerance=None updates without"
+            f"{name!r} has {steps} held-out steps of earlier data to judge an update "
+            f"by, {LEAST_HELD_OUT} are needed; tolerance=None updates without"
         )
-    normal = np.concatenate([fitted.scalers[member].inverse(memory), values])
+    normal = np.concatenate([memory.fit.values, memory.held_out.values])
     rng = np.random.default_rng([fitted.members[member].seed, 2])
     return [faulty.inject(rng, normal, steps, FAULTS) for _ in range(COPIES)]
 

@@ -18,6 +18,7 @@ from jaxtsad.pipeline import (
     fleets,
     grouping,
     heads,
+    memory,
     scoring,
 )
 from jaxtsad.pipeline.members import Fitted, seed_of
@@ -168,7 +169,10 @@ def of_groups(
         kept = tuple(history(setup, group) for _, group in groups)
         last = [calibration.last_steps(setup.window, group) for _, group in groups]
         fitted = dataclasses.replace(
-            fitted, history=kept, calibration_steps=tuple(last)
+            fitted,
+            history=kept,
+            calibration_steps=tuple(last),
+            memory=tuple(memory.of(setup.window, group) for _, group in groups),
         )
     final = None
     # A head would need calibration data of its own again.

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from jaxtsad import types
+from jaxtsad.pipeline.marking import draw_windows, mark_windows, meeting
 from jaxtsad.pipeline.members import Member
-from jaxtsad.pipeline.parts import Part, draw_windows, mark_windows, meeting, prepare
+from jaxtsad.pipeline.parts import Part, prepare
 from jaxtsad.pipeline.setup import InputLayout, Setup, uses_labels, view
 
 Data = Sequence[tuple[str, np.ndarray]]

@@ -19,6 +19,7 @@ from jaxtsad.evaluation.scoring.tail import Calibration
 from jaxtsad.pipeline import heads
 from jaxtsad.pipeline.calibration import CalibrationSteps
 from jaxtsad.pipeline.heads import Head
+from jaxtsad.pipeline.memory import Memory
 from jaxtsad.pipeline.setup import InputLayout, Setup, build
 from jaxtsad.training import fit as training
 from jaxtsad.types import Key, PyTree, Scores, Split
@@ -77,9 +78,9 @@ class Fitted:
         calibration_model: The models that calibration steps are scored by, where the
             members were fitted on these, too, since their thresholds were set; None
             where they are the members' own.
-        calibration_scalers: The scalers of these models, where there are any.
-        memory: Per member, scaled normal steps that it was fitted on before it was
-            last updated, for the next update; empty of members that never were.
+        calibration_scalers: The scalers of these models.
+        memory: Per member, what it remembers of its training data for updates; empty
+            of samples.
         previous: The members before they were last updated, if they were.
         result: How training went; None after loading.
         components: Of an ensemble, its members with the same models each; none of a
@@ -106,7 +107,7 @@ class Fitted:
     calibration_steps: tuple[CalibrationSteps, ...] = ()
     calibration_model: PyTree = None
     calibration_scalers: tuple[preprocessing.Scaler, ...] = ()
-    memory: tuple[CalibrationSteps, ...] = ()
+    memory: tuple[Memory, ...] = ()
     previous: Fitted | None = None
     result: training.Result | None = None
     components: tuple[Fitted, ...] = ()
@@ -121,14 +122,6 @@ class Fitted:
     def single(self) -> tuple[Fitted, ...]:
         """Itself, or the members of an ensemble."""
         return self.components or (self,)
-
-    @property
-    def memory_or_history(self) -> tuple[CalibrationSteps, ...]:
-        """What the next update remembers of each member: at first its history."""
-        return self.memory or tuple(
-            CalibrationSteps(steps, np.ones(len(steps), bool), np.zeros(0, np.int32))
-            for steps in self.history
-        )
 
     @property
     def explains(self) -> bool:
@@ -236,8 +229,6 @@ def with_members(fitted: Fitted, index: Sequence[int], others: Fitted) -> Fitted
     where, changes = np.asarray(index), dict[str, Any]()
     for name in PER_MEMBER:
         old, new = getattr(fitted, name), getattr(others, name)
-        if name == "memory" and not old:
-            old = fitted.memory_or_history
         if not old or not new:
             changes[name] = ()
             continue

@@ -11,9 +11,29 @@ import numpy as np
 from jaxtsad import types
 from jaxtsad.datasets import preprocessing
 from jaxtsad.datasets.reading import screening
-from jaxtsad.ops.windows import WindowView
 from jaxtsad.pipeline.setup import Setup, uses_labels
 from jaxtsad.types import Split
+
+
+class Cut(NamedTuple):
+    """One series cut in time, not scaled yet.
+
+    Attributes:
+        fit: The fit part.
+        validation: The validation part, or None where there is no room for one.
+        known: `[T]` bool, known anomalies of the series.
+        screened: What screening found; None where it was screened before.
+    """
+
+    fit: Split
+    validation: Split | None
+    known: np.ndarray
+    screened: screening.Screening | None = None
+
+    @property
+    def normal(self) -> Split:
+        """The steps of the fit part that scalers are fitted on."""
+        return self.fit.map(lambda values: values[~self.known[: len(values)]])
 
 
 class Part(NamedTuple):
@@ -31,6 +51,7 @@ class Part(NamedTuple):
         counted: `[T]` or `[N]` bool, steps of the calibration part on which thresholds
             are fitted: those that share no window with a known anomaly.
         screened: What screening found in a series; None of samples.
+        cut: The series before it was scaled; None of samples.
     """
 
     entity: str
@@ -42,6 +63,13 @@ class Part(NamedTuple):
     known_validation: np.ndarray
     counted: np.ndarray
     screened: screening.Screening | None = None
+    cut: Cut | None = None
+
+    @property
+    def source(self) -> Cut:
+        """The series before it was scaled."""
+        assert self.cut is not None, "samples are not cut in time"
+        return self.cut
 
 
 HISTORY = 2048
@@ -123,27 +151,6 @@ def shape_of(setup: Setup, data: Sequence[tuple[str, np.ndarray]]) -> tuple[int,
             "with equally many together"
         )
     raise ValueError(f"samples have the shapes {shapes}, expected one shape")
-
-
-class Cut(NamedTuple):
-    """One series cut in time, not scaled yet.
-
-    Attributes:
-        fit: The fit part.
-        validation: The validation part, or None where there is no room for one.
-        known: `[T]` bool, known anomalies of the series.
-        screened: What screening found; None where it was screened before.
-    """
-
-    fit: Split
-    validation: Split | None
-    known: np.ndarray
-    screened: screening.Screening | None = None
-
-    @property
-    def normal(self) -> Split:
-        """The steps of the fit part that scalers are fitted on."""
-        return self.fit.map(lambda values: values[~self.known[: len(values)]])
 
 
 def _series(
@@ -239,6 +246,7 @@ def scaled(setup: Setup, scaler: preprocessing.Scaler, cut: Cut) -> Part:
         later,
         counted,
         screened,
+        cut,
     )
 
 
@@ -290,64 +298,3 @@ def _samples(
 
 def _scaler(setup: Setup, fits: Sequence[Split]) -> preprocessing.Scaler:
     return preprocessing.fit_scaler(setup.scaler, fits, setup.clip_values)
-
-
-def draw_windows(
-    view: WindowView, share: float, seed: int
-) -> tuple[WindowView, WindowView | None]:
-    """Draws a share of a view's windows at random (`Setup.split="windows"`).
-
-    Args:
-        view: All windows of a training part.
-        share: Share of the windows to draw, in [0, 1).
-        seed: Seed of the draw.
-
-    Returns:
-        The windows that are left, and those drawn, or None where there are none. Both
-        keep the role of the view: they share steps.
-    """
-    held_out = int(view.size * share + 1e-9)
-    order = np.random.default_rng(seed).permutation(view.size)
-    if not held_out:
-        return view, None
-    return _chosen(view, order[held_out:]), _chosen(view, order[:held_out])
-
-
-def _chosen(view: WindowView, index: np.ndarray) -> WindowView:
-    where = np.sort(index)
-    names = ("starts", "weight", "known")
-    return view.with_arrays(**{name: getattr(view, name)[where] for name in names})
-
-
-def meeting(view: WindowView, known: Sequence[np.ndarray]) -> np.ndarray:
-    """Which windows `[N]` of parts of recordings meet a known anomaly.
-
-    Args:
-        view: The windows.
-        known: `[T]` bool of each part, which together are as long as the view's series.
-    """
-    count = np.concatenate([[0], np.cumsum(np.concatenate(known))])
-    starts = np.asarray(view.starts)
-    meets: np.ndarray = count[starts + view.length] > count[starts]
-    return meets
-
-
-def mark_windows(
-    view: WindowView, known: Sequence[np.ndarray], learns: bool
-) -> WindowView:
-    """Marks the windows that meet a known anomaly, or leaves them out.
-
-    Args:
-        view: Windows of parts of recordings.
-        known: `[T]` bool of each part, which together are as long as the view's series.
-        learns: Whether marked windows are learnt from; else their weight becomes 0.
-
-    Raises:
-        ValueError: If every window is a known anomaly.
-    """
-    meets = meeting(view, known)
-    if meets.all():
-        raise ValueError(f"all {len(meets)} windows meet known anomalies")
-    if learns:
-        return view.with_arrays(known=meets.astype(np.float32))
-    return view.with_arrays(weight=np.where(meets, np.float32(0), view.weight))

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtsad import types
 from jaxtsad.datasets.preprocessing import Scaler
 from jaxtsad.evaluation.thresholds import Threshold
-from jaxtsad.pipeline import alarms, calibration, ensembles, heads, tails
+from jaxtsad.pipeline import alarms, calibration, ensembles, heads, memory, tails
 from jaxtsad.pipeline.members import Fitted, Member, seed_of
 from jaxtsad.pipeline.setup import InputLayout, Setup, build, view
 from jaxtsad.training.federated import Federated
@@ -50,10 +50,6 @@ def members_of(arrays: Mapping[str, np.ndarray], record: Mapping[str, Any]) -> F
     calibrated: tuple[Scaler, ...] = ()
     if _below(arrays, "calibration_scaler/"):
         calibrated = _scalers(arrays, "calibration_scaler", len(members), shape[-1])
-    steps, memory = (
-        calibration.restored(_below(arrays, f"{kind}/"), len(members), shape[-1])
-        for kind in ("calibration_steps", "memory")
-    )
     if not alone:
         template = _template(setup, layout, len(members))
         saved = _tree(template, _below(arrays, "model/"), setup)
@@ -88,8 +84,10 @@ def members_of(arrays: Mapping[str, np.ndarray], record: Mapping[str, Any]) -> F
         *alarms.read(_below(arrays, "tail/"), record.get("alarms"), len(members)),
         validation=validated,
         history=_histories(_below(arrays, "history/"), len(members), shape[-1]),
-        calibration_steps=steps,
-        memory=memory,
+        calibration_steps=calibration.restored(
+            _below(arrays, "calibration_steps/"), len(members), shape[-1]
+        ),
+        memory=memory.restored(_below(arrays, "memory/"), len(members), shape[-1]),
         calibration_model=calibration_model,
         calibration_scalers=calibrated,
         previous=members_of(_below(arrays, "previous/"), earlier) if earlier else None,

@@ -17,7 +17,7 @@ import numpy as np
 import safetensors.numpy
 
 from jaxtsad import files, validation
-from jaxtsad.pipeline import alarms, restoring
+from jaxtsad.pipeline import alarms, memory, restoring
 from jaxtsad.pipeline.members import Fitted
 
 SCHEMA = 5
@@ -107,10 +107,11 @@ def _contents(fitted: Fitted) -> tuple[dict[str, Any], dict[str, Any]]:
                 arrays[f"{kind}/{number}/{name}"] = array
     for number, steps in enumerate(fitted.history):
         arrays[f"history/{number}"] = steps
-    for kind in ("calibration_steps", "memory"):
-        for number, part in enumerate(getattr(fitted, kind)):
-            for name, array in part._asdict().items():
-                arrays[f"{kind}/{number}/{name}"] = array
+    for number, part in enumerate(fitted.calibration_steps):
+        for name, array in part._asdict().items():
+            arrays[f"calibration_steps/{number}/{name}"] = array
+    for name, array in memory.arrays(fitted.memory).items():
+        arrays[f"memory/{name}"] = array
     if fitted.previous is not None:
         own, record["previous"] = _contents(fitted.previous)
         arrays |= {f"previous/{name}": leaf for name, leaf in own.items()}

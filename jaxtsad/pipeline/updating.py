@@ -1,8 +1,8 @@
 """Goes on with members on new normal data, without forgetting the data before.
 
-A member keeps steps that it was fitted on (its memory) and steps that its threshold was
-set on (its calibration steps). An update fits on the memory and the new data together,
-and sets head and threshold on calibration steps of both. A network goes on from its
+A member remembers steps that it was fitted on and steps that its threshold was set on
+(`pipeline.memory`). An update fits on the former and the new data together, and sets
+head and threshold on the latter and held-out new data. A network goes on from its
 parameters with its scaler; what does not `continue` is fitted anew, with a scaler of
 both.
 """
@@ -19,16 +19,14 @@ from typing import Any
 import numpy as np
 
 from jaxtsad import types
-from jaxtsad.pipeline import alarms, calibration, comparing, fitting, members, parts
-from jaxtsad.pipeline.calibration import CalibrationSteps
+from jaxtsad.pipeline import alarms, comparing, fitting, members, parts
 from jaxtsad.pipeline.comparing import Comparison
 from jaxtsad.pipeline.grouping import Group
 from jaxtsad.pipeline.members import Fitted
+from jaxtsad.pipeline.memory import Memory, Steps, joined
 from jaxtsad.pipeline.setup import Setup
 from jaxtsad.training import fit as training
 
-BLOCK = 4
-"""What is remembered is made of blocks of so many windows."""
 REPEATS = 8
 """A network sees its memory at most so many times an epoch beside the new data."""
 
@@ -113,8 +111,7 @@ def update(
         raise ValueError("an ensemble cannot be updated; fit it again on all data")
     if setup.pooling == "federated":
         raise ValueError("a federated model is one of all entities; fit it again")
-    stale = fitted.calibration_model is not None and not fitted.calibration_scalers
-    if not fitted.history or not fitted.calibration_steps or stale:
+    if not fitted.memory:
         raise ValueError(
             "this detector was saved by a version that did not keep what an update "
             "needs; fit it again"
@@ -150,11 +147,6 @@ def update(
         callbacks=callbacks,
         models=some.model,
     )
-    memory = [
-        _remembered(setup, made, place, group)
-        for place, (_, group) in enumerate(groups_of(setup))
-    ]
-    made = dataclasses.replace(made, memory=tuple(memory))
     whole = members.with_members(fitted, names, made)
     previous = dataclasses.replace(fitted, previous=None, result=None)
     return dataclasses.replace(whole, previous=previous, result=made.result)
@@ -169,7 +161,7 @@ def _parts(
 ) -> tuple[parts.Part, ...]:
     """What a member is updated on: what it remembers, and the new series."""
     new = [parts.cut(setup, *each, breaks.get(each[0], ())) for each in series]
-    old, counted = _old(setup, fitted, place)
+    old = _old(setup, fitted.memory[place])
     for cut in new:
         if old.validation is not None and cut.validation is None:
             least = math.ceil((2 * setup.window - 1) / setup.validation) + 1
@@ -182,36 +174,24 @@ def _parts(
     if not continues:
         scaler = parts.scaler_of(setup, [old, *new])
     part = parts.scaled(setup, scaler, old)
-    if part.calibration is part.validation:
-        part = part._replace(counted=counted)
     if continues:
         part = _repeated(part, sum(len(each.fit) for each in new))
     return part, *(parts.scaled(setup, scaler, each) for each in new)
 
 
-def _old(setup: Setup, fitted: Fitted, place: int) -> tuple[parts.Cut, np.ndarray]:
-    """What a member remembers, in units of the data, and which steps count."""
-    scaler = fitted.scalers[place]
-    scalers = fitted.calibration_scalers or fitted.scalers
-    memory = fitted.memory_or_history[place]
-    most = max(calibration.STEPS // 2, BLOCK * setup.window)
-    held = thinned(fitted.calibration_steps[place], most, BLOCK * setup.window)
-    values = scalers[place].inverse(held.values)
-    name, role = "earlier data", types.Role(fitted.thresholds[place].fitted_on)
-    if role is types.Role.FIT:
-        # The steps of the fit part that the threshold was set on hold the others.
-        fit = types.remembered(values, types.Role.FIT, name, held.breaks.tolist())
-        return parts.Cut(fit, None, ~held.counted), held.counted
-    known = np.concatenate([~memory.counted, ~held.counted])
-    earlier = scaler.inverse(memory.values)
-    if setup.validation:
-        fit = types.remembered(earlier, types.Role.FIT, name, memory.breaks.tolist())
-        check = types.remembered(values, role, name, held.breaks.tolist())
-        return parts.Cut(fit, check, known), held.counted
-    jumps = [*memory.breaks, len(earlier), *(len(earlier) + held.breaks)]
-    whole = np.concatenate([earlier, values])
-    fit = types.remembered(whole, types.Role.FIT, name, [int(jump) for jump in jumps])
-    return parts.Cut(fit, None, known), held.counted
+def _old(setup: Setup, memory: Memory) -> parts.Cut:
+    """What a member remembers as a series, cut as it was, or whole."""
+
+    def part(steps: Steps, role: types.Role) -> types.Split:
+        values = np.asarray(steps.values, np.float64)
+        return types.remembered(values, role, "earlier data", steps.breaks.tolist())
+
+    fit, held_out = memory
+    known = ~np.concatenate([fit.normal, held_out.normal])
+    if setup.validation and len(held_out.values):
+        check = part(held_out, types.Role.VALIDATION)
+        return parts.Cut(part(fit, types.Role.FIT), check, known)
+    return parts.Cut(part(joined([fit, held_out]), types.Role.FIT), None, known)
 
 
 def _repeated(part: parts.Part, steps: int) -> parts.Part:
@@ -224,68 +204,3 @@ def _repeated(part: parts.Part, steps: int) -> parts.Part:
     )
     fit = part.fit.map(lambda v: np.tile(v, (times, 1)), list(jumps)[1:])
     return part._replace(fit=fit, known=np.tile(part.known, times))
-
-
-def _remembered(
-    setup: Setup, fitted: Fitted, place: int, group: Sequence[parts.Part]
-) -> CalibrationSteps:
-    """What the next update remembers: one half what this one did, one half new."""
-    old, *new = group
-    block = BLOCK * setup.window
-    most = max(calibration.STEPS // 2 // len(new), block)
-    values, counted, jumps, length = [], [], list[int](), 0
-    for part, own in [(old, max(calibration.STEPS // 2, block))] + [
-        (part, most) for part in new
-    ]:
-        steps = CalibrationSteps(
-            part.scaler.inverse(part.fit.values),
-            ~part.known,
-            np.array(part.fit.breaks, np.int32),
-        )
-        chosen = thinned(steps, own, block)
-        values.append(fitted.scalers[place].transform(chosen.values))
-        counted.append(chosen.counted)
-        jumps += [length, *(length + chosen.breaks).tolist()]
-        length += len(chosen.values)
-    return CalibrationSteps(
-        np.concatenate(values), np.concatenate(counted), np.array(jumps[1:], np.int32)
-    )
-
-
-def thinned(steps: CalibrationSteps, most: int, block: int) -> CalibrationSteps:
-    """At most so many of some steps, in blocks that are evenly spread.
-
-    Args:
-        steps: The steps.
-        most: How many are kept.
-        block: Steps of a block.
-
-    Example:
-        >>> all_ = CalibrationSteps(np.arange(8.0)[:, None], np.ones(8, bool),
-        ...                         np.zeros(0, np.int32))
-        >>> some = thinned(all_, 4, 2)
-        >>> some.values.ravel(), some.breaks
-        (array([0., 1., 6., 7.]), array([2], dtype=int32))
-    """
-    length = len(steps.values)
-    if length <= most:
-        return steps
-    pieces = itertools.pairwise((0, *steps.breaks.tolist(), length))
-    blocks = [
-        (at, min(at + block, stop))
-        for start, stop in pieces
-        for at in range(start, stop, block)
-    ]
-    number = max(1, most // block)
-    places = np.unique(np.linspace(0, len(blocks) - 1, number).round().astype(int))
-    chosen = [blocks[place] for place in places]
-    where = np.concatenate([np.arange(*each) for each in chosen])
-    inner = set(steps.breaks.tolist())
-    jumps, count = [], 0
-    for (start, stop), (_, before) in zip(chosen, [(0, -1), *chosen], strict=False):
-        if count and (start != before or start in inner):
-            jumps.append(count)
-        count += stop - start
-    return CalibrationSteps(
-        steps.values[where], steps.counted[where], np.array(jumps, np.int32)
-    )

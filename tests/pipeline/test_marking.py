@@ -9,7 +9,7 @@ import pytest
 
 from jaxtsad import types
 from jaxtsad.ops import windows
-from jaxtsad.pipeline import fitting, parts
+from jaxtsad.pipeline import fitting, marking, parts
 from jaxtsad.pipeline.setup import Setup
 from jaxtsad.training.plan import Plan
 from jaxtsad.types import Role
@@ -23,20 +23,20 @@ def whole(steps: int = 200) -> windows.WindowView:
 
 def test_drawn_windows_are_a_share_and_none_is_in_both() -> None:
     view = whole()
-    fit, held_out = parts.draw_windows(view, 0.2, seed=3)
+    fit, held_out = marking.draw_windows(view, 0.2, seed=3)
     assert held_out is not None and (fit.size, held_out.size) == (32, 7)
     assert fit.role is held_out.role is Role.FIT
     starts = np.concatenate([np.asarray(fit.starts), np.asarray(held_out.starts)])
     assert sorted(starts.tolist()) == list(range(0, 191, 5))
     assert np.all(np.diff(np.asarray(fit.starts)) > 0)
-    same, _ = parts.draw_windows(view, 0.2, seed=3)
-    other, _ = parts.draw_windows(view, 0.2, seed=4)
+    same, _ = marking.draw_windows(view, 0.2, seed=3)
+    other, _ = marking.draw_windows(view, 0.2, seed=4)
     np.testing.assert_array_equal(same.starts, fit.starts)
     assert not np.array_equal(np.asarray(other.starts), np.asarray(fit.starts))
 
 
 def test_too_few_windows_leave_nothing_to_validate_on() -> None:
-    fit, held_out = parts.draw_windows(whole(20), 0.2, seed=0)
+    fit, held_out = marking.draw_windows(whole(20), 0.2, seed=0)
     assert fit.size == 3 and held_out is None
 
 
@@ -68,10 +68,10 @@ def test_windows_that_meet_a_known_anomaly() -> None:
     fit, _ = types.cut_train(np.zeros((10, 1)), window=3, validation=0)
     view = windows.view(fit, 3, 2)
     known = [np.arange(10) == 4]
-    learnt = parts.mark_windows(view, known, learns=True)
+    learnt = marking.mark_windows(view, known, learns=True)
     np.testing.assert_array_equal(learnt.known, [0, 1, 1, 0, 0])
     np.testing.assert_array_equal(learnt.weight, 1)
-    left_out = parts.mark_windows(view, known, learns=False)
+    left_out = marking.mark_windows(view, known, learns=False)
     np.testing.assert_array_equal(left_out.weight, [1, 0, 0, 1, 1])
     with pytest.raises(ValueError, match="all 5 windows"):
-        parts.mark_windows(view, [np.ones(10, bool)], learns=True)
+        marking.mark_windows(view, [np.ones(10, bool)], learns=True)
