@@ -27,6 +27,7 @@ RANKS = {
     "estimator": 6,
     "reporting": 6,
     "experiments": 7,
+    "serving": 7,
     "cli": 8,
     "__main__": 9,
 }

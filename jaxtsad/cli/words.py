@@ -14,6 +14,7 @@ from jaxtsad.cli import (
     recordings,
     replay,
     runs,
+    serve,
     updating,
     watch,
 )
@@ -200,6 +201,38 @@ def parser() -> argparse.ArgumentParser:
     live.add_argument("--time-column", help="column of time stamps, not a channel")
     live.add_argument("--time-format", help="of stamps that are text; default: ISO")
     live.add_argument("--entity-column", help="column that names the machine of a row")
+
+    served = add(
+        "serve", serve.serve, "serve a detector over HTTP: rows in, alarms out"
+    )
+    served.epilog = (
+        "POST /rows takes CSV or JSON lines; GET /events, /recent, /live, /health, "
+        "/metrics, and / for a page; of several entities /entities/NAME/rows. Rows are "
+        "scored in order; those with stamps may be sent again after a broken answer."
+    )
+    served.add_argument("model", help="folder of the fitted detector")
+    served.add_argument(
+        "--host", default="127.0.0.1", help="default: this machine only"
+    )
+    served.add_argument("--port", type=int, default=8321)
+    served.add_argument(
+        "--state",
+        metavar="DIR",
+        help="folder from which a killed server goes on, with every alarm, each once",
+    )
+    served.add_argument(
+        "--token-file",
+        metavar="FILE",
+        help=f"file of a bearer token that requests need; or set {serve.TOKEN}",
+    )
+    served.add_argument(
+        "--body", type=int, default=16 * 2**20, help="bytes of a request, at most"
+    )
+    served.add_argument(
+        "--rate", type=float, default=1000, help="requests of a client in a second"
+    )
+    served.add_argument("--time-column", help="column of time stamps, not a channel")
+    served.add_argument("--time-format", help="of stamps that are text; default: ISO")
 
     again = add(
         "replay", replay.replay, "tell when a labeled recording would have been alarmed"

@@ -1,0 +1,1 @@
+"""A detector that watches over HTTP: rows in, alarms, figures and a live page out."""
