@@ -76,14 +76,14 @@ class Server:
             Route("/metrics", self.metrics),
             Route("/entities", self.entities),
         ]
-        for prefix in ("", "/entities/{entity}"):
+        for prefix in ("", "/entities/{entity:path}"):
             routes += [
                 Route(f"{prefix}/rows", self.rows, methods=["POST"]),
                 Route(f"{prefix}/events", self.events),
                 Route(f"{prefix}/recent", self.recent),
                 Route(f"{prefix}/live", self.live),
             ]
-        routes.append(Route("/entities/{entity}", self.page))
+        routes.append(Route("/entities/{entity:path}", self.page))
 
         @contextlib.asynccontextmanager
         async def life(app: Starlette) -> AsyncIterator[None]:

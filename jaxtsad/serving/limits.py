@@ -5,6 +5,7 @@ Each refusal is one JSON line `{"error": ...}` with the status that says so.
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import json
 import time
@@ -68,18 +69,28 @@ class Guard:
         if refusal is not None:
             await refuse(send, *refusal)
             return
-        begun = False
+        size, refused = 0, False
 
-        async def watched(message: MutableMapping[str, Any]) -> None:
-            nonlocal begun
-            begun = True
-            await send(message)
+        async def counted() -> MutableMapping[str, Any]:
+            # Of a body whose length was not announced.
+            nonlocal size
+            message = await receive()
+            size += len(message.get("body", b""))
+            if size > self.limits.body:
+                raise TooLarge
+            return message
 
-        try:
-            await self.app(scope, self._limited(receive), watched)
-        except TooLarge:
-            if not begun:
+        async def answered(message: MutableMapping[str, Any]) -> None:
+            # Whatever the application makes of a body that was cut off.
+            nonlocal refused
+            if size <= self.limits.body:
+                await send(message)
+            elif not refused:
+                refused = True
                 await refuse(send, *self._too_large())
+
+        with contextlib.suppress(TooLarge):
+            await self.app(scope, counted, answered)
 
     def _refusal(
         self, scope: Scope, headers: dict[str, str]
@@ -116,20 +127,6 @@ class Guard:
             self._budgets.pop(next(iter(self._budgets)))
         self._budgets[client] = (max(0.0, left - 1), now)
         return left >= 1
-
-    def _limited(self, receive: Receive) -> Receive:
-        """A body whose bytes are counted, where its length was not announced."""
-        size = 0
-
-        async def counted() -> MutableMapping[str, Any]:
-            nonlocal size
-            message = await receive()
-            size += len(message.get("body", b""))
-            if size > self.limits.body:
-                raise TooLarge
-            return message
-
-        return counted
 
 
 async def refuse(send: Send, status: int, words: str, headers: dict[str, str]) -> None:

@@ -26,8 +26,6 @@ RECENT = 2000
 ALARMS = 10_000
 """Alarms that are kept to be asked for."""
 LONGEST_NAME = 200
-NOTES = 5
-"""So many of the first odd rows of a request are told."""
 
 
 class Unknown(LookupError):
@@ -110,9 +108,11 @@ class Service:
         )
         self.number = self.steps = 0
         self._steps: list[Step] = []
-        self._notes: list[str] = []
         self.feed = feed.Feed(
-            self._reader(), *feed.streams_of(detector), self._note, self._keep
+            self._reader(),
+            *feed.streams_of(detector),
+            lambda note: None,
+            self._keep,
         )
         self._stack = contextlib.ExitStack()
         self._journal: journal.Journal | None = None
@@ -146,14 +146,14 @@ class Service:
         """
         self._check(entity)
         before = vars(self.feed.counts).copy()
-        self._steps, self._notes = [], []
+        self._steps = []
         made = self.feed.take(lines, self._reader(), entity)
         alarms = [self._numbered(kind, alarm) for kind, alarm in made]
         counts = {
             kind: number - before[kind]
             for kind, number in vars(self.feed.counts).items()
         }
-        return Taken(entity, self._steps, alarms, counts, self._notes)
+        return Taken(entity, self._steps, alarms, counts, self.feed.reasons)
 
     def save(self) -> None:
         """Saves the state, where there is a place for it."""
@@ -207,10 +207,6 @@ class Service:
             recent.append(step)
             self._steps.append(step)
         self.steps += len(values)
-
-    def _note(self, text: str) -> None:
-        if len(self._notes) < NOTES:
-            self._notes.append(" ".join(text.split()))
 
     def _numbered(self, kind: str, alarm: watching.LiveAlarm) -> dict[str, Any]:
         row = {"alarm": kind, **watching.as_row(alarm)}

@@ -28,6 +28,7 @@ BLOCK = 256
 """Rows of an entity that are scored at a time, at most."""
 STEPS = 31
 """Times between rows of which the middle one is the usual one."""
+REASONS = 5
 ENTITIES = 10_000
 """Entities that one model for all watches, at most."""
 
@@ -81,6 +82,7 @@ class Feed:
         counts: How many rows there were.
         entities: What is known of each entity.
         lines: Number of lines so far.
+        reasons: What was wrong with the first odd rows that were taken last.
     """
 
     def __init__(
@@ -95,6 +97,7 @@ class Feed:
         self.entities: dict[str | None, Entity] = {}
         self._streams, self._restored, self._note = streams, restored, note
         self._scored = scored
+        self.reasons: list[str] = []
 
     def take(
         self,
@@ -113,6 +116,7 @@ class Feed:
             ValueError: If the first line is a header that lacks a column.
         """
         made: list[tuple[str, LiveAlarm]] = []
+        self.reasons = []
         for line in lines:
             self.lines += 1
             try:
@@ -228,6 +232,8 @@ class Feed:
 
     def _count(self, kind: str, why: str, number: int = 1) -> None:
         """Counts, and says so of the first, the tenth, the hundredth."""
+        if len(self.reasons) < REASONS:
+            self.reasons.append(" ".join(why.split()))
         before = getattr(self.counts, kind)
         now = before + number
         setattr(self.counts, kind, now)
