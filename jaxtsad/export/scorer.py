@@ -177,7 +177,7 @@ def _chosen(formats: Sequence[str], format: str | None) -> str:
 
 
 def _onnx(content: bytes) -> Callable[..., np.ndarray]:
-    import onnxruntime  # type: ignore[import-not-found, unused-ignore]
+    import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
