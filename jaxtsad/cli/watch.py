@@ -39,7 +39,8 @@ def watch(options: argparse.Namespace) -> None:
         missing=() if missing is None else [*missing],
     )
     _check_entities(detector, options.entity_column)
-    made = feed.Feed(reader, *feed.streams_of(detector), _note)
+    scored = _drifts(detector) if options.drift else feed.ignore
+    made = feed.Feed(reader, *feed.streams_of(detector), _note, scored)
     with contextlib.ExitStack() as stack:
         kept, place = None, 0
         if options.state is not None:
@@ -112,6 +113,20 @@ def as_line(row: dict[str, Any]) -> str:
     stop = row.get("stop_time", f"step {row['stop'] - 1}")
     steps = row["stop"] - row["start"]
     return f"{whose}over: {start} to {stop}, {steps} steps, {size}"
+
+
+def _drifts(detector: Any) -> Any:
+    """Tells of drift in what was scored."""
+    monitors = {None: detector.drift_monitor()} if len(detector.entities_) == 1 else {}
+
+    def scored(entity: str | None, values: Any, update: Any) -> None:
+        if entity not in monitors:
+            monitors[entity] = detector.drift_monitor(entity)
+        whose = "" if entity is None else f"{entity}: "
+        for found in monitors[entity].update(values, update.scores.reshape(-1)):
+            _note(whose + found.words)
+
+    return scored
 
 
 def _check_entities(detector: Any, entity_column: str | None) -> None:

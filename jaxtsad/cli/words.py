@@ -198,6 +198,11 @@ def parser() -> argparse.ArgumentParser:
         metavar="ROWS",
         help="rows after which the state is saved, and that are read again at most",
     )
+    live.add_argument(
+        "--drift",
+        action="store_true",
+        help="tell on stderr when channels or scores are no longer those fitted on",
+    )
     live.add_argument("--time-column", help="column of time stamps, not a channel")
     live.add_argument("--time-format", help="of stamps that are text; default: ISO")
     live.add_argument("--entity-column", help="column that names the machine of a row")

@@ -13,7 +13,7 @@ from jaxtsad.estimator.base import mapping
 from jaxtsad.estimator.series_scoring import Recordings, SeriesScoring, Several
 from jaxtsad.pipeline import fitting, inputs, labels, members, updating
 from jaxtsad.pipeline.setup import Setup
-from jaxtsad.streaming import Stream, causal
+from jaxtsad.streaming import DriftMonitor, Stream, causal, drift
 from jaxtsad.training.federated import Federated
 from jaxtsad.training.fit import Callbacks
 
@@ -292,6 +292,24 @@ class TimeSeriesDetector(SeriesScoring):
         parameters = self.get_params(deep=False)
         channels = list(self.feature_names_in_)
         return Stream(own, known, parameters, channels, names, each)
+
+    def drift_monitor(
+        self, entity: str | None = None, *, error: float = 0.01
+    ) -> DriftMonitor:
+        """A monitor that says when, and in which channels, data are no longer normal.
+
+        It is given steps and their causal scores and adapts nothing; see `partial_fit`.
+
+        Args:
+            entity: Whose; None of a detector of one series.
+            error: Drifts told of normal data in 1,000 blocks (`streaming.drift`).
+
+        Raises:
+            ValueError: If the entity was not fitted on, `error` is not positive, or
+                river (`jaxtsad[drift]`) is not installed.
+        """
+        self._check_fitted()
+        return drift.monitor(self, entity, error=error)
 
     def __sklearn_tags__(self) -> Any:
         """Series `[T, C]`, whose missing values are filled."""

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
 
 from jaxtsad.evaluation import measure
 
@@ -64,6 +63,9 @@ def over_seeds(values: np.ndarray, *, level: float = 0.95) -> Estimate:
     mean, sd = _moments(known)
     half = math.nan
     if len(known) > 1:
+        # Importing it takes longer than loading and scoring do.
+        from scipy import stats
+
         quantile = stats.t.ppf((1 + level) / 2, len(known) - 1)
         half = float(quantile * sd / math.sqrt(len(known)))
     return Estimate(mean, sd, mean - half, mean + half, len(known))

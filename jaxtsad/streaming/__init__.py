@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from jaxtsad.streaming.drift import Drift, DriftMonitor
 from jaxtsad.streaming.stream import Stream, Update
 from jaxtsad.streaming.watching import LiveAlarm
 
-__all__ = ["LiveAlarm", "Stream", "Update"]
+__all__ = ["Drift", "DriftMonitor", "LiveAlarm", "Stream", "Update"]

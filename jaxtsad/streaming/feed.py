@@ -36,6 +36,10 @@ ENTITIES = 10_000
 Scored = Callable[[str | None, np.ndarray, Update], None]
 
 
+def ignore(entity: str | None, values: np.ndarray, update: Update) -> None:
+    """Does nothing with what was scored."""
+
+
 @dataclasses.dataclass
 class Counts:
     """How many rows there were, and how many of them were not as they should be."""
@@ -91,7 +95,7 @@ class Feed:
         streams: Callable[[str | None], Stream],
         restored: Callable[[Any], Stream],
         note: Callable[[str], None],
-        scored: Scored = lambda entity, values, update: None,
+        scored: Scored = ignore,
     ) -> None:
         self.reader, self.counts, self.lines = reader, Counts(), 0
         self.entities: dict[str | None, Entity] = {}

@@ -94,10 +94,12 @@ class Client:
     def ready(self) -> Client:
         STARTED.append(self)
         assert self.process.stderr is not None
+        told = []
         for line in self.process.stderr:
+            told.append(line)
             if "takes rows" in line:
                 return self
-        raise AssertionError(f"it ended with {self.process.wait()}")
+        raise AssertionError(f"it ended with {self.process.wait()}: {told}")
 
     def ask(
         self, method: str, path: str, body: Any = None, **headers: str
