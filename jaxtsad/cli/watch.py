@@ -117,7 +117,9 @@ def as_line(row: dict[str, Any]) -> str:
 
 def _drifts(detector: Any) -> Any:
     """Tells of drift in what was scored."""
-    monitors = {None: detector.drift_monitor()} if len(detector.entities_) == 1 else {}
+    monitors: dict[str | None, Any] = {}
+    if len(detector.entities_) == 1:
+        monitors[None] = detector.drift_monitor()  # What it lacks is said at once.
 
     def scored(entity: str | None, values: Any, update: Any) -> None:
         if entity not in monitors:

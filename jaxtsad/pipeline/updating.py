@@ -14,18 +14,20 @@ import itertools
 import math
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from jaxtsad import types
-from jaxtsad.pipeline import alarms, comparing, fitting, members, parts
-from jaxtsad.pipeline.comparing import Comparison
+from jaxtsad.pipeline import alarms, fitting, members, parts
 from jaxtsad.pipeline.grouping import Group
 from jaxtsad.pipeline.members import Fitted
 from jaxtsad.pipeline.memory import Memory, Steps, joined
 from jaxtsad.pipeline.setup import Setup
 from jaxtsad.training import fit as training
+
+if TYPE_CHECKING:
+    from jaxtsad.pipeline.comparing import Comparison
 
 REPEATS = 8
 """A network sees its memory at most so many times an epoch beside the new data."""
@@ -58,6 +60,9 @@ def guarded(
     updated = update(fitted, index, data, **how)
     if tolerance is None:
         return updated, ()
+    # What makes faults takes long to import.
+    from jaxtsad.pipeline import comparing
+
     compared = tuple(comparing.compare(fitted, updated, index))
     refused = [each for each in compared if each.worse(tolerance)]
     if not refused:
