@@ -23,6 +23,7 @@ RANKS = {
     "pipeline": 4,
     "check": 4,
     "streaming": 5,
+    "interactive": 5,
     "export": 5,
     "estimator": 6,
     "reporting": 6,

@@ -1,0 +1,205 @@
+"""The page: what is drawn as JSON, and the script and style that draw it."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import hashlib
+import html
+import json
+import os
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from jaxtsad import files
+from jaxtsad.interactive import pyramid
+
+HERE = pathlib.Path(__file__).parent
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Page:
+    """A page as text; a notebook shows it.
+
+    Attributes:
+        text: All of it.
+    """
+
+    text: str
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes it to a file.
+
+        Raises:
+            ValueError: If the file cannot be written.
+        """
+        files.write_text(path, self.text)
+
+    def _repr_html_(self) -> str:
+        content = html.escape(self.text)
+        look = "width:100%;height:900px;border:0"
+        return f'<iframe srcdoc="{content}" style="{look}"></iframe>'
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Scored:
+    """What one detector says of a recording.
+
+    Attributes:
+        name: The detector's.
+        scores: `[T]`, higher is more anomalous.
+        threshold: Above it an event opens.
+        closes: At or below it an event closes.
+        gap: Steps below over which an event goes on.
+        option: How the threshold is written as an option, with `{}` for its value.
+        events: Found events, `entity start stop severity channels shares` and so on.
+    """
+
+    name: str
+    scores: np.ndarray
+    threshold: float
+    closes: float | None = None
+    gap: int = 0
+    option: str = "threshold above {}"
+    events: Sequence[Mapping[str, Any]] = ()
+
+
+def page(
+    title: str,
+    values: np.ndarray,
+    channels: Sequence[str],
+    *,
+    time: np.ndarray | None = None,
+    labels: np.ndarray | None = None,
+    scored: Sequence[Scored] = (),
+) -> Page:
+    """One self-contained page, which asks for nothing from anywhere.
+
+    Args:
+        title: Name of the recording; marks are kept by it in the browser.
+        values: `[T, C]` in units of the data.
+        channels: Names of the channels.
+        time: `[T]` stamps, dates or numbers; None for steps.
+        labels: `[T]`, 1 where anomalous; None where nothing is known.
+        scored: What detectors say of it, the main one first.
+
+    Raises:
+        ValueError: If shapes do not fit.
+    """
+    steps = len(values)
+    for one in scored:
+        if np.shape(one.scores) != (steps,):
+            shape = np.shape(one.scores)
+            raise ValueError(f"scores of {one.name} are {shape}, expected ({steps},)")
+    if labels is not None and np.shape(labels) != (steps,):
+        raise ValueError(f"labels are {np.shape(labels)}, expected ({steps},)")
+    bucket = pyramid.bucket_of(steps, values.shape[1] + len(scored))
+    about = {
+        "title": title,
+        "steps": steps,
+        "bucket": bucket,
+        "time": _time(time),
+        "channels": [
+            {"name": str(name), **pyramid.row(column, bucket)}
+            for name, column in zip(channels, np.asarray(values).T, strict=True)
+        ],
+        "labels": None if labels is None else _runs(np.asarray(labels)),
+        "scored": [_scored(one, bucket) for one in scored],
+    }
+    return Page(_frame(title, about))
+
+
+def _scored(one: Scored, bucket: int) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "threshold": float(one.threshold),
+        "closes": float(one.threshold if one.closes is None else one.closes),
+        "gap": int(one.gap),
+        "option": one.option,
+        "events": [_plain(event) for event in one.events],
+        **pyramid.row(one.scores, bucket),
+    }
+
+
+def _plain(event: Mapping[str, Any]) -> dict[str, Any]:
+    """An event as JSON can hold it."""
+    kept: dict[str, Any] = {}
+    for name in ("start", "stop", "peak"):
+        if name in event:
+            kept[name] = int(event[name])
+    for name in ("severity", "score", "probability"):
+        if name in event and np.isfinite(event[name]):
+            kept[name] = float(event[name])
+    for name in ("channels", "shares"):
+        given = event.get(name)
+        if isinstance(given, str):
+            kept[name] = given.split(";") if given else []
+        elif given is not None and not np.isscalar(given):
+            kept[name] = [
+                each if isinstance(each, str) else float(each) for each in given
+            ]
+    return kept
+
+
+def _time(time: np.ndarray | None) -> dict[str, Any] | None:
+    """Stamps as seconds from 1970 or numbers, value by value or even.
+
+    Long rows of stamps are as good as even between every so many of them.
+    """
+    if time is None or len(time) == 0:
+        return None
+    given = np.asarray(time)
+    dates = given.dtype.kind == "M" or given.dtype == object
+    if dates:
+        stamps = pd.DatetimeIndex(pd.to_datetime(given, utc=True)).tz_localize(None)
+        numbers = stamps.to_numpy().astype("datetime64[ns]").astype(np.int64) / 1e9
+    else:
+        numbers = given.astype(np.float64)
+    places = np.unique(np.linspace(0, len(numbers) - 1, 4096).round().astype(int))
+    return {
+        "dates": bool(dates),
+        "places": places.tolist(),
+        "stamps": numbers[places].tolist(),
+    }
+
+
+def _runs(labels: np.ndarray) -> list[list[int]]:
+    """Runs `[start, stop)` of 1."""
+    edges = np.diff(np.concatenate([[0], (labels != 0).astype(np.int8), [0]]))
+    starts, stops = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
+    return np.stack([starts, stops], axis=1).tolist()
+
+
+def _frame(title: str, about: Mapping[str, Any]) -> str:
+    scripts = [(HERE / name).read_text("utf-8") for name in ("uplot.js", "page.js")]
+    styles = [(HERE / name).read_text("utf-8") for name in ("uplot.css", "page.css")]
+    # A name may hold what would end the element.
+    content = json.dumps(about, allow_nan=False).replace("<", "\\u003c")
+    policy = (
+        f"default-src 'none'; script-src {' '.join(map(_hash, scripts))}; "
+        f"style-src {' '.join(map(_hash, styles))}; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    name = html.escape(title)
+    body = (HERE / "page.html").read_text("utf-8")
+    return "".join(
+        [
+            '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n',
+            f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">\n',
+            f"<title>{name}</title>\n",
+            *(f"<style>{style}</style>\n" for style in styles),
+            f"<h1>{name}</h1>\n{body}",
+            f'<script type="application/json" id="about">{content}</script>\n',
+            *(f"<script>{script}</script>\n" for script in scripts),
+        ]
+    )
+
+
+def _hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
