@@ -39,10 +39,35 @@ def explore(options: argparse.Namespace) -> None:
             f"{options.data} has {len(series)} entities, name one: {names}"
         )
     notes.tell(series[0].metadata.get("notes", ()))
-    page = exploration.page(series[0], pathlib.Path(options.data).name)
     path = options.out or f"{series[0].name.replace('/', '_')}.html"
+    if options.model is None:
+        page = exploration.page(series[0], pathlib.Path(options.data).name)
+    else:
+        page = _scored(load(options.model), series[0])
     files.write_text(path, page)
     _say(f"The page is {path}", path)
+
+
+def _scored(detector: Any, series: Any) -> str:
+    """The interactive page of a recording with the scores of a fitted detector."""
+    import numpy as np
+    import pandas as pd
+
+    tested = series.test is not None
+    values = series.test if tested else series.train
+    time = series.metadata.get("test_time" if tested else "train_time")
+    names = series.channels or [str(name) for name in detector.feature_names_in_]
+    index = None
+    if time is not None and np.asarray(time).dtype.kind == "M":
+        index = pd.DatetimeIndex(time)
+    frame = pd.DataFrame(np.asarray(values), columns=list(names), index=index)
+    several = len(detector.entities_) > 1
+    page: str = detector.plot(
+        {series.name: frame} if several else frame,
+        series.labels if tested else None,
+        title=series.name,
+    ).text
+    return page
 
 
 def fit(options: argparse.Namespace) -> None:
@@ -79,7 +104,9 @@ def fit(options: argparse.Namespace) -> None:
         console.progress(Console(), detector.detector) as status,
     ):
         detector.fit(
-            data, known_anomalies(data), callbacks=Callbacks(status=status, stop=stop)
+            data,
+            _marked(options.labels, data) if options.labels else known_anomalies(data),
+            callbacks=Callbacks(status=status, stop=stop),
         )
     detector.save(options.out)
     tell_thresholds(detector, options.out)
@@ -94,6 +121,22 @@ def tell_thresholds(detector: Any, out: str) -> None:
         print(f"{len(words)} thresholds, one per entity; saved in {out}")
     else:
         print(f"{words}; saved in {out}")
+
+
+def _marked(path: str, data: Any) -> Any:
+    """Events of one recording that were marked as anomalies in a page."""
+    from jaxtsad.interactive import marks
+
+    if isinstance(data, dict):
+        raise ValueError("--labels is of one recording; marks name no entity")
+    known = marks.known(path)
+    late = [stop for _, stop in known if stop > len(data)]
+    if late:
+        raise ValueError(
+            f"{path!r} marks an event up to step {late[0]}, the recording has "
+            f"{len(data)} steps"
+        )
+    return known or None
 
 
 def known_anomalies(data: Any) -> Any:

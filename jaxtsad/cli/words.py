@@ -60,6 +60,11 @@ def parser() -> argparse.ArgumentParser:
     explore.add_argument("--out", help="HTML file to write (default: ENTITY.html)")
     explore.add_argument("--data-root", help="folder of the data sets")
     explore.add_argument("--test", help="a second file, the test part of the first")
+    explore.add_argument(
+        "--model",
+        help="folder of a fitted detector: its scores and events on a page to zoom, "
+        "move the threshold and mark events",
+    )
 
     look = add("inspect", runs.inspect, "look inside a run's detector around one step")
     look.add_argument("run", help="run directory")
@@ -83,6 +88,11 @@ def parser() -> argparse.ArgumentParser:
         default=[],
         metavar="NAME=VALUE",
         help="of the threshold, such as alarms_per_1000=2; repeatable",
+    )
+    fit.add_argument(
+        "--labels",
+        metavar="FILE",
+        help="marks saved from a page: events marked as anomalies are known ones",
     )
     fit.add_argument("--seed", type=int, default=0)
     fit.add_argument(

@@ -133,7 +133,14 @@ class LiveDetector(SeriesScoring):
         self._check_fitted()
         return drift.monitor(self, entity, error=error)
 
-    def plot(self, X: Any, labels: Any = None, *, context: Any = None) -> Page:
+    def plot(
+        self,
+        X: Any,
+        labels: Any = None,
+        *,
+        context: Any = None,
+        title: str | None = None,
+    ) -> Page:
         """One series as a page: zoom, move the threshold, mark events.
 
         A notebook shows it; `save` writes it. Marks are saved from it as a file whose
@@ -143,6 +150,7 @@ class LiveDetector(SeriesScoring):
             X: One series, as for `decision_function`.
             labels: What is known of it, as `y` of `fit`; None for nothing.
             context: The steps before those of `X`.
+            title: Of the page; None for the name of the series.
 
         Raises:
             ValueError: If the data is bad, or there are several series.
@@ -158,7 +166,7 @@ class LiveDetector(SeriesScoring):
         rules = alarms.rules_of(self.fitted_, member)
         events = self.events(X, context=context).to_dict("records")
         return page(
-            one.name,
+            title or one.name,
             one.values,
             one.channels,
             time=None if stamps is None else stamps.to_numpy(),

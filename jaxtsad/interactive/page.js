@@ -190,7 +190,10 @@ function chart(place, rows, height, options) {
     },
     axes: [
       { ...axis, space: 140, values: (_, splits) => splits.map(name) },
-      { ...axis, size: 60, show: !options.whole },
+      {
+        ...axis, size: 60, show: !options.whole,
+        filter: (self, splits) => splits.map((at) => (at < self.scales.y.min ? null : at)),
+      },
     ],
     series: [{}, ...rows.map((row, i) => ({
       label: row.name, stroke: style(COLORS[i % COLORS.length]), width: 1,
@@ -288,7 +291,8 @@ function redraw() {
     performance.mark("redraw");
     for (const each of charts) each.setData(dataOf(each.rows, false, each.width));
     frame();
-    performance.measure("redraw", "redraw");
+    // Charts draw themselves in a task that was queued before.
+    queueMicrotask(() => performance.measure("redraw", "redraw"));
   });
 }
 
