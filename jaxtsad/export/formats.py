@@ -20,23 +20,43 @@ def stablehlo(program: Program) -> bytes:
     Raises:
         ValueError: If it cannot be exported.
     """
-    if importlib.util.find_spec("flatbuffers") is None:
-        raise ValueError(
-            "format 'stablehlo' needs flatbuffers: pip install 'jaxtsad[export]'"
-        )
-    made = export.export(jax.jit(program.function), platforms=PLATFORMS)
-    return bytes(made(_shapes(program)).serialize())
-
-
-def _shapes(program: Program) -> dict[str, Any]:
+    _need("stablehlo", "flatbuffers")
     (size,) = export.symbolic_shape(ANY)
+    made = export.export(jax.jit(program.function), platforms=PLATFORMS)
+    return bytes(made(_shapes(program, size)).serialize())
+
+
+def onnx(program: Program) -> bytes:
+    """The program as ONNX, for batches of one size.
+
+    Raises:
+        ValueError: If onnx is not installed.
+        NotImplementedError: If something in it has no counterpart.
+    """
+    _need("onnx", "onnx", "onnxruntime")
+    from jaxtsad.export import onnx_graph, onnx_ops
+
+    shapes = _shapes(program, program.how.get("batch"))
+    return onnx_graph.model(program.function, shapes, onnx_ops.RULES)
+
+
+def _need(format: str, *modules: str) -> None:
+    for module in modules:
+        if importlib.util.find_spec(module) is None:
+            raise ValueError(
+                f"format {format!r} needs {module}: pip install 'jaxtsad[export]'"
+            )
+
+
+def _shapes(program: Program, size: Any) -> dict[str, Any]:
+    """Shapes and types of inputs by name, of batches of a size."""
     return {
         name: jax.ShapeDtypeStruct([size if n == ANY else n for n in shape], kind)
         for name, (shape, kind) in program.inputs.items()
     }
 
 
-FORMATS: dict[str, Callable[[Program], bytes]] = {"stablehlo": stablehlo}
+FORMATS: dict[str, Callable[[Program], bytes]] = {"stablehlo": stablehlo, "onnx": onnx}
 
 
 def check(formats: Sequence[str]) -> tuple[str, ...]:

@@ -181,6 +181,7 @@ def _onnx(content: bytes) -> Callable[..., np.ndarray]:
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session = onnxruntime.InferenceSession(content, options)
     names = [given.name for given in session.get_inputs()]
 
