@@ -6,6 +6,6 @@ uPlot 1.6.32 draws (MIT, `uplot_LICENSE.txt`, https://github.com/leeoniya/uPlot,
 
 from __future__ import annotations
 
-from jaxtsad.interactive.page import Page, Scored, page
+from jaxtsad.interactive.page import Page, Scored, live, page
 
-__all__ = ["Page", "Scored", "page"]
+__all__ = ["Page", "Scored", "live", "page"]

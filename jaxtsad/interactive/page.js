@@ -18,12 +18,16 @@ function levelsOf(row) {
   const value = (code) => (code === MISSING ? NaN : row.low + (code / LAST) * span);
   const pair = about.bucket > 1;
   const count = pair ? codes.length / 2 : codes.length;
-  let low = new Float64Array(count), high = new Float64Array(count);
+  const low = new Float64Array(count), high = new Float64Array(count);
   for (let i = 0; i < count; i++) {
     low[i] = value(codes[pair ? 2 * i : i]);
     high[i] = value(codes[pair ? 2 * i + 1 : i]);
   }
-  const levels = [{ size: about.bucket, low, high }];
+  return coarser(low, high, about.bucket);
+}
+
+function coarser(low, high, size) {
+  const levels = [{ size, low, high }];
   while (low.length > COARSEST) {
     const fewer = Math.ceil(low.length / FACTOR);
     const least = new Float64Array(fewer).fill(NaN), most = least.slice();
@@ -189,10 +193,13 @@ function chart(place, rows, height, options) {
       y: options.scale || {},
     },
     axes: [
-      { ...axis, space: 140, values: (_, splits) => splits.map(name) },
+      {
+        ...axis, space: 110, size: about.time && about.time.dates ? 52 : 36,
+        values: (_, splits) => splits.map((at) => name(at).replace(" ", "\n")),
+      },
       {
         ...axis, size: 60, show: !options.whole,
-        filter: (self, splits) => splits.map((at) => (at < self.scales.y.min ? null : at)),
+        filter: (self, splits) => splits.map((at) => (named(at, self) ? at : null)),
       },
     ],
     series: [{}, ...rows.map((row, i) => ({
@@ -253,6 +260,13 @@ function build() {
     charts.push(chart(byId("channels"), [row], HEIGHT.channel, { title: row.name }));
   }
   frame();
+}
+
+// Of logarithmic steps 1, 2 and 5, and the end of the linear part.
+function named(at, chart_) {
+  const { min, distr, asinh } = chart_.scales.y;
+  if (at < min) return false;
+  return distr !== 4 || at === 0 || at === asinh || "125".includes(at.toExponential()[0]);
 }
 
 // Linear up to the threshold, logarithmic above: scores have long tails.
@@ -412,6 +426,7 @@ function list() {
     row.addEventListener("keydown", (pressed) => {
       if (pressed.key === "Enter" && pressed.target === row) go();
     });
+    if (about.live) continue;  // Steps leave a live page; marks would lose their place.
     const choice = document.createElement("select");
     choice.setAttribute("aria-label", "Mark of the event from " + texts[0]);
     for (const word of ["", "anomaly", "normal", "investigate"]) choice.add(new Option(word));
@@ -435,10 +450,13 @@ function list() {
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 const theme = (on) => document.documentElement.classList.toggle("dark", on);
 theme(dark.matches);
-dark.addEventListener("change", (event) => { theme(event.matches); build(); });
+dark.addEventListener("change", (event) => {
+  theme(event.matches);
+  if (about.steps > 0) build();
+});
 byId("theme").addEventListener("click", () => {
   theme(!document.documentElement.classList.contains("dark"));
-  build();
+  if (about.steps > 0) build();
 });
 const actions = {
   back: () => pan(-0.5), forth: () => pan(0.5), in: () => zoom(0.5), out: () => zoom(2),
@@ -484,31 +502,39 @@ byId("read").addEventListener("change", async (event) => {
   }
   event.target.value = "";
 });
+let resizing = 0;
 window.addEventListener("resize", () => {
-  clearTimeout(window.resizing);
-  window.resizing = setTimeout(build, 100);
+  clearTimeout(resizing);
+  if (about.steps > 0) resizing = setTimeout(build, 100);
 });
 
-byId("summary").textContent = about.steps.toLocaleString("en") + " steps, " +
-  about.channels.length + " channels" +
-  (about.labels === null ? "" : ", " + truth.length + " labeled events (green)") +
-  (about.bucket > 1 ? "; values of " + about.bucket + " steps are drawn together" : "");
-if (about.scored.length) {
-  byId("scores").hidden = byId("found").hidden = false;
-  state.threshold = about.scored[0].threshold;
-  state.events = eventsOf(about.scored[0], state.threshold);
-  for (const row of about.scored) {
-    const label = document.createElement("label"), box = document.createElement("input");
-    box.type = "checkbox";
-    box.checked = true;
-    box.addEventListener("change", () => {
-      if (box.checked) state.off.delete(row.name); else state.off.add(row.name);
-      build();
-    });
-    label.append(box, " " + row.name);
-    byId("detectors").append(label, " ");
-  }
+function summarize() {
+  byId("summary").textContent = about.steps.toLocaleString("en") + " steps, " +
+    about.channels.length + " channels" +
+    (about.labels === null ? "" : ", " + truth.length + " labeled events (green)") +
+    (about.bucket > 1 ? "; values of " + about.bucket + " steps are drawn together" : "");
 }
-build();
-if (about.scored.length) set(state.threshold);
+
+function start() {
+  summarize();
+  if (about.scored.length) {
+    byId("scores").hidden = byId("found").hidden = false;
+    state.threshold = about.scored[0].threshold;
+    state.events = eventsOf(about.scored[0], state.threshold);
+    for (const row of about.scored) {
+      const label = document.createElement("label"), box = document.createElement("input");
+      box.type = "checkbox";
+      box.checked = true;
+      box.addEventListener("change", () => {
+        if (box.checked) state.off.delete(row.name); else state.off.add(row.name);
+        build();
+      });
+      label.append(box, " " + row.name);
+      byId("detectors").append(label, " ");
+    }
+  }
+  build();
+  if (about.scored.length) set(state.threshold);
+}
+if (about.steps > 0) start();
 performance.measure("load", "begin");

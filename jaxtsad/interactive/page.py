@@ -110,7 +110,35 @@ def page(
         "labels": None if labels is None else _runs(np.asarray(labels)),
         "scored": [_scored(one, bucket) for one in scored],
     }
-    return Page(_frame(title, about))
+    return Page(_frame(title, about)[0])
+
+
+def live(title: str, channels: Sequence[str], base: str) -> tuple[Page, str]:
+    """The page of a server: it is empty at first and fills as rows come.
+
+    It holds no data, which it asks the server for, with a token where one is needed.
+
+    Args:
+        title: What is watched.
+        channels: Names of the channels.
+        base: Path below which `recent`, `events` and `live` are (`serving.app`).
+
+    Returns:
+        The page and the content security policy it goes with.
+    """
+    empty = np.zeros(0)
+    about = {
+        "title": title,
+        "steps": 0,
+        "bucket": 1,
+        "time": None,
+        "channels": [{"name": str(n), **pyramid.row(empty, 1)} for n in channels],
+        "labels": None,
+        "scored": [_scored(Scored("score", empty, 0.0), 1)],
+        "live": {"base": base},
+    }
+    text, policy = _frame(title, about, "live")
+    return Page(text), policy
 
 
 def _scored(one: Scored, bucket: int) -> dict[str, Any]:
@@ -174,9 +202,11 @@ def _runs(labels: np.ndarray) -> list[list[int]]:
     return np.stack([starts, stops], axis=1).tolist()
 
 
-def _frame(title: str, about: Mapping[str, Any]) -> str:
-    scripts = [(HERE / name).read_text("utf-8") for name in ("uplot.js", "page.js")]
-    styles = [(HERE / name).read_text("utf-8") for name in ("uplot.css", "page.css")]
+def _frame(title: str, about: Mapping[str, Any], *more: str) -> tuple[str, str]:
+    """The page's text, with more scripts and pieces of HTML by name, and its policy."""
+    names = ("uplot", "page", *more)
+    scripts = [(HERE / f"{name}.js").read_text("utf-8") for name in names]
+    styles = [(HERE / f"{name}.css").read_text("utf-8") for name in names[:2]]
     # A name may hold what would end the element.
     content = json.dumps(about, allow_nan=False).replace("<", "\\u003c")
     policy = (
@@ -184,20 +214,24 @@ def _frame(title: str, about: Mapping[str, Any]) -> str:
         f"style-src {' '.join(map(_hash, styles))}; img-src data:; "
         "base-uri 'none'; form-action 'none'"
     )
+    if more:
+        policy += "; connect-src 'self'"
     name = html.escape(title)
-    body = (HERE / "page.html").read_text("utf-8")
-    return "".join(
+    body = [(HERE / f"{part}.html").read_text("utf-8") for part in (*more, "page")]
+    text = "".join(
         [
             '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n',
             f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n',
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n',
             f"<title>{name}</title>\n",
             *(f"<style>{style}</style>\n" for style in styles),
-            f"<h1>{name}</h1>\n{body}",
+            f"<h1>{name}</h1>\n",
+            *body,
             f'<script type="application/json" id="about">{content}</script>\n',
             *(f"<script>{script}</script>\n" for script in scripts),
         ]
     )
+    return text, policy
 
 
 def _hash(text: str) -> str:

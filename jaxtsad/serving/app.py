@@ -8,6 +8,7 @@ import functools
 import json
 from collections.abc import AsyncIterator, Callable
 from typing import Any
+from urllib.parse import quote
 
 import anyio.to_thread
 import prometheus_client
@@ -23,8 +24,7 @@ from starlette.responses import (
 )
 from starlette.routing import Route
 
-from jaxtsad import __version__
-from jaxtsad.serving import page
+from jaxtsad import __version__, interactive
 from jaxtsad.serving.limits import Guard, Limits
 from jaxtsad.serving.service import Service, Step, Taken, Unknown
 
@@ -172,8 +172,16 @@ class Server:
 
     async def page(self, request: Request) -> Response:
         """The live page."""
-        made = page.page(self.service.channels, request.path_params.get("entity"))
-        return HTMLResponse(made.html, headers=made.headers)
+        entity = request.path_params.get("entity")
+        base = "" if entity is None else f"/entities/{quote(entity, safe='')}"
+        page, policy = interactive.live(entity or "Live", self.service.channels, base)
+        headers = {
+            "content-security-policy": f"{policy}; frame-ancestors 'none'",
+            "x-content-type-options": "nosniff",
+            "referrer-policy": "no-referrer",
+            "cache-control": "no-store",
+        }
+        return HTMLResponse(page.text, headers=headers)
 
     async def live(self, request: Request) -> Response:
         """Steps and alarms as they come (server-sent events)."""
