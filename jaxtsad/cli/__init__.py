@@ -24,6 +24,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0, 2 for bad input, 70 for what should not have happened, 130
         where it was interrupted.
     """
+    code = _run(arguments)
+    if code:
+        from jaxtsad.training import hosts
+
+        hosts.end(code)
+    return code
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     parser = words.parser()
     options, rest = parser.parse_known_args(
         flags.joined(sys.argv[1:] if arguments is None else arguments)

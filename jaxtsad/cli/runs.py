@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import argparse
 import pathlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jaxtsad import files
+
+if TYPE_CHECKING:
+    from jaxtsad.training.hosts import Hosts
 
 
 def demo(options: argparse.Namespace) -> None:
     """Runs the bundled demonstration."""
     options.config, options.resume, options.data_root = "demo", None, None
+    options.hosts = options.host = options.coordinator = None
     run(options)
 
 
@@ -19,8 +23,8 @@ def run(options: argparse.Namespace) -> None:
     """Runs a config, or goes on with an interrupted run."""
     from rich.console import Console
 
+    from jaxtsad.experiments import hosts, toml
     from jaxtsad.experiments import run as running
-    from jaxtsad.experiments import toml
     from jaxtsad.reporting import run_directory
 
     terminal = Console(stderr=False)
@@ -34,12 +38,53 @@ def run(options: argparse.Namespace) -> None:
             raise ValueError(f"a resumed run keeps its config; drop {overrides[0]}")
         folder = pathlib.Path(options.resume)
         config = toml.load(folder / run_directory.CONFIG)
-        report = running.run(config, folder, resume=True, terminal=terminal)
     else:
         config = toml.load(_config_path(options.config), overrides)
         folder = pathlib.Path(options.out or pathlib.Path("runs") / config.name)
-        report = running.run(config, folder, terminal=terminal)
-    _show(report, folder, terminal)
+    resume = options.resume is not None
+    if _several(options):
+        report = hosts.run(
+            config,
+            folder,
+            _given(options),
+            options.coordinator,
+            resume=resume,
+            terminal=terminal,
+        )
+    else:
+        report = running.run(config, folder, resume=resume, terminal=terminal)
+    if report is not None:
+        _show(report, folder, terminal)
+
+
+def _several(options: argparse.Namespace) -> bool:
+    """Whether hosts are named, all that is needed."""
+    alone = options.host is None and options.coordinator is None
+    if options.hosts is None and alone:
+        return False
+    if options.hosts is None or (options.hosts == "auto") != alone:
+        raise ValueError(
+            "name --hosts N, --host I and --coordinator ADDRESS:PORT, or --hosts auto"
+        )
+    return True
+
+
+def _given(options: argparse.Namespace) -> Hosts | None:
+    """Which host this is; None where JAX finds out by itself."""
+    from jaxtsad.training import hosts
+
+    if options.hosts == "auto":
+        return None
+    try:
+        number = int(options.hosts)
+    except ValueError:
+        raise ValueError(
+            f"hosts={options.hosts!r} must be a whole number or auto"
+        ) from None
+    if options.host is None or (number > 1 and options.coordinator is None):
+        missing = "--host I" if options.host is None else "--coordinator ADDRESS:PORT"
+        raise ValueError(f"--hosts {number} needs {missing}")
+    return hosts.checked(number, options.host)
 
 
 def _config_path(name: str) -> pathlib.Path:

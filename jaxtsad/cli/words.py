@@ -43,6 +43,15 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--out", help="run directory (default: runs/NAME)")
     run.add_argument("--resume", metavar="DIR", help="go on with an interrupted run")
     run.add_argument("--data-root", help="folder of the data sets")
+    run.add_argument(
+        "--hosts",
+        metavar="N",
+        help="how many hosts share the run; auto: JAX finds out by itself",
+    )
+    run.add_argument("--host", type=int, metavar="I", help="which of them, from 0")
+    run.add_argument(
+        "--coordinator", metavar="ADDRESS:PORT", help="where host 0 is, free for use"
+    )
     run.set_defaults(overridable=True)
     run.epilog = "Any config value can be overridden: --training.epochs 3"
 

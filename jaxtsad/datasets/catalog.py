@@ -79,6 +79,23 @@ def load(
     return series
 
 
+def entities(name: str, root: str | os.PathLike[str] | None = None) -> list[str] | None:
+    """Names of a data set's entities in the order of `load`, without reading values.
+
+    Returns:
+        The names, or None where only reading can tell.
+
+    Raises:
+        FileNotFoundError: If the data set is not below the root.
+    """
+    known = name.isidentifier() and _loader(name, "load") is not None
+    told = _loader(name, "entities") if known else None
+    if told is None:
+        return None
+    names: list[str] = told(places.data_root(root))
+    return names
+
+
 def load_samples(
     name: str, root: str | os.PathLike[str] | None = None, **options: Any
 ) -> Samples:

@@ -17,3 +17,8 @@ def load(
 ) -> list[Series]:
     """Loads the channels of SMAP; arguments and errors are those of `smap_msl.load`."""
     return smap_msl.load(root, channels, "SMAP", unlabeled=unlabeled)
+
+
+def entities(root: str | os.PathLike[str]) -> list[str]:
+    """Names of the labeled channels, without reading any."""
+    return smap_msl.entities(root, "SMAP")

@@ -142,6 +142,14 @@ def load(
     return [_series(archive, name, crafts[name], table.get(name)) for name in channels]
 
 
+def entities(root: str | os.PathLike[str], spacecraft: str) -> list[str]:
+    """Names of the labeled channels of a spacecraft, in the order of `load`."""
+    table = label_table(root)
+    archive = archives.Archive(_places(root, "data", "data/data", "", "data.zip"))
+    known = [name for name in archive.names if name in table]
+    return [name for name in known if table[name].spacecraft == spacecraft]
+
+
 def _labels(row: Mapping[Any, Any]) -> Labels:
     steps = int(row["num_values"])
     sequences = ast.literal_eval(row["anomaly_sequences"])

@@ -45,6 +45,10 @@ def machines(root: str | os.PathLike[str]) -> list[str]:
     return _names(_folder(root), "train")
 
 
+entities = machines
+"""What `catalog.entities` asks for."""
+
+
 def test_part(
     root: str | os.PathLike[str], machine: str
 ) -> tuple[np.ndarray, np.ndarray]:

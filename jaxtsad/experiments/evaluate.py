@@ -21,6 +21,7 @@ KEPT = (
     "parameters",
     "timings",
     "notes",
+    "hosts",
 )
 TRAINED_BY = ("versions", "device", "git", "peak_memory_bytes")
 """What is told of the process that trained, not of the one that judges again."""

@@ -36,7 +36,7 @@ def versions() -> dict[str, str]:
 
 def device() -> str:
     """The device in words, such as `cpu x 1, 2 cores`."""
-    devices = jax.devices()
+    devices = jax.local_devices()
     return f"{devices[0].device_kind} x {len(devices)}, {fleet.cores()} cores"
 
 
@@ -55,7 +55,7 @@ def revision() -> str | None:
 
 def peak_memory() -> int:
     """Largest memory so far in bytes: the device's, or the process's on a CPU."""
-    stats = jax.devices()[0].memory_stats() or {}
+    stats = jax.local_devices()[0].memory_stats() or {}
     if "peak_bytes_in_use" in stats:
         return int(stats["peak_bytes_in_use"])
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -6,7 +6,7 @@ import dataclasses
 import pathlib
 import shlex
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from rich.console import Console
@@ -23,6 +23,9 @@ from jaxtsad.reporting import training_log
 from jaxtsad.reporting.run_directory import Scored
 from jaxtsad.training.checkpoints import Checkpoints
 from jaxtsad.training.fit import Callbacks, Interrupted
+from jaxtsad.training.shards import AnyCheckpoints, Shards
+
+CHECKPOINTS = "checkpoints"
 
 
 def _adapted(setup: Setup, protocol: protocols.Protocol) -> Setup:
@@ -56,29 +59,49 @@ def fit(
     )
 
 
+class Place(NamedTuple):
+    """Which of several hosts this is.
+
+    Attributes:
+        host: Its number, from 0.
+        attempt: How often the run was begun or gone on with.
+        folder: Where it alone writes.
+    """
+
+    host: int
+    attempt: int
+    folder: pathlib.Path
+
+
 def fit_main(
     config: Config,
     group: Group,
     folder: pathlib.Path,
     terminal: Console,
     protocol: protocols.Protocol,
+    place: Place | None = None,
 ) -> Fitted:
     """Fits the experiment's detector with checkpoints, logs and a progress bar."""
     setup = config.setup()
     names = [one.name for one in group.series] if not setup.pooled else ["all"]
     who = [(name, seed) for name in names for seed in config.training.seeds]
-    log = training_log.MetricsLog(folder, who, group.name)
-    checkpoints = Checkpoints(
-        folder / "checkpoints" / group.name,
-        {"config": toml.dump(dataclasses.replace(config, name=""))},
-    )
+    identity = {"config": toml.dump(dataclasses.replace(config, name=""))}
+    where = folder / CHECKPOINTS / group.name
+    checkpoints: AnyCheckpoints
+    if place is None:
+        log = training_log.MetricsLog(folder, who, group.name)
+        checkpoints = Checkpoints(where, identity)
+    else:
+        log = training_log.MetricsLog(place.folder, who, group.name)
+        checkpoints = Shards(where, identity, who, place.attempt, place.host)
+    resumed = log.resumed if place is None else Callbacks().resumed
     title = f"{config.detector.name}, {len(who)} member{'s' * (len(who) > 1)}"
     try:
         with (
             console.interruptible() as stop,
             console.progress(terminal, title) as status,
         ):
-            callbacks = Callbacks(status, log.epoch, log.resumed, stop)
+            callbacks = Callbacks(status, log.epoch, resumed, stop)
             return fit(
                 setup,
                 config,

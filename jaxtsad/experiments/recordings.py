@@ -39,6 +39,16 @@ def channel_names(series: Series) -> tuple[str, ...]:
     return tuple(f"channel_{i}" for i in range(series.train.shape[1]))
 
 
+def entities(config: Config) -> list[str] | None:
+    """Names of a config's entities in order; None where only reading can tell."""
+    data = config.data
+    if data.entities or config.kind == "samples" or data.pooling == "glued":
+        return list(data.entities) or None
+    if data.options or data.dataset == "demo":
+        return None
+    return catalog.entities(data.dataset, places.data_root(data.root or None))
+
+
 def load(config: Config) -> list[Series]:
     """Loads the recordings of a config, with the channels it keeps, or its samples.
 

@@ -12,8 +12,8 @@ from jaxtsad.pipeline.members import Member, keys_of
 from jaxtsad.pipeline.setup import Setup
 from jaxtsad.training import federated, fleet
 from jaxtsad.training import fit as training
-from jaxtsad.training.checkpoints import Checkpoints
 from jaxtsad.training.plan import Plan
+from jaxtsad.training.shards import AnyCheckpoints, Shards
 
 Train = Callable[..., training.Result]
 
@@ -30,7 +30,7 @@ def trainer(setup: Setup, alone: Train) -> Train:
         checks: Sequence[Any],
         validated: np.ndarray,
         plan: Plan,
-        checkpoints: Checkpoints | None,
+        checkpoints: AnyCheckpoints | None,
         callbacks: training.Callbacks | None,
         longest: int,
         models: types.PyTree = None,
@@ -39,6 +39,7 @@ def trainer(setup: Setup, alone: Train) -> Train:
         federated.check(
             setup.detector, detector, detector.steps(fits[0]), setup.federated
         )
+        assert not isinstance(checkpoints, Shards), "its members are on one host"
         seeds = [member.seed for member in members]
         return federated.fit(
             keys_of(members),

@@ -25,8 +25,8 @@ from jaxtsad.pipeline.members import Fitted, seed_of
 from jaxtsad.pipeline.parts import Part, history, shape_of
 from jaxtsad.pipeline.setup import InputLayout, Setup, build, layout_of
 from jaxtsad.training import fit as training
-from jaxtsad.training.checkpoints import Checkpoints
 from jaxtsad.training.plan import Plan
+from jaxtsad.training.shards import AnyCheckpoints
 from jaxtsad.types import PyTree, Scores
 
 Data = grouping.Data
@@ -45,7 +45,7 @@ def fit(
     days: alarms.Days = None,
     paired: bool = False,
     transductive_validation: Sequence[np.ndarray] | None = None,
-    checkpoints: Checkpoints | None = None,
+    checkpoints: AnyCheckpoints | None = None,
     callbacks: training.Callbacks | None = None,
 ) -> Fitted:
     """Trains entities times seeds in one program and calibrates each member.
@@ -117,7 +117,7 @@ def of_groups(
     longest: int,
     days: alarms.Days = None,
     transductive_validation: Sequence[np.ndarray] | None = None,
-    checkpoints: Checkpoints | None = None,
+    checkpoints: AnyCheckpoints | None = None,
     callbacks: training.Callbacks | None = None,
     models: PyTree = None,
 ) -> Fitted:
@@ -205,7 +205,7 @@ def _fit_ensemble(
     breaks: Breaks,
     days: alarms.Days,
     paired: bool,
-    checkpoints: Checkpoints | None,
+    checkpoints: AnyCheckpoints | None,
     callbacks: training.Callbacks | None,
 ) -> Fitted:
     """Fits an ensemble's members one by one; epochs are those of each, and not told."""

@@ -12,8 +12,9 @@ from jaxtsad import types
 from jaxtsad.pipeline.members import Member, keys_of
 from jaxtsad.training import fit as training
 from jaxtsad.training import fleet
-from jaxtsad.training.checkpoints import Checkpoints
+from jaxtsad.training.checkpoints import Saved
 from jaxtsad.training.plan import Plan
+from jaxtsad.training.shards import AnyCheckpoints
 from jaxtsad.types import PyTree
 
 
@@ -24,22 +25,26 @@ def train(
     checks: Sequence[Any],
     validated: np.ndarray,
     plan: Plan,
-    checkpoints: Checkpoints | None,
+    checkpoints: AnyCheckpoints | None,
     callbacks: training.Callbacks | None,
     longest: int,
     models: PyTree = None,
 ) -> training.Result:
     """Trains members of similar length together: one padding for all would be a waste.
 
-    With checkpoints, which hold all members, they are one group. Whole series are
+    With checkpoints these say which members are together. Whole series are
     padded to the length of the longest recording, so that a fit part and all of it
     share a program. Training goes on from `models` where there are any.
     """
-    groups = [list(range(len(members)))]
+    saved: Sequence[tuple[list[int], Saved | None]]
     if checkpoints is None:
-        groups = fleet.similar([len(each.values) for each in fits])
+        lengths = [len(each.values) for each in fits]
+        saved = [(group, None) for group in fleet.similar(lengths)]
+    else:
+        saved = checkpoints.fleets(len(members))
+    groups = [group for group, _ in saved]
     results, least = [], {}
-    for group in groups:
+    for group, place in saved:
         if detector.series is not None:
             length = max(len(fits[i].values) for i in group)
             steps = fleet.bucket(longest if len(groups) == 1 else length)
@@ -52,7 +57,7 @@ def train(
                 validations=fleet.stack([checks[i] for i in group]) if checks else None,
                 validated=validated[group],
                 plan=plan,
-                checkpoints=checkpoints,
+                checkpoints=place,
                 callbacks=callbacks if len(groups) == 1 else _of(group, callbacks),
                 models=jax.tree.map(lambda leaf, at=group: leaf[np.array(at)], models),
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -199,6 +200,33 @@ def subset(fitted: Fitted, index: Sequence[int]) -> Fitted:
         kept = getattr(fitted, name)
         changes[name] = jax.tree.map(lambda leaf: leaf[where], kept)
     return dataclasses.replace(fitted, **changes)
+
+
+def joined(parts: Sequence[Fitted]) -> Fitted:
+    """The members of several, of one setup and in this order, as one."""
+    first, *others = parts
+    if not others:
+        return first
+    if any(one.calibration_model is not None for one in parts):
+        parts = [
+            one
+            if one.calibration_model is not None
+            else dataclasses.replace(
+                one, calibration_model=one.model, calibration_scalers=one.scalers
+            )
+            for one in parts
+        ]
+    changes: dict[str, Any] = {"previous": None, "result": None}
+    for name in PER_MEMBER:
+        each = [getattr(one, name) for one in parts]
+        changes[name] = tuple(itertools.chain(*each)) if all(each) else ()
+    for name in STACKED:
+        trees = [getattr(one, name) for one in parts]
+        changes[name] = jax.tree.map(lambda *leaves: np.concatenate(leaves), *trees)
+    components = zip(*[one.components for one in parts], strict=True)
+    changes["components"] = tuple(joined(each) for each in components)
+    changes["screened"] = {k: v for one in parts for k, v in one.screened.items()}
+    return dataclasses.replace(first, **changes)
 
 
 def as_calibrated(fitted: Fitted) -> Fitted:

@@ -286,7 +286,7 @@ def _of_whole(fitted: Fitted, parts: Sequence[Split], output: str) -> list[np.nd
     """
     pieces = [_pieces_with_ends(part, fitted.detector.reach) for part in parts]
     flat = [(member, piece) for member, some in enumerate(pieces) for piece in some]
-    together = max(len(parts), jax.device_count())
+    together = max(len(parts), jax.local_device_count())
     made: list[Any] = [None] * len(flat)
     for group in fleet.similar([len(piece.part) for _, piece in flat]):
         for first in range(0, len(group), together):
@@ -307,7 +307,9 @@ def _pieces_with_ends(part: Split, reach: int) -> list[Piece]:
 
     A long series is cut into as many pieces as there are devices, or more.
     """
-    cells = part.values.size // jax.device_count() + 2 * reach * part.values.shape[1]
+    cells = (
+        part.values.size // jax.local_device_count() + 2 * reach * part.values.shape[1]
+    )
     cells = min(CELLS, max(cells, CELLS // 8))
     # Rounded up to a power of two steps.
     whole = fleet.bucket(max(cells // part.values.shape[1], 8 * reach))

@@ -104,20 +104,30 @@ def write_scores(
     path: pathlib.Path,
     scored: Iterable[Scored],
     values: Mapping[str, np.ndarray] | None = None,
+    *,
+    exact: bool = False,
 ) -> None:
-    """Writes all scores, and by entity the channels to draw `[T, K]`."""
+    """Writes all scores, and by entity the channels to draw `[T, K]`.
+
+    Args:
+        path: The file.
+        scored: Scores, in this order.
+        values: Channels to draw.
+        exact: Keeps every digit, of what is read again by this run.
+    """
     arrays: dict[str, np.ndarray] = {}
+    wide, narrow = (None, None) if exact else (np.float32, np.float16)
     for each in scored:
         start = f"{each.entity}/{each.detector}/{each.seed}"
-        arrays[f"{start}/score"] = each.score.astype(np.float32)
+        arrays[f"{start}/score"] = np.asarray(each.score, wide)
         if each.label is not None:
             arrays[f"{start}/label"] = each.label.astype(np.int8)
-        arrays[f"{start}/calibration"] = each.calibration.astype(np.float32)
+        arrays[f"{start}/calibration"] = np.asarray(each.calibration, wide)
         arrays[f"{start}/role"] = np.array(each.role)
         if each.shares is not None:
-            arrays[f"{start}/shares"] = each.shares.astype(np.float16)
+            arrays[f"{start}/shares"] = np.asarray(each.shares, narrow)
     for entity, array in (values or {}).items():
-        arrays[f"{entity}/values"] = array.astype(np.float32)
+        arrays[f"{entity}/values"] = np.asarray(array, wide)
     files.write_arrays(path, arrays)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from jaxtsad import files
@@ -77,6 +78,30 @@ def _board(folder: pathlib.Path) -> Any:
     except ModuleNotFoundError:
         return None
     return tensorboardX.SummaryWriter(str(folder))
+
+
+def gather(folder: pathlib.Path, parts: Iterable[pathlib.Path]) -> None:
+    """Writes `metrics.jsonl` of the logs of several hosts, each epoch once.
+
+    Args:
+        folder: The run directory.
+        parts: Folders with a log each, of which a later one counts more.
+    """
+    lines: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for part in parts:
+        for line in _whole_lines(part / METRICS):
+            key = (line["group"], line["epoch"], line["entity"], line["seed"])
+            lines[key] = line
+    ordered = sorted(lines, key=lambda key: key[:2])
+    text = "".join(f"{json.dumps(lines[key])}\n" for key in ordered)
+    files.write_text(folder / METRICS, text)
+
+
+def _whole_lines(path: pathlib.Path) -> Iterator[dict[str, Any]]:
+    """The records of a log whose last line may be half written."""
+    for line in path.read_text().splitlines() if path.is_file() else ():
+        with contextlib.suppress(json.JSONDecodeError):
+            yield json.loads(line)
 
 
 def records(folder: pathlib.Path) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ import threading
 import time
 import warnings
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 
@@ -35,6 +35,43 @@ def runtime_info() -> dict[str, Any]:
         "backend": jax.default_backend(),
         "cores": fleet.cores(),
     }
+
+
+class Saved(Protocol):
+    """Where a training loop saves all that it needs to go on."""
+
+    def save(self, step: int, tree: PyTree) -> None:
+        """Saves a tree as a step."""
+
+    def restore(self, template: PyTree) -> PyTree | None:
+        """The newest tree, in the shapes of a template; None where there is none."""
+
+
+def check_identity(
+    folder: pathlib.Path, saved: dict[str, Any], identity: dict[str, Any]
+) -> None:
+    """Refuses a checkpoint of something else.
+
+    Raises:
+        ValueError: Naming what differs.
+    """
+    for name, value in identity.items():
+        if saved.get(name) != value:
+            raise ValueError(
+                f"the checkpoint in {str(folder)!r} is of another model: "
+                f"{name} was {saved.get(name)!r} and is {value!r} now"
+            )
+
+
+def check_runtime(saved: dict[str, Any]) -> None:
+    """Warns where a checkpoint was written by another JAX or on other devices."""
+    now = runtime_info()
+    if saved != now:
+        warnings.warn(
+            f"the checkpoint was written on {saved}, this is {now}: "
+            "training goes on, but not bit for bit as it would have there",
+            stacklevel=3,
+        )
 
 
 class Checkpoints:
@@ -74,6 +111,10 @@ class Checkpoints:
         """Checkpoints of one of several things that are trained in turn."""
         folder = self.folder.with_name(f"{self.folder.name}_{name}")
         return Checkpoints(folder, self._identity)
+
+    def fleets(self, members: int) -> list[tuple[list[int], Checkpoints]]:
+        """Members that train together, by position: all of them."""
+        return [(list(range(members)), self)]
 
     def save(self, step: int, tree: PyTree) -> None:
         """Saves `tree` as step `step`, unless that step is there already.
@@ -138,14 +179,8 @@ class Checkpoints:
                 ).meta
         except Exception as error:
             raise ValueError(self._unreadable(step, error)) from None
-        self._check_identity(meta["identity"])
-        saved, now = meta["runtime"], runtime_info()
-        if saved != now:
-            warnings.warn(
-                f"the checkpoint was written on {saved}, this is {now}: "
-                "training goes on, but not bit for bit as it would have there",
-                stacklevel=2,
-            )
+        check_identity(self.folder, meta["identity"], self._identity)
+        check_runtime(meta["runtime"])
         try:
             with _quiet():
                 return self._manager.restore(
@@ -180,14 +215,6 @@ class Checkpoints:
             f"checkpoint {step} in {str(self.folder)!r} cannot be read "
             f"({_reason(error)}); delete it to go on from the one before"
         )
-
-    def _check_identity(self, saved: dict[str, Any]) -> None:
-        for name, value in self._identity.items():
-            if saved.get(name) != value:
-                raise ValueError(
-                    f"the checkpoint in {str(self.folder)!r} is of another model: "
-                    f"{name} was {saved.get(name)!r} and is {value!r} now"
-                )
 
     def close(self) -> None:
         """Releases the folder."""

@@ -26,7 +26,7 @@ import numpy as np
 
 from jaxtsad import validation
 from jaxtsad.training import fleet, loop, plan, privacy, programs
-from jaxtsad.training.checkpoints import Checkpoints
+from jaxtsad.training.checkpoints import Saved
 from jaxtsad.training.loop import Callbacks, Result
 from jaxtsad.types import Array, Clock, Detector, Key, Metrics, PyTree, State
 from jaxtsad.validation import InnerShare, NotNegative, Size
@@ -120,7 +120,7 @@ def fit(
     validations: Any = None,
     validated: np.ndarray | None = None,
     plan: plan.Plan,
-    checkpoints: Checkpoints | None = None,
+    checkpoints: Saved | None = None,
     callbacks: Callbacks | None = None,
 ) -> Result:
     """Trains one model per federation, a round in one program.

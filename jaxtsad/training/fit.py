@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxtsad.training import fleet, loop, plan, programs
-from jaxtsad.training.checkpoints import Checkpoints
+from jaxtsad.training.checkpoints import Saved
 from jaxtsad.training.loop import Callbacks, Interrupted, Result, Status
 from jaxtsad.training.plan import begin
 from jaxtsad.types import Detector, Key, PyTree
@@ -26,7 +26,7 @@ def fit(
     validations: Any = None,
     validated: np.ndarray | None = None,
     plan: plan.Plan,
-    checkpoints: Checkpoints | None = None,
+    checkpoints: Saved | None = None,
     callbacks: Callbacks | None = None,
     models: PyTree = None,
 ) -> Result:

@@ -208,7 +208,7 @@ def devices_for(members: int, shared: int = 0) -> int:
     """
     if members == 1:
         return _sharing_devices(shared)
-    return min(members, jax.device_count())
+    return min(members, jax.local_device_count())
 
 
 def _sharing_devices(rows: int) -> int:
@@ -218,7 +218,7 @@ def _sharing_devices(rows: int) -> int:
     """
     if jax.default_backend() != "cpu":
         return 1
-    most = max(1, min(jax.device_count(), rows // LEAST))
+    most = max(1, min(jax.local_device_count(), rows // LEAST))
     return next(count for count in range(most, 0, -1) if rows % count == 0)
 
 
@@ -243,11 +243,11 @@ def cores() -> int:
 
 
 def layout(members: int, devices: int) -> NamedSharding:
-    """Stacked members over the first `devices` devices; one member on each of them."""
+    """Stacked members over some of this host's devices; one member on each of them."""
     axis, spec = (
         (ROWS, PartitionSpec()) if members == 1 else (MEMBERS, PartitionSpec(MEMBERS))
     )
-    return NamedSharding(Mesh(jax.devices()[:devices], (axis,)), spec)
+    return NamedSharding(Mesh(jax.local_devices()[:devices], (axis,)), spec)
 
 
 def place(tree: PyTree, devices: int) -> PyTree:

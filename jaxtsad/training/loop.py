@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxtsad.training import fleet, plan
-from jaxtsad.training.checkpoints import Checkpoints
+from jaxtsad.training.checkpoints import Saved
 from jaxtsad.training.programs import Programs
 from jaxtsad.types import Clock, Detector, Key, PyTree, State
 
@@ -87,7 +87,7 @@ class Loop:
         keys: Key,
         members: int,
         callbacks: Callbacks,
-        checkpoints: Checkpoints | None,
+        checkpoints: Saved | None,
     ) -> None:
         self.detector, self.programs, self.sources = detector, programs, sources
         self.plan, self.members = plan_, members

@@ -1,0 +1,125 @@
+"""Checkpoints by member: what other hosts left is gone on with, member by member."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Any
+
+import chex
+import jax
+import numpy as np
+import pytest
+
+from jaxtsad.training import fit, fleet, shards
+from jaxtsad.training.hosts import Hosts, checked
+from jaxtsad.training.plan import Plan
+from jaxtsad.training.shards import Shards
+from tests.training.test_fit import DETECTOR, views
+
+LENGTHS = [600, 300, 450, 350]
+NAMES = [(f"e{place}", 7) for place in range(4)]
+PLAN = Plan(epochs=6, patience=6, checkpoint_seconds=0.0)
+IDENTITY = {"config": "x"}
+
+
+def train(
+    members: list[int], saved: Any = None, stretches: int | None = None
+) -> fit.Result:
+    left = stretches
+
+    def stop() -> bool:
+        nonlocal left
+        left = None if left is None else left - 1
+        return left == 0
+
+    pairs = [views(LENGTHS[place], place) for place in members]
+    keys = jax.random.split(jax.random.key(3), 4)
+    return fit.fit(
+        keys[np.array(members)],
+        DETECTOR,
+        fleet.stack([source for source, _ in pairs]),
+        validations=fleet.stack([held_out for _, held_out in pairs]),
+        plan=PLAN,
+        checkpoints=saved,
+        callbacks=fit.Callbacks(stop=stop),
+    )
+
+
+def share(folder: pathlib.Path, members: list[int], attempt: int, host: int) -> Shards:
+    names = [NAMES[place] for place in members]
+    return Shards(folder, IDENTITY, names, attempt, host)
+
+
+def begun(folder: pathlib.Path) -> None:
+    """Two hosts, killed at different moments."""
+    for host, (members, stretches) in enumerate((([0, 1], 4), ([2, 3], 4))):
+        [(group, shard)] = share(folder, members, 1, host).fleets(2)
+        assert group == [0, 1] and shard.restore({}) is None
+        with pytest.raises(fit.Interrupted):
+            train(members, shard, stretches)
+
+
+def test_members_go_on_on_any_number_of_hosts(tmp_path: pathlib.Path) -> None:
+    whole = train([0, 1, 2, 3])
+    begun(tmp_path)
+    for host, members in enumerate(([3], [0, 1, 2])):  # the same, in other hands
+        fleets = share(tmp_path, members, 2, host).fleets(len(members))
+        assert sorted(place for group, _ in fleets for place in group) == [
+            *range(len(members))
+        ]
+        assert len(fleets) == len(members) - host
+        for group, shard in fleets:
+            own = [members[place] for place in group]
+            result = train(own, shard)
+            for row, place in enumerate(own):
+                chex.assert_trees_all_close(
+                    fleet.member(result.model, row),
+                    fleet.member(whole.model, place),
+                    atol=1e-6,
+                )
+                assert (
+                    result.progress.best_epoch[row]
+                    == (whole.progress.best_epoch[place])
+                )
+    # All ended: nothing is trained again.
+    for group, shard in share(tmp_path, [0, 1, 2, 3], 3, 0).fleets(4):
+        assert train(group, shard, 1).progress.best_epoch.tolist() == [
+            whole.progress.best_epoch[place] for place in group
+        ]
+    shards.clean(tmp_path, 3)
+    assert {path.name[0] for path in tmp_path.iterdir()} == {"3"}
+
+
+def test_the_furthest_whole_checkpoint_counts(tmp_path: pathlib.Path) -> None:
+    begun(tmp_path)
+    [(_, shard)] = share(tmp_path, [2, 3], 2, 0).fleets(2)
+    with pytest.raises(fit.Interrupted):
+        train([2, 3], shard, 2)
+    steps = sorted(path.name for path in shard.folder.iterdir())
+    assert len(steps) == 2
+    arrays = shard.folder / steps[-1] / shards.ARRAYS
+    arrays.write_bytes(arrays.read_bytes()[:-9])
+    (group, again), *others = share(tmp_path, [3, 2], 3, 0).fleets(2)
+    assert group == [1, 0] or sorted(group) == [0, 1]
+    assert not others
+    source = again._source
+    assert source is not None and source.folder == shard.folder / steps[0]
+
+
+def test_shards_of_another_model_are_refused(tmp_path: pathlib.Path) -> None:
+    begun(tmp_path)
+    other = Shards(tmp_path, {"config": "y"}, NAMES, 2, 0)
+    with pytest.raises(ValueError, match="config was 'x' and is 'y' now"):
+        other.fleets(4)
+
+
+def test_shares_are_disjoint_whole_and_even() -> None:
+    for number in (1, 2, 3, 5):
+        shares = [Hosts(number, host).share(13) for host in range(number)]
+        assert [place for each in shares for place in each] == list(range(13))
+        sizes = [len(each) for each in shares]
+        assert max(sizes) - min(sizes) <= 1
+    with pytest.raises(ValueError, match="host=2 must be a whole number from 0 to 1"):
+        checked(2, 2)
+    with pytest.raises(ValueError, match="hosts=0 must be"):
+        checked(0, 0)
