@@ -142,12 +142,12 @@ def load(
     return [_series(archive, name, crafts[name], table.get(name)) for name in channels]
 
 
-def entities(root: str | os.PathLike[str], spacecraft: str) -> list[str]:
-    """Names of the labeled channels of a spacecraft, in the order of `load`."""
+def entities(root: str | os.PathLike[str], spacecraft: str | None = None) -> list[str]:
+    """Names of the labeled channels of a spacecraft or both, ordered as by `load`."""
     table = label_table(root)
     archive = archives.Archive(_places(root, "data", "data/data", "", "data.zip"))
     known = [name for name in archive.names if name in table]
-    return [name for name in known if table[name].spacecraft == spacecraft]
+    return [n for n in known if spacecraft in (None, table[n].spacecraft)]
 
 
 def _labels(row: Mapping[Any, Any]) -> Labels:

@@ -133,8 +133,8 @@ def _begin(folder: pathlib.Path, config: Config, resume: bool) -> None:
     """Makes the run directory ready for all hosts."""
     check(folder, config, resume)
     attempt = 1 + (_attempt(folder) if began(folder) else 0)
-    files.write_text(folder / run_directory.CONFIG, toml.dump(config))
     files.write_json(folder / MARKER, {"attempt": attempt})
+    files.write_text(folder / run_directory.CONFIG, toml.dump(config))
 
 
 def _attempt(folder: pathlib.Path) -> int:

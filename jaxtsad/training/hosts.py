@@ -22,6 +22,8 @@ HEARTBEAT_SECONDS = 30
 """Without a sign of life for so long, a host is taken for dead."""
 LOST = 3
 """Exit code of a host that ended because another one had."""
+ENDED = "another host of this run has ended"
+GO_ON = "go on with --resume on any number of hosts"
 DAY = 24 * 3600
 _KEPT: list[Any] = []
 """What must live as long as the process: the handler that C calls."""
@@ -125,8 +127,15 @@ def meet() -> None:
 
 
 def leave() -> None:
-    """Waits until all hosts are done."""
-    jax.distributed.shutdown()
+    """Waits until all hosts are done.
+
+    Raises:
+        ValueError: If one has ended before.
+    """
+    try:
+        jax.distributed.shutdown()
+    except RuntimeError:
+        raise ValueError(f"{ENDED} after this one had done its part; {GO_ON}") from None
 
 
 def end(code: int) -> None:
@@ -151,10 +160,7 @@ def _end_with_a_line(log: str) -> None:
     with open(log, "w") as file:
         os.dup2(file.fileno(), 2)
     sys.stderr = os.fdopen(shown, "w", buffering=1)
-    line = (
-        "jaxtsad: another host of this run has ended, and so does this one; go on with "
-        f"--resume on any number of hosts ({log} says more)\n"
-    ).encode()
+    line = f"jaxtsad: {ENDED}, and so does this one; {GO_ON} ({log})\n".encode()
 
     @ctypes.CFUNCTYPE(None, ctypes.c_int)
     def aborted(number: int) -> None:

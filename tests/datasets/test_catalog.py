@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from jaxtsad.datasets import catalog, places
+from tests.experiments import layout
 
 
 def test_the_file_name_is_the_registry() -> None:
@@ -87,3 +88,12 @@ def test_the_data_root(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) 
 def test_what_does_not_travel_is_one_line() -> None:
     with pytest.raises(FileNotFoundError, match="data/absent does not travel"):
         places.bundled("data", "absent")
+
+
+def test_names_of_entities_are_those_of_load(tmp_path: pathlib.Path) -> None:
+    root = layout.write(tmp_path, 2)
+    for name in ("smap", "smap_msl"):
+        loaded = [one.name for one in catalog.load(name, root)]
+        assert catalog.entities(name, root) == loaded == list(layout.CHANNELS)
+    assert catalog.entities("demo") is None
+    assert catalog.entities("mine.csv") is None

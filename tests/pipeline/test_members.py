@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import chex
 import jax
 import numpy as np
 import pytest
 
-from jaxtsad.pipeline.members import MOST_SEED, Member, keys_of, seed_of
+from jaxtsad.pipeline import fitting
+from jaxtsad.pipeline.members import (
+    MOST_SEED,
+    PER_MEMBER,
+    STACKED,
+    Member,
+    joined,
+    keys_of,
+    seed_of,
+    subset,
+)
+from jaxtsad.pipeline.setup import Setup
+from tests.detectors.test_contract import sines
 
 
 def data(*seeds: int) -> list[list[int]]:
@@ -42,3 +55,16 @@ def test_what_is_no_seed_is_refused_in_one_line(bad: object) -> None:
 def test_numpy_s_whole_numbers_are_seeds() -> None:
     for seed in (np.int8(3), np.uint64(2**63 - 1)):
         assert type(seed_of(seed)) is int and seed_of(seed) == int(seed)
+
+
+def test_what_was_parted_is_joined_again() -> None:
+    data = [(f"e{seed}", sines(160 + 20 * seed, 2, seed)) for seed in range(4)]
+    whole = fitting.fit(Setup("pca", window=8, head="smooth"), data, seeds=(0, 1))
+    parts = [subset(whole, index) for index in ([0, 1], [2, 3, 4], [5, 6, 7])]
+    again = joined(parts)
+    for name in PER_MEMBER:
+        each = zip(getattr(again, name), getattr(whole, name), strict=True)
+        assert all(one is other for one, other in each), name
+    for name in STACKED:
+        chex.assert_trees_all_equal(getattr(again, name), getattr(whole, name))
+    assert again.screened == whole.screened
