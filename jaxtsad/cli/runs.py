@@ -135,3 +135,12 @@ def inspect(options: argparse.Namespace) -> None:
         f"{found['entity']}, step {int(found['step'])}: {folder / 'inspection.npz'}, "
         f"drawn in {folder / 'report.html'}"
     )
+
+
+def compare(options: argparse.Namespace) -> None:
+    """Writes the page of several runs."""
+    from jaxtsad import files
+    from jaxtsad.reporting.pages import comparison
+
+    files.write_text(options.out, comparison.page(options.runs, options.entity))
+    print(f"The page is {options.out}")

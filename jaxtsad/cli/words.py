@@ -61,6 +61,11 @@ def parser() -> argparse.ArgumentParser:
     judge.add_argument("run", help="run directory")
     judge.add_argument("--threshold", help="another kind of threshold")
 
+    compare = add("compare", runs.compare, "put several runs side by side on one page")
+    compare.add_argument("runs", nargs="+", help="run directories, the first one first")
+    compare.add_argument("--entity", help="whose scores are drawn; default: the first")
+    compare.add_argument("--out", default="comparison.html", help="HTML file to write")
+
     explore = add(
         "explore", recordings.explore, "draw a recording and its labels as one page"
     )

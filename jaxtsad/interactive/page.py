@@ -76,6 +76,7 @@ def page(
     time: np.ndarray | None = None,
     labels: np.ndarray | None = None,
     scored: Sequence[Scored] = (),
+    above: str = "",
 ) -> Page:
     """One self-contained page, which asks for nothing from anywhere.
 
@@ -86,6 +87,7 @@ def page(
         time: `[T]` stamps, dates or numbers; None for steps.
         labels: `[T]`, 1 where anomalous; None where nothing is known.
         scored: What detectors say of it, the main one first.
+        above: HTML to be put above, whose texts are escaped already.
 
     Raises:
         ValueError: If shapes do not fit.
@@ -110,7 +112,7 @@ def page(
         "labels": None if labels is None else _runs(np.asarray(labels)),
         "scored": [_scored(one, bucket) for one in scored],
     }
-    return Page(_frame(title, about)[0])
+    return Page(_frame(title, about, above=above)[0])
 
 
 def live(title: str, channels: Sequence[str], base: str) -> tuple[Page, str]:
@@ -202,7 +204,9 @@ def _runs(labels: np.ndarray) -> list[list[int]]:
     return np.stack([starts, stops], axis=1).tolist()
 
 
-def _frame(title: str, about: Mapping[str, Any], *more: str) -> tuple[str, str]:
+def _frame(
+    title: str, about: Mapping[str, Any], *more: str, above: str = ""
+) -> tuple[str, str]:
     """The page's text, with more scripts and pieces of HTML by name, and its policy."""
     names = ("uplot", "page", *more)
     scripts = [(HERE / f"{name}.js").read_text("utf-8") for name in names]
@@ -226,6 +230,7 @@ def _frame(title: str, about: Mapping[str, Any], *more: str) -> tuple[str, str]:
             f"<title>{name}</title>\n",
             *(f"<style>{style}</style>\n" for style in styles),
             f"<h1>{name}</h1>\n",
+            above,
             *body,
             f'<script type="application/json" id="about">{content}</script>\n',
             *(f"<script>{script}</script>\n" for script in scripts),
