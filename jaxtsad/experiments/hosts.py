@@ -266,7 +266,9 @@ def _gathered(
     said = _facts(parts)
     said["state_sha256"] = [facts.state_checksum(one.model) for one in fitted]
     made = report.make(config, scored, facts=said)
-    training_log.gather(folder, sorted((folder / PARTS).glob("*-*"), key=_by_attempt))
+    told = sorted((folder / PARTS).glob("*-*"), key=_by_attempt)
+    # Of a run that was whole already the log is there.
+    training_log.gather(folder, [folder, *told])
     report.write(folder, made)
     shutil.rmtree(folder / PARTS, ignore_errors=True)
     for saved in (folder / fits.CHECKPOINTS).glob("*"):
