@@ -38,35 +38,38 @@ def test_the_page_fills_as_rows_come(tmp_path):
         body = json.dumps(rows.tolist())
         assert client.ask("POST", "/rows", body, **right)[0] == 200
 
-    with sync_api.sync_playwright() as driver:
-        browser = driver.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox"], headless=True
-        )
-        tab = browser.new_page()
-        errors: list[str] = []
-        urls: list[str] = []
-        tab.on("pageerror", lambda error: errors.append(str(error)))
-        tab.on("request", lambda request: urls.append(request.url))
-        own = f"http://127.0.0.1:{client.port}/"
-        tab.goto(own)
-        tab.wait_for_selector("#token:not([hidden])")
-        tab.fill("#token input", "correct-horse")
-        tab.click("#token button")
-        send(values[:50])
-        tab.wait_for_selector("#score canvas")
-        tab.wait_for_function("about.steps === 50")
-        rows = values[50:60].copy()
-        rows[5] += 40
-        send(rows)
-        tab.wait_for_function("about.steps === 60")
-        assert tab.inner_text("#status").startswith("Step 59")
-        assert "opened" in tab.inner_text("#alarms")
-        assert tab.inner_text("#channels").startswith(HOSTILE)
-        assert tab.evaluate("window.ran") is None
-        before = tab.inner_text("#counts")
-        tab.fill("#threshold", "1e9")
-        assert tab.inner_text("#counts") != before
-        assert errors == []
-        assert all(url.startswith(own) for url in urls)
-        browser.close()
-    assert client.end() == 0
+    try:
+        with sync_api.sync_playwright() as driver:
+            browser = driver.chromium.launch(
+                executable_path=CHROMIUM, args=["--no-sandbox"], headless=True
+            )
+            tab = browser.new_page()
+            errors: list[str] = []
+            urls: list[str] = []
+            tab.on("pageerror", lambda error: errors.append(str(error)))
+            tab.on("request", lambda request: urls.append(request.url))
+            own = f"http://127.0.0.1:{client.port}/"
+            tab.goto(own)
+            tab.wait_for_selector("#token:not([hidden])")
+            tab.fill("#token input", "correct-horse")
+            tab.click("#token button")
+            send(values[:50])
+            tab.wait_for_selector("#score canvas")
+            tab.wait_for_function("about.steps === 50")
+            rows = values[50:60].copy()
+            rows[5] += 40
+            send(rows)
+            tab.wait_for_function("about.steps === 60")
+            assert tab.inner_text("#status").startswith("Step 59")
+            assert "opened" in tab.inner_text("#alarms")
+            assert tab.inner_text("#channels").startswith(HOSTILE)
+            assert tab.evaluate("window.ran") is None
+            before = tab.inner_text("#counts")
+            tab.fill("#threshold", "1e9")
+            assert tab.inner_text("#counts") != before
+            assert errors == []
+            assert all(url.startswith(own) for url in urls)
+            browser.close()
+    finally:
+        code = client.end()
+    assert code == 0
