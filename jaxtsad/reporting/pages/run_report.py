@@ -11,7 +11,7 @@ from jaxtsad.reporting import html, run_directory
 from jaxtsad.reporting import run as run_
 from jaxtsad.reporting import view as view_
 from jaxtsad.reporting.html import Safe
-from jaxtsad.reporting.pages import attention, entity, headline
+from jaxtsad.reporting.pages import attention, closer, entity, headline
 from jaxtsad.reporting.plots import bars, learning
 from jaxtsad.reporting.run import Run
 from jaxtsad.reporting.tables import claims, formats, rows
@@ -22,6 +22,8 @@ OPEN = 3
 
 def write(folder: str | os.PathLike[str]) -> list[pathlib.Path]:
     """Writes `report.html`, `table.md`, `table.csv` and `table.json` of a run.
+
+    Beside them goes an interactive page of each entity (`pages.closer`).
 
     Everything comes from `report.json`, `scores.npz`, `events.csv`, `metrics.jsonl` and
     `inspection.npz`; nothing is trained or scored.
@@ -41,6 +43,7 @@ def write(folder: str | os.PathLike[str]) -> list[pathlib.Path]:
         "table.md": formats.markdown(run.rows),
         "table.csv": formats.csv(run.rows),
         "table.json": formats.json(run.rows),
+        **closer.pages(run, _views(run)),
     }
     for name, text in contents.items():
         files.write_text(run.path / name, text)
@@ -58,18 +61,23 @@ def page(run: Run) -> str:
     Raises:
         ValueError: If arrays or events of the run do not fit together.
     """
-    looks = (view_.look(run, name) for name in run.entities)
-    views = [view for view in looks if view is not None]
+    views = _views(run)
     name = run.report.get("name") or run.path.name
     return html.page(
         name,
         headline.build(run, views),
+        closer.links(run, views),
         _entities(run, views),
         attention.build(run_directory.read_inspection(run.path)),
         _learning(run),
         _results(run),
         _facts(run),
     )
+
+
+def _views(run: Run) -> list[View]:
+    looks = (view_.look(run, name) for name in run.entities)
+    return [view for view in looks if view is not None]
 
 
 def _entities(run: Run, views: Sequence[View]) -> Safe:

@@ -58,7 +58,8 @@ def test_the_page_is_whole_and_asks_for_nothing(honest):
     for tag, attributes in page.attributes:
         assert not any(name.startswith("on") for name in attributes), tag
         for name in ("src", "href", "action"):
-            assert (attributes.get(name) or "#").startswith("#"), (tag, attributes)
+            known = "#", "closer_"  # Pages beside it, where somebody clicks.
+            assert (attributes.get(name) or "#").startswith(known), (tag, attributes)
     assert "default-src 'none'" in text
     assert "http" not in re.sub(r'xmlns="[^"]*"', "", text).replace("http-equiv", "")
 
@@ -204,6 +205,7 @@ def test_writing_again_gives_the_same_files(leaking, tmp_path):
         "table.md",
         "table.csv",
         "table.json",
+        "closer_0.html",
     ]
     for path in written:
         assert path.read_bytes() == (folder / path.name).read_bytes()
@@ -260,3 +262,18 @@ def test_importing_loads_nothing_slow():
         "sys.exit(any(name in sys.modules for name in ('matplotlib', 'rich', 'flax')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_each_entity_has_a_page_to_look_closer(honest):
+    folder, _ = honest
+    report = (folder / "report.html").read_text(encoding="utf-8")
+    for place, entity in enumerate(ENTITIES):
+        assert f'href="closer_{place}.html"' in report
+        text = (folder / f"closer_{place}.html").read_text(encoding="utf-8")
+        assert "<b>" not in text.partition("<script>")[0]
+        data = text.partition('id="about">')[2].partition("</script>")[0]
+        about = json.loads(data)
+        assert about["title"].endswith(entity)
+        names = [one["name"] for one in about["scored"]]
+        assert names[0] == example.DETECTOR and "random" in names
+        assert about["steps"] == 1200 and about["labels"]
