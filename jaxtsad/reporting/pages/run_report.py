@@ -11,7 +11,7 @@ from jaxtsad.reporting import html, run_directory
 from jaxtsad.reporting import run as run_
 from jaxtsad.reporting import view as view_
 from jaxtsad.reporting.html import Safe
-from jaxtsad.reporting.pages import attention, closer, entity, headline
+from jaxtsad.reporting.pages import attention, entity, headline, looks
 from jaxtsad.reporting.plots import bars, learning
 from jaxtsad.reporting.run import Run
 from jaxtsad.reporting.tables import claims, formats, rows
@@ -23,7 +23,7 @@ OPEN = 3
 def write(folder: str | os.PathLike[str]) -> list[pathlib.Path]:
     """Writes `report.html`, `table.md`, `table.csv` and `table.json` of a run.
 
-    Beside them goes an interactive page of each entity (`pages.closer`).
+    Beside them goes an interactive page of each entity (`pages.looks`).
 
     Everything comes from `report.json`, `scores.npz`, `events.csv`, `metrics.jsonl` and
     `inspection.npz`; nothing is trained or scored.
@@ -43,7 +43,7 @@ def write(folder: str | os.PathLike[str]) -> list[pathlib.Path]:
         "table.md": formats.markdown(run.rows),
         "table.csv": formats.csv(run.rows),
         "table.json": formats.json(run.rows),
-        **closer.pages(run, _views(run)),
+        **looks.pages(run, _views(run)),
     }
     for name, text in contents.items():
         files.write_text(run.path / name, text)
@@ -66,7 +66,7 @@ def page(run: Run) -> str:
     return html.page(
         name,
         headline.build(run, views),
-        closer.links(run, views),
+        looks.links(run, views),
         _entities(run, views),
         attention.build(run_directory.read_inspection(run.path)),
         _learning(run),
@@ -76,8 +76,8 @@ def page(run: Run) -> str:
 
 
 def _views(run: Run) -> list[View]:
-    looks = (view_.look(run, name) for name in run.entities)
-    return [view for view in looks if view is not None]
+    seen = (view_.look(run, name) for name in run.entities)
+    return [view for view in seen if view is not None]
 
 
 def _entities(run: Run, views: Sequence[View]) -> Safe:

@@ -58,7 +58,7 @@ def test_the_page_is_whole_and_asks_for_nothing(honest):
     for tag, attributes in page.attributes:
         assert not any(name.startswith("on") for name in attributes), tag
         for name in ("src", "href", "action"):
-            known = "#", "closer_"  # Pages beside it, where somebody clicks.
+            known = "#", "look_"  # Pages beside it, where somebody clicks.
             assert (attributes.get(name) or "#").startswith(known), (tag, attributes)
     assert "default-src 'none'" in text
     assert "http" not in re.sub(r'xmlns="[^"]*"', "", text).replace("http-equiv", "")
@@ -205,7 +205,7 @@ def test_writing_again_gives_the_same_files(leaking, tmp_path):
         "table.md",
         "table.csv",
         "table.json",
-        "closer_0.html",
+        "look_0.html",
     ]
     for path in written:
         assert path.read_bytes() == (folder / path.name).read_bytes()
@@ -268,8 +268,8 @@ def test_each_entity_has_a_page_to_look_closer(honest):
     folder, _ = honest
     report = (folder / "report.html").read_text(encoding="utf-8")
     for place, entity in enumerate(ENTITIES):
-        assert f'href="closer_{place}.html"' in report
-        text = (folder / f"closer_{place}.html").read_text(encoding="utf-8")
+        assert f'href="look_{place}.html"' in report
+        text = (folder / f"look_{place}.html").read_text(encoding="utf-8")
         assert "<b>" not in text.partition("<script>")[0]
         data = text.partition('id="about">')[2].partition("</script>")[0]
         about = json.loads(data)

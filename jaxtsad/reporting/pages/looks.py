@@ -30,7 +30,7 @@ def pages(run: Run, views: Sequence[View]) -> dict[str, str]:
         return {}
     drawn = (view for view in views if view.values is not None)
     each = zip(range(MOST_ENTITIES), drawn, strict=False)
-    return {f"closer_{place}.html": _page(run, view) for place, view in each}
+    return {f"look_{place}.html": _page(run, view) for place, view in each}
 
 
 def links(run: Run, views: Sequence[View]) -> Safe:
@@ -39,7 +39,7 @@ def links(run: Run, views: Sequence[View]) -> Safe:
         return Safe("")
     drawn = [view for view in views if view.values is not None][:MOST_ENTITIES]
     items = [
-        html.element("li", html.element("a", view.entity, href=f"closer_{place}.html"))
+        html.element("li", html.element("a", view.entity, href=f"look_{place}.html"))
         for place, view in enumerate(drawn)
     ]
     if not items:
