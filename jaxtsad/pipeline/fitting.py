@@ -172,7 +172,10 @@ def of_groups(
             fitted,
             history=kept,
             calibration_steps=tuple(last),
-            memory=tuple(memory.of(setup.window, group) for _, group in groups),
+            memory=tuple(
+                memory.of(setup.window, group, updated=models is not None)
+                for _, group in groups
+            ),
         )
     final = None
     # A head would need calibration data of its own again.

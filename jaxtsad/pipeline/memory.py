@@ -47,18 +47,19 @@ class Memory(NamedTuple):
     held_out: Steps
 
 
-def of(window: int, group: Sequence[Part]) -> Memory:
-    """What a member remembers of its parts: of the first one half, where it has more.
-
-    The first part of an update is what was remembered before.
+def of(window: int, group: Sequence[Part], updated: bool = False) -> Memory:
+    """What a member remembers of its parts.
 
     Args:
         window: Window length L in steps.
         group: The parts.
+        updated: Whether the first is what was remembered before, and gets one half.
     """
     block = BLOCK * window
-    most = max(STEPS // 2, block) if len(group) > 1 else max(STEPS, block)
-    each = [most, *[max(most // max(1, len(group) - 1), block)] * (len(group) - 1)]
+    shares = [1 / len(group)] * len(group)
+    if updated:
+        shares = [0.5, *[0.5 / (len(group) - 1)] * (len(group) - 1)]
+    each = [max(int(STEPS * share), block) for share in shares]
     fit, held_out = [], []
     for part, own in zip(group, each, strict=True):
         fit.append(thinned(_steps(part.source.fit, part.source.known), own, block))

@@ -141,6 +141,15 @@ def test_entities_that_are_not_given_stay_as_they_are() -> None:
     assert detector.events(test) is not None
 
 
+def test_pooled_entities_are_remembered_alike() -> None:
+    data = [waves(3000, 2, 10.0 * level, level) for level in range(4)]
+    detector = TimeSeriesDetector("zscore", window=10, pooling="pooled").fit(data)
+    [memory] = detector.fitted_.memory
+    levels = memory.fit.values.mean(axis=1)
+    shares = [np.mean(np.abs(levels - 10.0 * level) < 5) for level in range(4)]
+    np.testing.assert_allclose(shares, 0.25, atol=0.03)
+
+
 @pytest.mark.parametrize("more", [{"pooling": "pooled"}, {"head": "evidence"}])
 def test_pooled_models_and_heads_are_updated_too(more: dict[str, Any]) -> None:
     detector = TimeSeriesDetector("pca", window=10, **more)
