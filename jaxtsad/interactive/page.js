@@ -179,7 +179,8 @@ function line(chart) {
   ctx.restore();
 }
 
-const COLORS = ["--line", "--ink", "--alarm"];
+const COLORS = ["--line", "--ink", "--third", "--fourth", "--fifth"];
+about.scored.forEach((row, i) => { row.color = COLORS[i % COLORS.length]; });
 
 function chart(place, rows, height, options) {
   const width = Math.max(200, place.clientWidth);
@@ -202,8 +203,8 @@ function chart(place, rows, height, options) {
         filter: (self, splits) => splits.map((at) => (named(at, self) ? at : null)),
       },
     ],
-    series: [{}, ...rows.map((row, i) => ({
-      label: row.name, stroke: style(COLORS[i % COLORS.length]), width: 1,
+    series: [{}, ...rows.map((row) => ({
+      label: row.name, stroke: style(row.color || "--line"), width: 1,
       points: { show: false },
     }))],
     hooks: {
@@ -530,6 +531,7 @@ function start() {
         build();
       });
       label.append(box, " " + row.name);
+      label.style.color = "var(" + row.color + ")";
       byId("detectors").append(label, " ");
     }
   }

@@ -96,9 +96,12 @@ def _values(
 
 def _lead(first: str, common: Sequence[str]) -> str:
     plural = "entity" if len(common) == 1 else "entities"
+    how = "with 95 % intervals"
+    if len(common) < uncertainty.FEWEST_PAIRS:
+        how = f"too few for intervals, which need {uncertainty.FEWEST_PAIRS}"
     return (
-        f"Means over the {len(common)} {plural} that all runs have, with 95 % "
-        f"intervals; below, the difference from {first}, entity by entity."
+        f"Means over the {len(common)} {plural} that all runs have, {how}; below, the "
+        f"difference from {first}, entity by entity."
     )
 
 
@@ -142,6 +145,6 @@ def _metric(run: Run, metric: str, common: Sequence[str]) -> np.ndarray:
 
 def _text(one: Estimate, signed: bool = False) -> Number:
     mean = f"{one.mean:+.3f}" if signed else f"{one.mean:.3f}"
-    if not np.isfinite(one.low):
+    if one.n < uncertainty.FEWEST_PAIRS:
         return Number(mean)
     return Number(f"{mean} [{one.low:.3f}, {one.high:.3f}]")
