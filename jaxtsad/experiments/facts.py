@@ -126,7 +126,7 @@ def notes(series: Sequence[Series], fitted: Sequence[Fitted]) -> list[str]:
         for note in getattr(one, "metadata", {}).get("notes", ())
     ]
     of_fits = []
-    if fitted[0].setup.pooling == "federated":
+    if fitted and fitted[0].setup.pooling == "federated":
         of_fits.append(fitted[0].setup.federated.words)
     for one in fitted:
         of_fits += _missing(one)
