@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import pathlib
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from jaxtsad import files
@@ -72,12 +74,9 @@ def _scored(detector: Any, series: Any) -> str:
 
 def fit(options: argparse.Namespace) -> None:
     """Fits a detector and saves it."""
-    from rich.console import Console
-
     import jaxtsad
-    from jaxtsad.experiments import console, toml
+    from jaxtsad.experiments import toml
     from jaxtsad.pipeline import saving
-    from jaxtsad.training.fit import Callbacks
 
     saving.check(options.out)
     how = reading(options)
@@ -99,17 +98,26 @@ def fit(options: argparse.Namespace) -> None:
         threshold_options=toml.assignments(options.threshold_option),
         seed=options.seed,
     )
-    with (
-        console.interruptible() as stop,
-        console.progress(Console(), detector.detector) as status,
-    ):
-        detector.fit(
-            data,
-            _marked(options.labels, data) if options.labels else known_anomalies(data),
-            callbacks=Callbacks(status=status, stop=stop),
-        )
+    known = _marked(options.labels, data) if options.labels else known_anomalies(data)
+    with reporting(detector.detector) as callbacks:
+        detector.fit(data, known, callbacks=callbacks)
     detector.save(options.out)
     tell_thresholds(detector, options.out)
+
+
+@contextlib.contextmanager
+def reporting(title: str) -> Iterator[Any]:
+    """Callbacks of a fit that can be interrupted, with a bar of its steps."""
+    from rich.console import Console
+
+    from jaxtsad.experiments import console
+    from jaxtsad.training.fit import Callbacks
+
+    with (
+        console.interruptible() as stop,
+        console.progress(Console(), title) as status,
+    ):
+        yield Callbacks(status=status, stop=stop)
 
 
 def tell_thresholds(detector: Any, out: str) -> None:

@@ -9,11 +9,7 @@ from jaxtsad.cli import recordings
 
 def update(options: argparse.Namespace) -> None:
     """Updates a saved detector; a refused update leaves it as it was."""
-    from rich.console import Console
-
-    from jaxtsad.experiments import console
     from jaxtsad.pipeline import saving
-    from jaxtsad.training.fit import Callbacks
 
     out = options.out or options.model
     saving.check(out)
@@ -21,16 +17,13 @@ def update(options: argparse.Namespace) -> None:
     how = recordings.kept(detector, options)
     data = recordings.read(options.data, how, options)
     tolerance = options.tolerance
-    with (
-        console.interruptible() as stop,
-        console.progress(Console(), detector.detector) as status,
-    ):
+    with recordings.reporting(detector.detector) as callbacks:
         detector.partial_fit(
             data,
             recordings.known_anomalies(data),
             epochs=options.epochs,
             tolerance=None if tolerance < 0 else tolerance,
-            callbacks=Callbacks(status=status, stop=stop),
+            callbacks=callbacks,
         )
     detector.save(out)
     for one in detector.updates_[: recordings.MOST_ENTITIES]:

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxtsad import types, validation
@@ -242,36 +241,11 @@ def as_calibrated(fitted: Fitted) -> Fitted:
 
 def with_members(fitted: Fitted, index: Sequence[int], others: Fitted) -> Fitted:
     """The members, those at `index` replaced by others of the same detector."""
-    if fitted.calibration_model is None and others.calibration_model is not None:
-        fitted = dataclasses.replace(
-            fitted,
-            calibration_model=fitted.model,
-            calibration_scalers=fitted.scalers,
-        )
-    if others.calibration_model is None and fitted.calibration_model is not None:
-        others = dataclasses.replace(
-            others,
-            calibration_model=others.model,
-            calibration_scalers=others.scalers,
-        )
-    where, changes = np.asarray(index), dict[str, Any]()
-    for name in PER_MEMBER:
-        old, new = getattr(fitted, name), getattr(others, name)
-        if not old or not new:
-            changes[name] = ()
-            continue
-        each = list(old)
-        for place, one in zip(index, new, strict=True):
-            each[place] = one
-        changes[name] = tuple(each)
-    for name in STACKED:
-        changes[name] = jax.tree.map(
-            lambda old, new: jnp.asarray(old).at[where].set(new),
-            getattr(fitted, name),
-            getattr(others, name),
-        )
-    changes["screened"] = {**fitted.screened, **others.screened}
-    return dataclasses.replace(fitted, **changes)
+    order = list(range(len(fitted.members)))
+    for place, other in enumerate(index):
+        order[other] = len(order) + place
+    made = subset(joined([fitted, others]), order)
+    return dataclasses.replace(made, previous=fitted.previous, result=fitted.result)
 
 
 def test_part(

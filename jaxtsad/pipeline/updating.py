@@ -138,16 +138,14 @@ def update(
     plan = setup.plan
     if epochs is not None:
         plan = dataclasses.replace(plan, epochs=epochs)
-    longest = max(
-        sum(len(part.fit) + len(part.validation or ()) for part in group)
-        for _, group in groups_of(setup)
-    )
+    remembered = [sum(len(each.values) for each in one) for one in some.memory]
+    new = [sum(len(values) for _, values, _ in own) for own in series]
     before = zip(some.members, some.steps_per_day, strict=False)
     made = fitting.of_groups(
         dataclasses.replace(setup, plan=plan),
         fitted.layout,
         groups_of,
-        longest=longest,
+        longest=max(map(sum, zip(remembered, new, strict=True))),
         days={m.entity or "": d for m, d in before if d} | dict(days or {}),
         callbacks=callbacks,
         models=some.model,

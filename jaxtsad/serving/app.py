@@ -26,7 +26,7 @@ from starlette.routing import Route
 
 from jaxtsad import __version__, interactive
 from jaxtsad.serving.limits import Guard, Limits
-from jaxtsad.serving.service import Service, Step, Taken, Unknown
+from jaxtsad.serving.service import Service, Taken, Unknown
 
 WAITING = 256
 """Messages that wait for a reader of the live feed; a slower one is cut off."""
@@ -149,7 +149,7 @@ class Server:
             {
                 "channels": self.service.channels,
                 "threshold": self.service.threshold(entity),
-                "steps": [_step(step) for step in [*steps]],
+                "steps": [step._asdict() for step in [*steps]],
             }
         )
 
@@ -220,7 +220,7 @@ class Server:
         if not taken.steps and not taken.alarms:
             return
         content = {
-            "steps": [_step(step) for step in taken.steps],
+            "steps": [step._asdict() for step in taken.steps],
             "alarms": taken.alarms,
         }
         text = f"data: {json.dumps(content)}\n\n"
@@ -302,10 +302,6 @@ def _lines(body: bytes) -> list[bytes]:
             if rows and all(isinstance(row, dict | list) for row in rows):
                 return [json.dumps(row).encode() for row in rows]
     return body.splitlines()
-
-
-def _step(step: Step) -> dict[str, Any]:
-    return step._asdict()
 
 
 def _whole(request: Request, name: str, default: int) -> int:

@@ -52,13 +52,8 @@ class AdaptiveThreshold:
     ) -> None:
         if kind not in get_args(Kind):
             raise ValueError(f"{kind=} must be one of {', '.join(get_args(Kind))}")
+        member = causal.member_of(detector, entity)
         fitted = causal.causal(detector.fitted_)
-        known = [str(name) for name in detector.entities_]
-        if len(known) > 1 and entity not in known:
-            raise ValueError(
-                f"{entity=} is none of the {len(known)} entities fitted on"
-            )
-        member = known.index(str(entity)) if len(known) > 1 else 0
         self._tail = fitted.tails[member]
         calibration = fitted.calibration[member].map(self.levels)
         self._module = spot if kind == "spot" else dspot

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -62,6 +62,20 @@ def causal(fitted: Fitted) -> Fitted:
     days = {member.entity or "pooled": day for member, day in per_day if day}
     known = alarms.calibrated(fitted.setup, fitted.members, scores, days)
     return dataclasses.replace(fitted, **known, calibration=tuple(scores))
+
+
+def member_of(detector: Any, entity: str | None) -> int:
+    """The member that watches an entity of a fitted `TimeSeriesDetector`.
+
+    Raises:
+        ValueError: If there are several, and the entity is none of them.
+    """
+    known = [str(name) for name in detector.entities_]
+    if len(known) == 1:
+        return 0
+    if entity not in known:
+        raise ValueError(f"{entity=} is none of the {len(known)} entities fitted on")
+    return known.index(entity)
 
 
 def of(fitted: Fitted, index: Sequence[int]) -> Fitted:

@@ -225,9 +225,6 @@ def monitor(detector: Any, entity: str | None = None, **options: Any) -> DriftMo
     Raises:
         ValueError: If the entity was not fitted on, or as `DriftMonitor`.
     """
-    known = [str(name) for name in detector.entities_]
-    if len(known) > 1 and entity not in known:
-        raise ValueError(f"{entity=} is none of the {len(known)} entities fitted on")
-    member = known.index(str(entity)) if len(known) > 1 else 0
+    member = causal.member_of(detector, entity)
     channels = [str(name) for name in detector.feature_names_in_]
     return DriftMonitor(causal.causal(detector.fitted_), channels, member, **options)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import csv
-import dataclasses
 import functools
 import json
 import pathlib
@@ -19,6 +18,7 @@ from jaxtsad import cli, detectors
 from jaxtsad.estimator import SampleDetector, TimeSeriesDetector
 from jaxtsad.export import folder, scorer
 from jaxtsad.export.scorer import Scorer
+from tests.detectors import tiny
 
 NAMES = [name for name in detectors.available() if detectors.is_single(name)]
 HOSTILE = ('a,"b"\n;', "../../ü ", "=1+1")
@@ -34,16 +34,8 @@ def waves(steps: int, channels: int = 3, seed: int = 0) -> np.ndarray:
 @functools.cache
 def fitted(name: str, **more: Any) -> TimeSeriesDetector:
     """An estimator of a detector's small config."""
-    config = detectors.module(name).TINY
-    options = {
-        field.name: getattr(config, field.name)
-        for field in dataclasses.fields(config)
-        if field.name not in ("window", "channels", "layout")
-    }
-    detector = TimeSeriesDetector(
-        name, window=config.window, options=options, epochs=1, stop="none", **more
-    )
-    return detector.fit(waves(160, config.channels))
+    channels = detectors.module(name).TINY.channels
+    return tiny.estimator(name, **more).fit(waves(160, channels))
 
 
 def agree(exported: np.ndarray, known: np.ndarray, within: float = 1e-5) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 import functools
 import pathlib
 import warnings
@@ -19,6 +18,7 @@ from jaxtsad import detectors, load
 from jaxtsad.estimator import TimeSeriesDetector
 from jaxtsad.pipeline.memory import Steps, thinned
 from jaxtsad.types import DataWarning
+from tests.detectors import tiny
 
 SINGLE = [name for name in detectors.available() if name != "ensemble"]
 OLD, NEW = 0.0, 3.0
@@ -33,16 +33,8 @@ def waves(steps: int, channels: int, level: float, seed: int = 0) -> np.ndarray:
 
 @functools.cache
 def first_fit(name: str, **more: Any) -> TimeSeriesDetector:
-    config = detectors.module(name).TINY
-    options = {
-        field.name: getattr(config, field.name)
-        for field in dataclasses.fields(config)
-        if field.name not in ("window", "channels", "layout")
-    }
-    detector = TimeSeriesDetector(
-        name, window=config.window, options=options, epochs=1, stop="none", **more
-    )
-    return detector.fit(waves(400, config.channels, OLD))
+    channels = detectors.module(name).TINY.channels
+    return tiny.estimator(name, **more).fit(waves(400, channels, OLD))
 
 
 def updated(name: str, **more: Any) -> tuple[TimeSeriesDetector, TimeSeriesDetector]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import pathlib
 from typing import Any
@@ -18,6 +17,7 @@ from jaxtsad.evaluation.alarms.rules import Rules, find
 from jaxtsad.pipeline.alarms import rules_of
 from jaxtsad.streaming import Stream, storage
 from jaxtsad.types import DataWarning
+from tests.detectors import tiny
 
 NAMES = detectors.available()
 RULES = Rules(opens=3.0, closes=1.0, gap=2, shortest=2, cool_down=3)
@@ -33,16 +33,8 @@ def waves(steps: int, channels: int = 3, seed: int = 0) -> np.ndarray:
 @functools.cache
 def fitted(name: str, **more: Any) -> TimeSeriesDetector:
     """An estimator of a detector's small config, fitted on waves."""
-    config = detectors.module(name).TINY
-    options = {
-        field.name: getattr(config, field.name)
-        for field in dataclasses.fields(config)
-        if field.name not in ("window", "channels", "layout")
-    }
-    detector = TimeSeriesDetector(
-        name, window=config.window, options=options, epochs=1, stop="none", **more
-    )
-    return detector.fit(waves(160, config.channels))
+    channels = detectors.module(name).TINY.channels
+    return tiny.estimator(name, **more).fit(waves(160, channels))
 
 
 def restarted(stream: Stream) -> Stream:

@@ -13,12 +13,11 @@ from jaxtsad.evaluation.uncertainty import Estimate
 from jaxtsad.reporting import html
 from jaxtsad.reporting import run as run_
 from jaxtsad.reporting.html import Number, Safe
+from jaxtsad.reporting.pages import looks
 from jaxtsad.reporting.run import Run
 from jaxtsad.reporting.tables import rows as rows_
 
 METRICS = ("vus_pr", "auc_pr", "auc_roc", "event_f1", "f1", "alarms_per_1000")
-LIKELY = 0.99
-"""Quantile of the scores that is drawn where a threshold is no single number."""
 
 
 def page(folders: Sequence[str | os.PathLike[str]], entity: str | None = None) -> str:
@@ -45,7 +44,10 @@ def page(folders: Sequence[str | os.PathLike[str]], entity: str | None = None) -
     if chosen not in common:
         raise ValueError(f"{chosen!r} is not in all runs; {', '.join(common[:8])} are")
     names = _names(runs)
-    scored = [_scored(run, name, chosen) for run, name in zip(runs, names, strict=True)]
+    scored = [
+        looks.scored(run, chosen, run.detector, name=name)
+        for run, name in zip(runs, names, strict=True)
+    ]
     lengths = sorted({len(one.scores) for one in scored})
     if len(lengths) > 1:
         raise ValueError(f"test parts of {chosen!r} have {lengths} steps, expected one")
@@ -73,14 +75,6 @@ def _names(runs: Sequence[Run]) -> list[str]:
     ]
 
 
-def _scored(run: Run, name: str, entity: str) -> interactive.Scored:
-    one = run.scored(entity, run.detector)[0]
-    threshold = run.threshold(entity, run.detector, one.seed)
-    if threshold is None:
-        threshold = float(np.quantile(one.score, LIKELY))
-    return interactive.Scored(name, one.score, threshold)
-
-
 def _values(
     runs: Sequence[Run], entity: str, steps: int
 ) -> tuple[np.ndarray, list[str]]:
@@ -89,8 +83,7 @@ def _values(
         values = run.values(entity, steps)
         if values is not None:
             known = [str(c) for c in run.described(entity).get("channels") or ()]
-            count = values.shape[1]
-            return values, [*known, *map(str, range(len(known), count))][:count]
+            return values, looks.channels(known, values.shape[1])
     return np.zeros((steps, 0)), []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +18,8 @@ from jaxtsad.reporting.view import View
 MOST_ENTITIES = 40
 """Of so many entities there are pages, the first of the report."""
 MOST_DETECTORS = 4
+LIKELY = 0.99
+"""Quantile of the scores that is drawn where a threshold is no single number."""
 
 
 def pages(run: Run, views: Sequence[View]) -> dict[str, str]:
@@ -48,27 +51,41 @@ def links(run: Run, views: Sequence[View]) -> Safe:
     return html.section("A closer look", html.element("ul", *items), note=note)
 
 
+def scored(run: Run, entity: str, detector: str, **more: Any) -> interactive.Scored:
+    """What the first seed of a detector says of an entity.
+
+    Args:
+        run: The run.
+        entity: The entity.
+        detector: The detector's row.
+        more: Other fields of what is made.
+    """
+    first = run.scored(entity, detector)[0]
+    limit = run.threshold(entity, detector, first.seed)
+    if limit is None:
+        limit = float(np.quantile(first.score, LIKELY))
+    made = interactive.Scored(detector, first.score, limit)
+    return dataclasses.replace(made, **more)
+
+
+def channels(names: Sequence[str], count: int) -> list[str]:
+    """As many names of channels, numbers where there are fewer."""
+    return [*names, *map(str, range(len(names), count))][:count]
+
+
 def _page(run: Run, view: View) -> str:
     assert view.values is not None
     steps, count = view.values.shape
-    given = [*view.names, *map(str, range(len(view.names), count))]
-    scored = []
+    each = []
     for name in run.detectors(view.entity)[:MOST_DETECTORS]:
-        first = run.scored(view.entity, name)[0]
-        limit = run.threshold(view.entity, name, first.seed)
-        if len(first.score) != steps:
-            continue
-        if limit is None:
-            limit = float(np.quantile(first.score, 0.99))
-        option, events = "threshold above {}", []
-        if name == run.detector:
-            events = [_event(row) for row in view.flagged.to_dict("records")]
-        scored.append(
-            interactive.Scored(name, first.score, limit, option=option, events=events)
-        )
+        events = view.flagged.to_dict("records") if name == run.detector else []
+        made = scored(run, view.entity, name, events=[_event(row) for row in events])
+        if len(made.scores) == steps:
+            each.append(made)
     title = f"{run.report.get('name') or run.path.name}, {view.entity}"
+    names = channels(view.names, count)
     return interactive.page(
-        title, view.values, given[:count], labels=view.scored.label, scored=scored
+        title, view.values, names, labels=view.scored.label, scored=each
     ).text
 
 
