@@ -385,16 +385,24 @@ class Batch(NamedTuple):
 
 
 class Live(NamedTuple):
-    """How the scores of a whole series go on as its steps come, without look-ahead.
+    """How the scores of whole series go on as their steps come, without look-ahead.
+
+    Models are stacked `[M, ...]`; leaves that M entities share are `[1, ...]`.
 
     Attributes:
-        start: `(model) -> state`, before the first step; a pytree of arrays.
-        step: `(model, state, values [C]) -> (state, [C])`, of the next step its score
-            by channel, which sum to it.
+        start: `(models, values [M, C]) -> state`, before the first step of series that
+            had these values before; a pytree of arrays.
+        step: `(models, state, values [M, C], clock) -> (state, [M, C])`, of the next
+            step its score by channel, which sum to it. The clock is int32 and counts
+            steps, modulo `period`.
+        choose: `(which [M], new, old) -> state`, the new one of some entities.
+        period: Steps after which the clock begins anew.
     """
 
-    start: Callable[[PyTree], PyTree]
-    step: Callable[[PyTree, PyTree, Array], tuple[PyTree, Array]]
+    start: Callable[[PyTree, Array], PyTree]
+    step: Callable[[PyTree, PyTree, Array, Array], tuple[PyTree, Array]]
+    choose: Callable[[Array, PyTree, PyTree], PyTree]
+    period: int
 
 
 class Detector(NamedTuple):

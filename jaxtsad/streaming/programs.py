@@ -16,6 +16,7 @@ score (C, or 1), R steps that a score head looks back.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -23,8 +24,9 @@ import jax
 import jax.numpy as jnp
 
 from jaxtsad.detectors.pretrained_tcn import live as gates
-from jaxtsad.detectors.pretrained_tcn import weights
+from jaxtsad.detectors.pretrained_tcn import network, weights
 from jaxtsad.evaluation.scoring import head, options, tail
+from jaxtsad.ops import fleets
 from jaxtsad.training import programs
 from jaxtsad.types import Array, Batch, Detector, Key, PyTree
 
@@ -74,6 +76,13 @@ class Spec(NamedTuple):
         return max(each) + 1
 
     @property
+    def period(self) -> int:
+        """Steps after which the clock begins anew; 1 where nothing goes by it."""
+        live = self.detector.live
+        period = 1 if live is None else live.period
+        return math.lcm(period, network.PERIOD) if self.gated else period
+
+    @property
     def gated(self) -> bool:
         """Whether a gate weighs the evidence."""
         return isinstance(self.head, options.Gated)
@@ -106,6 +115,7 @@ class State(NamedTuple):
         evidence: `[M, R, D]` what the head smooths, the newest last; None without.
         gate: What the head's gate carries; None without.
         seen: `[M]` int32, how much of the evidence there is.
+        clock: int32, the number of the next step modulo the spec's period.
     """
 
     windows: Array | None
@@ -113,27 +123,33 @@ class State(NamedTuple):
     evidence: Array | None
     gate: PyTree
     seen: Array | None
+    clock: Array
 
 
-def start(spec: Spec, models: Models) -> State:
-    """The state before any step."""
-    number, size = spec.entities, (spec.window, spec.channels)
+def start(spec: Spec, models: Models, values: Array) -> State:
+    """The state before any step, as if there always had been some values.
+
+    Args:
+        spec: What the program is for.
+        models: Models.
+        values: `[M, C]` scaled values.
+    """
     parts = spec.channels if spec.output == "explain" else 1
     windows = series = evidence = gate = seen = None
     if spec.detector.live is None:
-        windows = jnp.zeros((number, *size))
+        windows = jnp.repeat(values[:, None], spec.window, axis=1)
     else:
-        series = _each(spec, spec.detector.live.start)(models.detector)
+        series = spec.detector.live.start(models.detector, values)
     if spec.head is not None:
-        evidence = jnp.zeros((number, spec.before, parts))
-        seen = jnp.zeros(number, jnp.int32)
+        evidence = jnp.zeros((spec.entities, spec.before, parts))
+        seen = jnp.zeros(spec.entities, jnp.int32)
     if spec.gated:
-        gate = _each(spec, gates.start_gate)(models.gate)
-    return State(windows, series, evidence, gate, seen)
+        gate = gates.start_gate(_gate_weights(), models.gate, values)
+    return State(windows, series, evidence, gate, seen, jnp.int32(0))
 
 
 def restart(
-    spec: Spec, models: Models, state: State, which: Array, before: Array
+    spec: Spec, models: Models, state: State, which: Array, steps: Array
 ) -> State:
     """Forgets what some entities have seen, as at the start or after a gap in time.
 
@@ -142,28 +158,42 @@ def restart(
         models: Models.
         state: The state.
         which: `[M]` bool, entities that start anew.
-        before: `[M, L - 1, C]` scaled values that stand for the steps before.
+        steps: `[M, L, C]` scaled values: what stands for the steps before, and the next
+            step.
     """
-    new = start(spec, models)
+    new = start(spec, models, steps[:, 0])
     if new.windows is not None:
-        windows = jnp.concatenate([new.windows[:, :1], before], axis=1)
+        windows = jnp.concatenate([new.windows[:, :1], steps[:, :-1]], axis=1)
         new = new._replace(windows=windows)
+    begin = (state.clock - (spec.window - 1)) % spec.period
+    new = new._replace(clock=begin)
 
     def prime(number: Array, state: State) -> State:
-        values = jax.lax.dynamic_index_in_dim(before, number, axis=1, keepdims=False)
+        values = jax.lax.dynamic_index_in_dim(steps, number, axis=1, keepdims=False)
         if spec.detector.live is not None:
             state, _ = _outputs(spec, models, state, values)
         if spec.gated:
             state, _ = _gates(spec, models, state, values)
-        return state
+        return _ticked(spec, state)
 
-    if spec.detector.live is not None or spec.gated:
+    if spec.period > 1:
         new = jax.lax.fori_loop(0, spec.window - 1, prime, new)
 
-    def choose(fresh: Array, old: Array) -> Array:
-        return jnp.where(which.reshape(-1, *(1 for _ in old.shape[1:])), fresh, old)
+    series, gate = new.series, new.gate
+    if spec.detector.live is not None:
+        series = spec.detector.live.choose(which, series, state.series)
+    if spec.gated:
+        gate = gates.choose_gate(which, gate, state.gate)
+    rest = ("windows", "evidence", "seen")
+    chosen = {
+        name: fleets.choose(which, getattr(new, name), getattr(state, name))
+        for name in rest
+    }
+    return State(series=series, gate=gate, clock=state.clock, **chosen)
 
-    return jax.tree.map(choose, new, state)
+
+def _ticked(spec: Spec, state: State) -> State:
+    return state._replace(clock=(state.clock + 1) % spec.period)
 
 
 def contributions(
@@ -181,8 +211,7 @@ def combined(
     assert how is not None and before is not None and seen is not None
     each = given
     if models.channels is not None:
-        rows = _each(spec, _evidence)
-        each = rows(models.channels, given, values)
+        each = fleets.each(_evidence, models.channels, given, values)
     if isinstance(how, options.Gated):
         state, logits = _gates(spec, models, state, values)
         each = each * jax.nn.sigmoid(logits) ** how.gate_power
@@ -193,9 +222,10 @@ def combined(
     scores = jnp.zeros(spec.entities)
     for widths, members in spec.groups:
         index = jnp.array(members)
-        some = live if live is None or spec.shared else live[index]
-        one = _each(spec, functools.partial(_last, how, widths))
-        scores = scores.at[index].set(one(some, evidence[index], seen[index]))
+        some = live if live is None or len(live) == 1 else live[index]
+        one = functools.partial(_last, how, widths)
+        made = fleets.each(one, some, evidence[index], seen[index])
+        scores = scores.at[index].set(made)
     return state, scores
 
 
@@ -207,8 +237,11 @@ def step(
     if spec.head is None:
         return state, given.sum(axis=-1)
     state, scores = combined(spec, models, state, given, values)
-    levels = _each(spec, lambda known, score: tail.calibrated(known, score[None])[0])
-    return state, levels(models.calibration, scores)
+    return state, fleets.each(_level, models.calibration, scores)
+
+
+def _level(known: tail.Calibration, score: Array) -> Array:
+    return tail.calibrated(known, score[None])[0]
 
 
 def _evidence(channels: head.Channels, given: Array, values: Array) -> Array:
@@ -236,7 +269,7 @@ def _outputs(
 ) -> tuple[State, Array]:
     live = spec.detector.live
     if live is not None:
-        series, given = _each(spec, live.step)(models.detector, state.series, values)
+        series, given = live.step(models.detector, state.series, values, state.clock)
         given = given if spec.output == "explain" else given.sum(-1, keepdims=True)
         return state._replace(series=series), given
     assert state.windows is not None
@@ -267,27 +300,15 @@ def _of_windows(spec: Spec, models: Models, windows: Array) -> Array:
 def _gates(
     spec: Spec, models: Models, state: State, values: Array
 ) -> tuple[State, Array]:
-    known = jax.tree.map(jnp.asarray, weights.load())
-    one = functools.partial(gates.step_gate, known)
-    gate, logits = _each(spec, one)(models.gate, state.gate, values)
+    gate, logits = gates.step_gate(
+        _gate_weights(), models.gate, state.gate, values, state.clock
+    )
     return state._replace(gate=gate), logits
 
 
-def _each(spec: Spec, function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function of a model and of what each entity has, for all entities."""
-
-    def run(model: Any, *given: Any) -> Any:
-        if not spec.shared:
-            return jax.vmap(function)(model, *given)
-        one = jax.tree.map(lambda leaf: leaf[0], model)
-        if not given:
-            return jax.tree.map(
-                lambda leaf: jnp.repeat(leaf[None], spec.entities, axis=0),
-                function(one),
-            )
-        return jax.vmap(functools.partial(function, one))(*given)
-
-    return run
+def _gate_weights() -> PyTree:
+    """The gates' parameters, `[1, ...]` for all entities."""
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], weights.load())
 
 
 STAGES: dict[str, Callable[..., tuple[State, Array]]] = {
@@ -325,7 +346,7 @@ def block(spec: Spec, stage: str = "step") -> Callable[..., tuple[State, Array]]
             state, outputs = carry
             now = [values[number] for values in given]
             state, out = function(spec, models, state, *now)
-            return state, outputs.at[number].set(out)
+            return _ticked(spec, state), outputs.at[number].set(out)
 
         return jax.lax.fori_loop(0, count, go_on, (state, outputs))
 
@@ -345,6 +366,6 @@ def restarting(spec: Spec) -> Callable[..., State]:
 
 
 @functools.lru_cache(maxsize=32)
-def starting(spec: Spec) -> Callable[[Models], State]:
+def starting(spec: Spec) -> Callable[[Models, Array], State]:
     """`start` of a spec, compiled."""
     return jax.jit(functools.partial(start, spec))

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxtsad.datasets import preprocessing
-from jaxtsad.ops import windows
+from jaxtsad.ops import fleets, windows
 from jaxtsad.pipeline import heads
 from jaxtsad.pipeline.members import Fitted, keys_of
 from jaxtsad.streaming import programs, storage
@@ -37,8 +37,9 @@ class Scorer:
         self.fitted, self.entities = fitted, entities
         self.spec, self.models = _spec(fitted, entities), _models(fitted)
         self._scaler = _joined(fitted.scalers)
-        self.state: State = programs.starting(self.spec)(self.models)
         self.last = self._middle()
+        blank = jnp.zeros(self.last.shape)
+        self.state: State = programs.starting(self.spec)(self.models, blank)
         self.fresh = np.ones(entities, bool)
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -132,15 +133,15 @@ class Scorer:
     def _restart(self, which: np.ndarray, first: np.ndarray) -> None:
         """Puts before a first step what preceded the step most like it in fitting."""
         length = self.spec.window
-        before = np.zeros((self.entities, length - 1, self.channels), np.float32)
+        steps = np.zeros((self.entities, length, self.channels), np.float32)
         for entity in np.flatnonzero(which):
             history = None
             if self.fitted.history:
                 history = self.fitted.history[entity % len(self.fitted.history)]
             step = first[entity][None]
-            before[entity] = windows.extend(step, length, history)[: length - 1]
+            steps[entity] = windows.extend(step, length, history)
         restart = programs.restarting(self.spec)
-        self.state = restart(self.models, self.state, jnp.asarray(which), before)
+        self.state = restart(self.models, self.state, jnp.asarray(which), steps)
         self.fresh = np.zeros(self.entities, bool)
 
     def _middle(self) -> np.ndarray:
@@ -200,4 +201,7 @@ def _models(fitted: Fitted) -> Models:
     if head is not None:
         names = ("calibration", "channels", "gate")
         parts = {name: getattr(head, name) for name in names}
-    return jax.tree.map(jnp.asarray, Models(keys, fitted.model, **parts))
+    model = fitted.model
+    if fitted.detector.live is not None:
+        model = fleets.common(jax.tree.map(jnp.asarray, model))
+    return jax.tree.map(jnp.asarray, Models(keys, model, **parts))

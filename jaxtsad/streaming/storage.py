@@ -15,12 +15,12 @@ import safetensors.numpy
 from jaxtsad import files
 from jaxtsad.types import PyTree
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 def pack(arrays: Mapping[str, np.ndarray], record: Mapping[str, Any]) -> bytes:
     """Arrays and what JSON can hold as the bytes of a file."""
-    whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    whole = {name: np.asarray(a, order="C") for name, a in arrays.items()}
     text = json.dumps({**record, "schema": SCHEMA}, allow_nan=False)
     digest = hashlib.sha256(safetensors.numpy.save(whole) + text.encode()).hexdigest()
     return safetensors.numpy.save(whole, {"record": text, "sha256": digest})

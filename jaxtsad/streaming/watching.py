@@ -108,7 +108,8 @@ class Watcher:
         state = self.states.get(entity, State())._replace(step=self.step)
         opened: list[Alarm] = []
         closed: list[Alarm] = []
-        for number, piece in enumerate(np.split(scores, jumps)):
+        pieces = np.split(scores, jumps) if len(jumps) else [scores]
+        for number, piece in enumerate(pieces):
             if number:
                 state, last = alarms.finish(rules, state)
                 closed += last

@@ -28,6 +28,8 @@ from jaxtsad.types import Array
 BLOCK = 1024
 """Windows compared with the references at a time; what a cache holds."""
 BEFORE = AFTER = 2 ** max(LEVELS) // 2
+SEEN = max(BEFORE, LAGS) + 1
+"""Steps that the features of a last step are made of."""
 COUNT = 14
 STILL = np.array([0.0] * (COUNT - 4) + [1.0, 0.0, 0.0, 1.0], np.float32)
 """Features of a column that is constant and stays so."""
@@ -76,7 +78,7 @@ def fit(values: Array, counted: Array) -> Statistics:
         spreads.append(moments(log_deviation, where))
     _, step_scale = moments(_steps(z), weight)
     prediction, lagged = _predict(z, real)
-    _, prediction_scale = moments(_unpredicted(z, prediction), lagged)
+    _, prediction_scale = moments(_unpredicted(_lagged(z), prediction), lagged)
     squared = average(z**2, weight, total)
     product = average(z[1:] * z[:-1], weight[1:], total - 1)
     windows = jnp.maximum(length - LENGTH + 1, 1)
@@ -142,28 +144,46 @@ def features(
     Returns:
         `[T, C, F]`; what lies after `length` means nothing.
     """
-    z = sliding.held(standardized(statistics, values), length)
-    distance = nearest(statistics, z, length, fitting=fitting)
-    return beside(statistics, values, length, distance)
+    s, steps = statistics, len(values)
+    raw = standardized(s, values)
+    z = sliding.held(raw, length)
+    distance = nearest(s, z, length, fitting=fitting)
+    last = jnp.maximum(length - LENGTH, 0)
+    window = jnp.clip(jnp.arange(steps) - LENGTH // 2, 0, last)
+    error = _unpredicted(_lagged(z), s.prediction)
+    novelty = outside(s, values)
+    return _stacked(s, raw, novelty, _local(z), _steps(z), error, distance[window])
 
 
-def beside(
-    statistics: Statistics, values: Array, length: Array | int, distance: Array
-) -> Array:
-    """Features `[T, C, F]` of which those of the nearest reference are known.
+def newest(statistics: Statistics, values: Array, distance: Array) -> Array:
+    """Features `[C, F]` of the last step of a series that ends with it.
 
     Args:
         statistics: Of the fit part.
-        values: `[T, C]` in the units of the fit part.
-        length: Steps that the series has, the first of the T.
-        distance: `[T, C]`, what `nearest` gives.
+        values: `[SEEN, C]` the last steps, in the units of the fit part.
+        distance: `[C]` of the last window to its nearest reference.
     """
-    s, steps = statistics, len(values)
+    s, now = statistics, values[-1:]
     z = standardized(s, values)
-    novelty = jnp.clip(outside(s, values), 0, 1e4)
+    local = [_held_local(z, 2**level) for level in LEVELS]
+    clipped = jnp.clip(z[::-1], -20, 20)
+    error = _unpredicted([each[None] for each in clipped[: LAGS + 1]], s.prediction)
+    step = z[-1:] - z[-2:-1]
+    return _stacked(s, z[-1:], outside(s, now), local, step, error, distance[None])[0]
+
+
+def _stacked(
+    s: Statistics,
+    z: Array,
+    novelty: Array,
+    local: list[tuple[Array, Array]],
+    steps: Array,
+    error: Array,
+    distance: Array,
+) -> Array:
+    """Features `[T, C, F]` of what is known of each step, `[T, C]` each."""
+    novelty = jnp.clip(novelty, 0, 1e4)
     columns = [jnp.arcsinh(z), jnp.log1p(novelty), (novelty > 0).astype(z.dtype)]
-    z = sliding.held(z, length)
-    local = _local(z)
     for place, (level, _) in enumerate(local):
         columns.append(
             jnp.arcsinh((level - s.level[place][None]) / s.level_scale[place][None])
@@ -171,14 +191,11 @@ def beside(
     for place, (_, spread) in enumerate(local):
         spread = (spread - s.spread[place][None]) / s.spread_scale[place][None]
         columns.append(jnp.clip(spread, -8, 8))
-    columns.append(jnp.arcsinh(_steps(z) / s.step_scale[None]))
-    error = _unpredicted(z, s.prediction)
+    columns.append(jnp.arcsinh(steps / s.step_scale[None]))
     columns.append(jnp.arcsinh(error / s.prediction_scale[None]))
     distance = jnp.where(jnp.isfinite(distance), distance, s.distance[None])
     distance = jnp.log((distance + 0.05) / (s.distance[None] + 0.05))
-    last = jnp.maximum(length - LENGTH, 0)
-    window = jnp.clip(jnp.arange(steps) - LENGTH // 2, 0, last)
-    columns.append(jnp.clip(distance[window], -5, 8))
+    columns.append(jnp.clip(distance, -5, 8))
     shares = (s.constant, s.two_valued, s.variety / 7, s.autocorrelation)
     columns += [jnp.broadcast_to(each[None], z.shape) for each in shares]
     return jnp.stack(columns, axis=-1)
@@ -256,6 +273,19 @@ def _local(z: Array) -> list[tuple[Array, Array]]:
     ]
 
 
+def _held_local(z: Array, width: int) -> tuple[Array, Array]:
+    """What `_local` gives of the last step `[1, C]`, which goes on, for one width."""
+    half = width // 2
+
+    def mean(each: Array) -> Array:
+        return 0.5 * (each[-half - 1 : -1].mean(axis=0) + each[-1])
+
+    middle = mean(z)
+    cut = jnp.clip(z, -50, 50)
+    deviation = jnp.sqrt(mean((cut - mean(cut)[None]) ** 2))
+    return middle[None], jnp.log(deviation + 0.05)[None]
+
+
 def _steps(z: Array) -> Array:
     """Differences of neighbouring steps, 0 at the first."""
     return jnp.diff(z, axis=0, prepend=z[:1])
@@ -271,9 +301,9 @@ def _lagged(z: Array) -> list[Array]:
     return [before[LAGS - lag : LAGS - lag + steps] for lag in range(LAGS + 1)]
 
 
-def _unpredicted(z: Array, prediction: Array) -> Array:
-    """Values less their linear prediction, `[T, C]`."""
-    now, *earlier = _lagged(z)
+def _unpredicted(lagged: list[Array], prediction: Array) -> Array:
+    """Values less their linear prediction, `[T, C]`, of what `_lagged` gives."""
+    now, *earlier = lagged
     each = enumerate(earlier)
     return now - sum(prediction[:, lag][None] * values for lag, values in each)
 

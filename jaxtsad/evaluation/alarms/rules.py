@@ -135,11 +135,12 @@ def advance(
     values = np.asarray(scores, np.float64)
     if values.ndim != 1:
         raise ValueError(f"{values.shape=} of scores, expected (steps,)")
-    for bad in np.flatnonzero(~np.isfinite(values)):
+    if not np.isfinite(values).all():
+        bad = int(np.isfinite(values).argmin())
         raise ValueError(f"scores must be finite, got {values[bad]} at step {bad}")
     opened: list[Alarm] = []
     closed: list[Alarm] = []
-    above = np.flatnonzero(values > rules.closes)
+    above = (values > rules.closes).nonzero()[0]
     for place, score in zip(above.tolist(), values[above].tolist(), strict=True):
         step = state.step + place
         if state.start >= 0 and step - state.last > rules.gap + 1:

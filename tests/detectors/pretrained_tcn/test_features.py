@@ -103,3 +103,17 @@ def test_the_fit_part_is_not_compared_with_itself(
     far = places[(places >= 0) & (abs(places - place) > LENGTH // 2)]
     apart = np.sqrt(((windows[far] - windows[place]) ** 2).mean(axis=1)).min()
     np.testing.assert_allclose(each[1], apart, rtol=1e-3)
+
+
+def test_features_of_a_last_step_are_those_of_the_series_cut_there(
+    values: np.ndarray, statistics: Statistics
+) -> None:
+    for stop in (40, 123, 300):
+        cut = jnp.asarray(values[:stop])
+        padded = jnp.pad(cut, ((0, STEPS - stop), (0, 0)))
+        whole = make(statistics, padded, stop)[stop - 1]
+        z = features.standardized(statistics, cut)
+        apart = features.nearest(statistics, z, stop, fitting=False)
+        last = apart[stop - LENGTH]
+        newest = features.newest(statistics, cut[-features.SEEN :], last)
+        np.testing.assert_allclose(newest, whole, atol=2e-4)
