@@ -15,7 +15,7 @@ from jaxtsad.training import fleet
 BAD_INPUT = 2
 REFUSED = 3
 REGRESSED = 4
-AGAINST = ("torch", "reference")
+AGAINST = ("torch", "torch-best", "reference")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -64,8 +64,9 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--against",
         nargs="+",
-        metavar="torch | reference PATH",
-        help="compare to eager PyTorch, or to a checkout of the published code",
+        metavar="torch | torch-best | reference PATH",
+        help="compare to eager PyTorch, to the best PyTorch we could write, or to a "
+        "checkout of the published code",
     )
     add(
         "--compare",
@@ -96,7 +97,7 @@ def options_of(asked: argparse.Namespace) -> options_.Options:
         if against not in AGAINST or len(paths) != (against == "reference"):
             words = " ".join(asked.against)
             raise ValueError(
-                f"--against {words}; the choices are torch, reference PATH"
+                f"--against {words}; the choices are torch, torch-best, reference PATH"
             )
         checkout = pathlib.Path(paths[0]) if paths else None
     given: dict[str, Any] = {

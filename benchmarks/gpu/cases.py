@@ -261,8 +261,8 @@ def transformer(kit: Kit) -> None:
     """The Anomaly Transformer: ours and the best PyTorch in turn, then published."""
     import torch
 
-    from benchmarks.gpu.torch_best import Peer
     from benchmarks.throughput import torch_anomaly_transformer as published
+    from benchmarks.throughput.torch_best.anomaly_transformer import Peer
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     config = types.SimpleNamespace(

@@ -4,17 +4,34 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from typing import Any
 
-from benchmarks.throughput import library, load, torch_side
+from benchmarks.throughput import ceilings, library, load, torch_best, torch_side
 from benchmarks.throughput.options import Options, Row
 from benchmarks.throughput.timing import Timed, alternate
+
+OTHERS = {
+    "torch": "PyTorch",
+    "torch-best": "the best PyTorch",
+    "reference": "the reference",
+}
+
+
+def side(
+    name: str, config: Any, data: Any, batch_size: int, options: Options
+) -> torch_side.Case | torch_best.Case:
+    """The PyTorch side that the command line asks for."""
+    given = (name, config, data, batch_size, options.seconds)
+    if options.against == "torch-best":
+        return torch_best.Case(*given, options.show)
+    return torch_side.Case(*given, *filter(None, [options.checkout]))
 
 
 def rows(
     suite: str,
     case: str,
     ours: library.Case,
-    theirs: torch_side.Case,
+    theirs: torch_side.Case | torch_best.Case,
     options: Options,
 ) -> Iterator[Row]:
     """Compares training, then scoring, in alternation.
@@ -24,15 +41,21 @@ def rows(
     Returns:
         A row each; one whose ratio may not be told has `refused` instead.
     """
-    for part, contenders in (
-        ("training", [ours.training(), *theirs.training()]),
-        ("scoring", [ours.scoring(), *theirs.scoring()]),
-    ):
-        other = "the reference" if options.against == "reference" else "PyTorch"
-        named = f"{case}, {part} against {other}"
+    for part in ("training", "scoring"):
+        named = f"{case}, {part} against {OTHERS[options.against or 'torch']}"
         options.show(named)
+        contenders = [getattr(ours, part)(), *getattr(theirs, part)()]
         timed = alternate(contenders, options.runs, options.show)
-        yield {"suite": suite, "case": named, **outcome(timed)}
+        row = {"suite": suite, "case": named, **outcome(timed)}
+        if isinstance(theirs, torch_best.Case) and "ratio" in row:
+            rate = row["jax_windows_per_s"] * theirs.operations(part)
+            limit = ceilings.measure("float32", options.quick).flop_per_s
+            row |= {
+                "jax_gflop_per_s": rate / 1e9,
+                "product_gflop_per_s": limit / 1e9,
+                "of_ceiling": rate / limit,
+            }
+        yield row
 
 
 def outcome(timed: Sequence[Timed]) -> Row:

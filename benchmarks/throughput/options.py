@@ -28,7 +28,7 @@ class Options:
         detector: Only this one; None for the suite's own choice.
         sizes: Options of detectors by name, those given on the command line only.
         members: Fleet sizes; None for the suite's own.
-        against: `torch` or `reference`, or None for no comparison.
+        against: `torch`, `torch-best` or `reference`, or None for no comparison.
         checkout: Of the published implementation, where that is compared to.
         runs: Timed runs of each case, whose median counts.
         seconds: Least duration of a run.

@@ -29,7 +29,7 @@ def stacked(config: Any, count: int, members: int = 1) -> Any:
     """
     views: list[Any] = []
     for seed in range(members):
-        if hasattr(config, "window"):
+        if hasattr(config, "window") and not getattr(config, "images", False):
             values = sines(count + config.window - 1, config.channels, seed)
             part, _ = types.cut_train(values, window=config.window, validation=0)
             views.append(windows.view(part, config.window, 1))
@@ -42,7 +42,7 @@ def stacked(config: Any, count: int, members: int = 1) -> Any:
 
 
 def _sample(config: Any) -> tuple[int, ...]:
-    for name in ("size", "side"):
+    for name in ("window",) if getattr(config, "images", False) else ("size", "side"):
         if hasattr(config, name):
             side = int(getattr(config, name))
             return side, side, int(config.channels)

@@ -75,13 +75,22 @@ def check(detector: str) -> None:
         ValueError: If there is no such implementation, PyTorch is missing or JAX does
             not run on the CPU.
     """
-    import jax
-
     if detector not in available():
         raise ValueError(
             f"detector={detector!r} has no PyTorch implementation; the choices are "
             + ", ".join(available())
         )
+    check_torch()
+
+
+def check_torch() -> None:
+    """Raises where PyTorch cannot be compared with.
+
+    Raises:
+        ValueError: If PyTorch is missing or JAX does not run on the CPU.
+    """
+    import jax
+
     try:
         importlib.import_module("torch")
     except ModuleNotFoundError:

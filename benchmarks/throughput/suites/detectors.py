@@ -10,7 +10,14 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
-from benchmarks.throughput import compare, library, memory, sources, torch_side
+from benchmarks.throughput import (
+    compare,
+    library,
+    memory,
+    sources,
+    torch_best,
+    torch_side,
+)
 from benchmarks.throughput.options import SIZES, Options, Row
 from benchmarks.throughput.timing import Timed, alternate
 from jaxtsad import detectors
@@ -19,6 +26,15 @@ WINDOW = 100
 CHANNELS = 25
 BATCH = 32
 PUBLISHED = "anomaly_transformer"
+COMPARED: dict[str, dict[str, Any]] = {
+    # Steps of reconstruction all the time, and a score that needs no clusters.
+    "deep_clustering": {"pretrain": 10**6, "score": "residual"},
+}
+IMAGES: dict[str, dict[str, Any]] = {
+    "ganomaly": {"window": 32, "channels": 3, "width": None, "latent": None},
+    "deep_clustering": {"window": 28, "channels": 1, "width": None, "latent": None},
+}
+"""Sizes of the published procedures on CIFAR-10 and MNIST."""
 
 
 def measure(options: Options) -> Iterator[Row]:
@@ -34,13 +50,15 @@ def measure(options: Options) -> Iterator[Row]:
         for name in names:
             yield alone(name, options)
         return
-    names = (options.detector,) if options.detector else torch_side.available()
+    best = options.against == "torch-best"
+    known = torch_best.available() if best else torch_side.available()
+    names = (options.detector,) if options.detector else known
     if options.against == "reference":
         names = (options.detector or PUBLISHED,)
         if names != (PUBLISHED,):
             raise ValueError(f"--against reference compares {PUBLISHED} and no other")
     for name in names:
-        torch_side.check(name)
+        torch_best.check(name) if best else torch_side.check(name)
     for name in names:
         yield from compared(name, options)
 
@@ -122,11 +140,20 @@ def runs(train: Timed, score: Timed) -> dict[str, Any]:
 
 def compared(name: str, options: Options) -> Iterator[Row]:
     """Measures one detector against its PyTorch implementation."""
-    config = config_of(name, options)
-    batch = batch_of(config)
-    data = sources.stacked(config, batch * options.batches)
-    detector = detectors.module(name).build(config)
-    ours = library.Case(detector, data, batch, options.seconds)
-    given = () if options.checkout is None else (options.checkout,)
-    theirs = torch_side.Case(name, config, data, batch, options.seconds, *given)
-    yield from compare.rows("detectors", case_of(name, config), ours, theirs, options)
+    for case, config in configs(name, options):
+        batch = batch_of(config)
+        data = sources.stacked(config, batch * options.batches)
+        detector = detectors.module(name).build(config)
+        ours = library.Case(detector, data, batch, options.seconds)
+        theirs = compare.side(name, config, data, batch, options)
+        yield from compare.rows("detectors", case, ours, theirs, options)
+
+
+def configs(name: str, options: Options) -> Iterator[tuple[str, Any]]:
+    """Cases of a comparison: the detector's defaults and, where it has them, images."""
+    config = dataclasses.replace(config_of(name, options), **COMPARED.get(name, {}))
+    yield case_of(name, config), config
+    sizes = IMAGES.get(name)
+    if sizes and not options.sizes:
+        config = dataclasses.replace(config, layout="image", **sizes)
+        yield f"images, {case_of(name, config)}", config

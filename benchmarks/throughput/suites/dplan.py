@@ -2,7 +2,8 @@
 
 A timed run is a training of 2,000 steps, not 30,000, a third of them warm-up as in the
 whole; the growing of isolation forests is not counted. One training of all steps is
-timed besides. With `--against torch`, a plain PyTorch loop trains one seed.
+timed besides. With `--against torch`, a plain PyTorch loop trains one seed;
+with `--against torch-best`, PyTorch trains all of them at once.
 """
 
 from __future__ import annotations
@@ -10,13 +11,13 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.throughput import compare, torch_side
+from benchmarks.throughput import compare, torch_best, torch_side
 from benchmarks.throughput.options import Options, Row
 from benchmarks.throughput.timing import Contender, Work, alternate, until
 from jaxtsad import types
@@ -28,6 +29,11 @@ from jaxtsad.training import fit, fleet, plan
 PUBLISHED = Config(window=1, channels=20)
 BLOCKS = 15
 KNOWN = 60
+BEST = ("eager", "compiled")
+AGAINST = {
+    "torch": "a PyTorch loop",
+    "torch-best": "the best PyTorch, all seeds at once",
+}
 
 
 class Sizes(NamedTuple):
@@ -52,18 +58,24 @@ SMOKE = Sizes(
 
 def measure(options: Options) -> Iterator[Row]:
     """Rates of short trainings, and the times of a whole one."""
-    options.refuse("dplan", "detector", "sizes", "members")
+    options.refuse("dplan", "detector", "sizes", "members", "checkout")
     sizes = SMOKE if options.quick else REAL
     if options.against:
-        torch_side.check("lstm_vae")
+        torch_side.check_torch()
     case = Case(sizes, sizes.timed)
     options.show(case.name)
     sides = [case.contender()]
     if options.against:
-        sides += [case.torch(count, options.seconds) for count in torch_side.threads()]
+        best = options.against == "torch-best"
+        tried = [
+            case.torch(count, options.seconds, way)
+            for count in torch_side.threads()
+            for way in (BEST if best else ("loop",))
+        ]
+        sides += [torch_best.fastest(tried, options.show)] if best else tried
     timed = alternate(sides, options.runs, options.show)
     if options.against:
-        named = f"{case.name}, against a PyTorch loop"
+        named = f"{case.name}, against {AGAINST[options.against]}"
         yield {"suite": "dplan", "case": named, **_steps(compare.outcome(timed))}
     else:
         yield {
@@ -141,27 +153,38 @@ class Case:
 
         return Contender("JAX", warm, run)
 
-    def torch(self, threads: int, seconds: float) -> Contender:
-        """PyTorch's side, one seed after another until the time is up."""
+    def torch(self, threads: int, seconds: float, way: str = "loop") -> Contender:
+        """PyTorch's side until the time is up.
+
+        Args:
+            threads: How many.
+            seconds: Least duration of a run.
+            way: `loop`, one seed after another as public code does it; or all seeds at
+                once, `eager` or `compiled`.
+        """
         import torch
 
         from benchmarks.throughput import torch_dplan
+        from benchmarks.throughput.torch_best import dplan as best
 
+        rows, seeds = torch.from_numpy(self.rows), self.sizes.seeds
         strangeness = torch.rand(len(self.rows))
 
         def train() -> int:
-            agent = torch_dplan.Agent(
-                self.config, torch.from_numpy(self.rows), KNOWN, strangeness, seed=0
-            )
+            given = (self.config, rows, KNOWN, strangeness)
+            if way == "loop":
+                made: Any = torch_dplan.Agent(*given, seed=0)
+            else:
+                made = best.Agents(*given, seeds, way == "compiled")
             for _ in range(self.count):
-                agent.step()
-            return self.count
+                made.step()
+            return self.count * (1 if way == "loop" else seeds)
 
         def timed(least: float) -> Work:
             torch.set_num_threads(threads)
             return until(least, train)
 
-        name = f"PyTorch, {threads} thread" + "s" * (threads > 1)
+        name = f"PyTorch {way}, {threads} thread" + "s" * (threads > 1)
         return Contender(name, lambda: timed(0.0).seconds, lambda: timed(seconds))
 
 

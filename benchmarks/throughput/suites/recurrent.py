@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from benchmarks.throughput import compare, library, sources, torch_side
+from benchmarks.throughput import compare, library, sources, torch_best, torch_side
 from benchmarks.throughput.options import Options, Row
 from benchmarks.throughput.suites import detectors as alone
 from benchmarks.throughput.suites import fleet
@@ -25,7 +25,9 @@ def measure(options: Options) -> Iterator[Row]:
     """Measures every fleet size, by the way the library chooses."""
     options.refuse("recurrent", "checkout")
     name = options.detector or DETECTOR
-    if options.against:
+    if options.against == "torch-best":
+        torch_best.check(name)
+    elif options.against:
         torch_side.check(name)
     config = fleet.fleet_config(name, options, PUBLISHED)
     counts = options.members or (SMOKE if options.quick else MEMBERS)
@@ -42,6 +44,6 @@ def compared(name: str, config: Any, count: int, options: Options) -> Iterator[R
     detector = detectors.module(name).build(config)
     data = sources.stacked(config, batch * options.batches, count)
     ours = library.Case(detector, data, batch, options.seconds)
-    theirs = torch_side.Case(name, config, data, batch, options.seconds)
+    theirs = compare.side(name, config, data, batch, options)
     case = f"{alone.case_of(name, config)}, {fleet.member_count(count)}"
     yield from compare.rows("recurrent", case, ours, theirs, options)

@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.throughput import compare, torch_side
+from benchmarks.throughput import compare, torch_best, torch_side
 from benchmarks.throughput import memory as memory_
 from benchmarks.throughput.options import Options, Row
 from benchmarks.throughput.timing import Contender, alternate, until
@@ -40,6 +40,12 @@ class Sizes(NamedTuple):
 
 
 SMOKE = Sizes(8, 2, 4, 3, 2, (1, 2), (2,), (0.01, 0.03))
+BEST = (
+    "batched",
+    "batched, channels last",
+    "batched, compiled",
+    "batched, channels last, compiled",
+)
 FEW_STEPS = 2
 """Of a search whose memory is watched: what it holds does not grow with its steps."""
 
@@ -49,7 +55,7 @@ def measure(options: Options) -> Iterator[Row]:
     options.refuse("search", "members", "detector", "sizes", "checkout")
     sizes = SMOKE if options.quick else Sizes()
     if options.against:
-        torch_side.check("lstm_vae")
+        torch_side.check_torch()
         yield from compared(sizes, options)
         return
     one = None
@@ -121,10 +127,16 @@ class Case:
         from benchmarks.throughput import torch_dcgan
 
         sizes = self.sizes
-        model = torch_dcgan.build(sizes.side, sizes.channels, sizes.width, sizes.latent)
+        model: Any = torch_dcgan.build(
+            sizes.side, sizes.channels, sizes.width, sizes.latent
+        )
         x = torch.from_numpy(np.ascontiguousarray(self.x.transpose(0, 3, 1, 2)))
         codes = torch.from_numpy(self.codes)
-        run = getattr(torch_dcgan, kind)
+        run = getattr(torch_dcgan, kind.split(",")[0])
+        if "channels last" in kind:
+            model = model.to(memory_format=torch.channels_last)
+        if "compiled" in kind:
+            model = torch.compile(model)
         found = []
         for count in torch_side.threads():
 
@@ -152,12 +164,16 @@ def compared(sizes: Sizes, options: Options) -> Iterator[Row]:
     """JAX against both ways of PyTorch, all in alternation."""
     case = Case(sizes, sizes.samples[-1], sizes.restarts[-1], options.seconds)
     options.show(case.name)
-    kinds = {kind: case.torch(kind) for kind in ("loop", "batched")}
+    if options.against == "torch-best":
+        tried = [side for kind in BEST for side in case.torch(kind)]
+        kinds = {"best PyTorch": [torch_best.fastest(tried, options.show)]}
+    else:
+        kinds = {f"PyTorch {kind}": case.torch(kind) for kind in ("loop", "batched")}
     sides = [side for own in kinds.values() for side in own]
     jax_side, *rest = alternate([case.contender(), *sides], options.runs, options.show)
     for kind, own in kinds.items():
         timed, rest = rest[: len(own)], rest[len(own) :]
-        named = f"{case.name}, against the PyTorch {kind}"
+        named = f"{case.name}, against the {kind}"
         yield {
             "suite": "search",
             "case": named,

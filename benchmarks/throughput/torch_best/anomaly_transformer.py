@@ -9,8 +9,10 @@ of eight, a fused Adam. `torch.compile` and autocast are the caller's.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
@@ -43,8 +45,10 @@ class Attention(nn.Module):
         log_series, log_prior = torch.log(series + 1e-4), torch.log(prior + 1e-4)
         apart = log_series - log_prior.detach()
         to_series = ((series - prior.detach()) * apart).sum(-1).mean(1)
-        apart = log_prior - log_series.detach()
-        to_prior = ((prior - series.detach()) * apart).sum(-1).mean(1)
+        to_prior = to_series  # the same number, by which the prior is moved
+        if torch.is_grad_enabled():
+            apart = log_prior - log_series.detach()
+            to_prior = ((prior - series.detach()) * apart).sum(-1).mean(1)
         return self.out(mixed.reshape(size, length, width)), to_series, to_prior
 
 
@@ -80,8 +84,12 @@ class Network(nn.Module):
         for layer in self.layers:
             hidden, to_series, to_prior = layer(hidden)
             series, prior = series + to_series, prior + to_prior
-        count = len(self.layers)
-        return self.projection(self.norm(hidden)), series / count, prior / count
+        return self.projection(self.norm(hidden)), series, prior
+
+
+def _named(name: str, leaves: Mapping[str, Any]) -> dict[str, Any]:
+    kernel = leaves["kernel"] if "kernel" in leaves else leaves["scale"]
+    return {f"{name}.weight": kernel, f"{name}.bias": leaves["bias"]}
 
 
 class Peer:
@@ -98,11 +106,40 @@ class Peer:
         self.config, self.device, self.precision = config, device, precision
         torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
         torch.backends.cudnn.allow_tf32 = precision == "tf32"
-        model = Network(config).to(device)
+        self.network = model = Network(config).to(device)
         self.model = torch.compile(model) if compiled else model
         self.optimizer = torch.optim.Adam(
-            model.parameters(), lr=config.learning_rate, fused=device == "cuda"
+            model.parameters(), lr=config.learning_rate, fused=True
         )
+
+    def load(self, params: Mapping[str, Any]) -> None:
+        """Takes the library's parameters, arrays of one member."""
+        state = {"token.weight": params["embedding"]["kernel"]}
+        for number in range(self.config.layers):
+            ours, theirs = params[f"layer_{number}"], f"layers.{number}"
+            attention = ours["attention"]
+            maps = [attention[name] for name in ("query", "key", "value")]
+            joined = f"{theirs}.attention.projections"
+            kernels = np.concatenate([each["kernel"] for each in maps], axis=1)
+            state[f"{joined}.weight"] = kernels
+            state[f"{joined}.bias"] = np.concatenate([each["bias"] for each in maps])
+            for name, leaves in {
+                "attention.sigma": attention["sigma"],
+                "attention.out": attention["output"],
+                "norm1": ours["attention_norm"],
+                "norm2": ours["feedforward_norm"],
+                "expand": ours["expand"],
+                "contract": ours["contract"],
+            }.items():
+                state |= _named(f"{theirs}.{name}", leaves)
+        for name in ("norm", "projection"):
+            state |= _named(name, params[name])
+        for name, leaf in state.items():
+            parameter = self.network.get_parameter(name)
+            array = np.asarray(leaf).reshape(-1, leaf.shape[-1])
+            parameter.data = torch.tensor(
+                array.T if leaf.ndim > 1 else np.asarray(leaf)
+            )
 
     def _forward(self, x):
         halved = self.precision == "bfloat16"
@@ -114,13 +151,13 @@ class Peer:
         self.optimizer.zero_grad()
         output, series, prior = self._forward(x)
         error = functional.mse_loss(output.float(), x)
-        k = self.config.k
+        k = self.config.k / self.config.layers
         (2 * error - k * series.mean() + k * prior.mean()).backward()
         self.optimizer.step()
 
     def score(self, x):
         """Scores `[B, L]` of `x [B, L, C]`."""
         with torch.no_grad():
-            output, series, prior = self._forward(x)
-            weight = torch.softmax(-(series + prior) * self.config.temperature, -1)
+            output, apart, _ = self._forward(x)
+            weight = torch.softmax(-apart * self.config.temperature, -1)
             return weight * ((output.float() - x) ** 2).mean(-1)
