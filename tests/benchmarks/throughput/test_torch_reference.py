@@ -69,9 +69,9 @@ def test_it_trains_and_scores_without_a_gpu_and_leaves_torch_as_it_was(checkout)
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        (["reference"], "the choices are torch, reference PATH"),
-        (["torch", "x"], "the choices are torch, reference PATH"),
-        (["tensorflow"], "the choices are torch, reference PATH"),
+        (["reference"], "the choices are torch, torch-best, reference PATH"),
+        (["torch", "x"], "the choices are torch, torch-best, reference PATH"),
+        (["tensorflow"], "the choices are torch, torch-best, reference PATH"),
     ],
 )
 def test_what_to_compare_with_is_checked(asked, message, capsys):
