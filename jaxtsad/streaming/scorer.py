@@ -14,7 +14,7 @@ from jaxtsad.ops import fleets, windows
 from jaxtsad.pipeline import heads
 from jaxtsad.pipeline.members import Fitted, keys_of
 from jaxtsad.streaming import programs, storage
-from jaxtsad.streaming.programs import Models, Spec, State
+from jaxtsad.streaming.steps import Models, Spec, State
 
 
 class Scorer:
