@@ -428,6 +428,8 @@ class Detector(NamedTuple):
             series by channel, which sum to its score; of the T steps the first
             `length` are the series. Series are then scored by it, not by windows.
         reach: With `series`, steps before and after a step that its score depends on.
+        latest: With `series`, how many values of the fit part it is fitted on, the last
+            ones; 0 for all.
         units: With `series`, keys of its model that say in what units scores are.
         template: `() -> model` with shapes instead of arrays; None where tracing `init`
             tells them quickly.
@@ -450,6 +452,7 @@ class Detector(NamedTuple):
     rows: int = 0
     series: Callable[[PyTree, Array, Array], Array] | None = None
     reach: int = 0
+    latest: int = 0
     units: tuple[str, ...] = ()
     template: Callable[[], PyTree] | None = None
     live: Live | None = None

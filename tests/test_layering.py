@@ -12,6 +12,7 @@ RANKS = {
     "types": 0,
     "validation": 0,
     "files": 0,
+    "blocks": 0,
     "datasets": 1,
     "ops": 1,
     "evaluation": 1,

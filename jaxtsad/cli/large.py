@@ -2,32 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import pathlib
 from collections.abc import Mapping
 from typing import IO, Any
 
-from jaxtsad import files
-
-BYTES = 256 * 2**20
-"""Text files larger than this are read in parts."""
-CELLS = 4_000_000
-"""Cells of a part."""
-WHOLE = ("resample", "max_gap", "entity_column")
-"""What needs the whole file."""
-
-
-def is_large(path: str, how: Mapping[str, Any]) -> bool:
-    """Whether a file is read in parts: text, large, and nothing needs it whole."""
-    from jaxtsad.datasets.reading import frames
-
-    text = pathlib.Path(path).suffix.lower() in frames.TEXT
-    return (
-        text
-        and os.path.isfile(path)
-        and os.path.getsize(path) > BYTES
-        and not any(how.get(name) for name in WHOLE)
-    )
+from jaxtsad import blocks, files
 
 
 def score(
@@ -61,7 +39,7 @@ def score(
             f"{len(detector.fitted_.members)}, one per entity"
         )
     names = tuple(detector.feature_names_in_)
-    rows = max(10 * detector.window, CELLS // len(names))
+    rows = max(10 * detector.window, blocks.CELLS // len(names))
     scorer = ChunkedScores(detector.fitted_, 0)
     columns = (TextColumn("{task.description} {task.completed:,.0f} steps"),)
     writer = _Writer(detector.fitted_.thresholds[0])

@@ -158,10 +158,12 @@ def known_anomalies(data: Any) -> Any:
 
 def score(options: argparse.Namespace) -> None:
     """Writes scores and flags as CSV."""
+    from jaxtsad.datasets.reading import tabular
+
     files.check_writable(options.out)
     detector = load(options.model)
     how = kept(detector, options)
-    if large.is_large(options.data, how):
+    if tabular.is_large(options.data, how):
         flagged, steps = large.score(detector, options.data, how, options.out)
     else:
         table = detector.scores(read(options.data, how, options))
@@ -230,7 +232,10 @@ def read(path: str, how: dict[str, Any], options: argparse.Namespace) -> Any:
     from jaxtsad.cli import notes
     from jaxtsad.datasets.reading import tabular
 
-    read = tabular.read_all(path, **how)
+    if tabular.is_large(path, how):
+        read = [tabular.on_disk(path, **how)]
+    else:
+        read = tabular.read_all(path, **how)
     for one in read:
         notes.tell(one.notes)
     if options.entity_column is None:

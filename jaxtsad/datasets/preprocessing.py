@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import dataclasses
 import typing
-from collections.abc import Mapping, Sequence
-from typing import Literal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
+from jaxtsad import blocks
 from jaxtsad.types import Role, Split
 
 ScalerKind = Literal["auto", "pixels", "symmetric", "zscore", "minmax", "none"]
 KINDS = typing.get_args(ScalerKind)
+Blocks: TypeAlias = Callable[[], Iterator[np.ndarray]]
+"""Gives the rows `[N, C]` of a block after the other, as often as it is called."""
 CONSTANT = 1e-13
 """A channel whose range is at most this share of its magnitude is constant: the rest is
 rounding of float64."""
@@ -81,7 +84,11 @@ class Scaler:
     def apply(self, split: Split) -> Split:
         """Transforms a part; its role is kept."""
         clip = self.clip_test or split.role is not Role.TEST
-        return split.map(lambda values: self.transform(values, clip=clip))
+
+        def transform(values: np.ndarray) -> np.ndarray:
+            return self.transform(values, clip=clip)
+
+        return split.map(lambda values: blocks.by_blocks(transform, values))
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything as numeric arrays, to be saved; `from_arrays` reads it back."""
@@ -152,7 +159,7 @@ def fit_scaler(
     for part in parts:
         if part.role is not Role.FIT:
             raise ValueError(f"scalers are fitted on role fit only, got {part}")
-        if not np.isfinite(part.values).all():
+        if not all(np.isfinite(rows).all() for rows in blocks.blocks(part.values)):
             raise ValueError(f"{part} holds non-finite values; screen it first")
     counts = sorted({part.values.shape[-1] for part in parts})
     if len(counts) != 1:
@@ -164,24 +171,32 @@ def fit_scaler(
     if kind == "pixels":
         half = np.full(counts[0], 127.5)
         return Scaler(kind, half, half, low, high, clip_test)
-    rows = [part.values.reshape(-1, counts[0]) for part in parts]
-    values = np.concatenate(rows).astype(np.float64)
+    given = _joined(parts, counts[0])
+    lowest, highest = _range(lambda: blocks.blocks(given))
     # Powers of two change no digit; of order 1, squares neither overflow nor vanish.
-    exponent = np.frexp(np.abs(values).max(axis=0))[1]
-    values = np.ldexp(values, -exponent)
-    varies = np.ptp(values, axis=0) > CONSTANT * np.abs(values).max(axis=0)
+    largest = np.maximum(np.abs(lowest), np.abs(highest))
+    exponent = np.frexp(largest)[1]
+    extent = np.ldexp(highest, -exponent) - np.ldexp(lowest, -exponent)
+    varies = extent > CONSTANT * np.ldexp(largest, -exponent)
+    bounds = low, high
+
+    def values() -> Iterator[np.ndarray]:
+        for rows in blocks.blocks(given):
+            scaled = np.ldexp(rows.astype(np.float64), -exponent)
+            yield scaled if clip_values is None else np.clip(scaled, *bounds)
+
     if clip_values is not None:
         mean, deviation = _moments(values)
         lowest = np.where(varies, mean - clip_values * deviation, -np.inf)
         highest = np.where(varies, mean + clip_values * deviation, np.inf)
-        values = np.clip(values, lowest, highest)
+        bounds = lowest, highest
         low, high = _with_exponent(lowest, exponent), _with_exponent(highest, exponent)
     if kind == "none":
         nothing = np.zeros(counts[0])
         return Scaler(kind, nothing, nothing + 1, low, high, clip_test)
     shift, scale = _statistics(kind, values)
     # A constant channel keeps its unit, and no mean that rounding moves shifts it.
-    constant = _with_exponent(values[0], exponent)
+    constant = _with_exponent(next(values())[0], exponent)
     unit = 1.0
     if kind == "symmetric":
         constant, unit = constant + 0.5, 0.5
@@ -198,11 +213,41 @@ def _with_exponent(values: np.ndarray, exponent: np.ndarray) -> np.ndarray:
     return np.where(np.isinf(values), values, np.clip(scaled, -most, most))
 
 
-def _moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Means and population deviations of columns, exact beside a large offset."""
-    mean = values.mean(axis=0)
-    rest = values - mean
-    return mean + rest.mean(axis=0), rest.std(axis=0)
+def _joined(parts: Sequence[Split], channels: int) -> Any:
+    """Rows `[N, C]` of all parts; one that is on disk stays there."""
+    if len(parts) == 1 and isinstance(parts[0].values, blocks.DiskArray):
+        return parts[0].values
+    return np.concatenate([part.values.reshape(-1, channels) for part in parts])
+
+
+def _range(values: Blocks) -> tuple[np.ndarray, np.ndarray]:
+    """Least and largest value of columns."""
+    each = [(rows.min(axis=0), rows.max(axis=0)) for rows in values()]
+    low, high = zip(*each, strict=True)
+    return (
+        np.min(low, axis=0).astype(np.float64),
+        np.max(high, axis=0).astype(np.float64),
+    )
+
+
+def _moments(values: Blocks) -> tuple[np.ndarray, np.ndarray]:
+    """Means and population deviations of columns, exact beside a large offset.
+
+    Three passes: the mean, what rounding left of it, the squares. Sums are sums of
+    blocks in order, so that it is the same number wherever the values are.
+    """
+
+    def total(function: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        sums = np.zeros(())
+        for rows in values():
+            sums = sums + function(rows).sum(axis=0)
+        return sums
+
+    count = sum(len(rows) for rows in values())
+    mean = total(lambda rows: rows) / count
+    rest = total(lambda rows: rows - mean) / count
+    squares = total(lambda rows: np.square(rows - mean - rest))
+    return mean + rest, np.sqrt(squares / count)
 
 
 def _automatic(values: np.ndarray) -> str:
@@ -211,11 +256,12 @@ def _automatic(values: np.ndarray) -> str:
     return "pixels" if values.dtype == np.uint8 else "symmetric"
 
 
-def _statistics(kind: str, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _statistics(kind: str, values: Blocks) -> tuple[np.ndarray, np.ndarray]:
     """Shift and scale of columns that are not constant."""
     if kind == "zscore":
         return _moments(values)
-    lowest, extent = values.min(axis=0), np.ptp(values, axis=0)
+    lowest, highest = _range(values)
+    extent = highest - lowest
     if kind == "symmetric":
         return lowest + extent / 2, extent / 2
     return lowest, extent

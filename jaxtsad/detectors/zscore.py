@@ -40,10 +40,13 @@ def build(config: Config) -> Detector:
 
     def init(key: Key, source: WindowView) -> State:
         del key
-        weight = source.covered()[:, None]
-        total = jnp.maximum(weight.sum(), 1.0)
-        mean = (weight * source.values).sum(0) / total
-        variance = (weight * (source.values - mean[None]) ** 2).sum(0) / total
+        total = jnp.maximum(source.covered().sum(), 1.0)
+        mean = source.sums(lambda rows, w: (w[:, None] * rows).sum(0)) / total
+
+        def squares(rows: Array, weight: Array) -> Array:
+            return (weight[:, None] * (rows - mean[None]) ** 2).sum(0)
+
+        variance = source.sums(squares) / total
         # Rounding alone gives a constant channel far from 0 some variance.
         varies = jnp.sqrt(variance) > 1e-8 + 1e-6 * jnp.abs(mean)
         sd = jnp.where(varies, jnp.sqrt(variance), 1.0)

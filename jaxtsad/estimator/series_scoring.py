@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias, overload
 
 import numpy as np
 import pandas as pd
 
+from jaxtsad import blocks
 from jaxtsad.datasets.reading.recording import Recording
 from jaxtsad.estimator import results
 from jaxtsad.estimator.base import BaseDetector
 from jaxtsad.estimator.context import with_earlier, without_earlier
 from jaxtsad.pipeline import alarms, inputs, inspection, members, scoring
+from jaxtsad.pipeline.chunked import ChunkedScores
 from jaxtsad.streaming import causal as streaming
 from jaxtsad.types import Split
 
@@ -234,11 +237,13 @@ class SeriesScoring(BaseDetector):
             start_time and stop_time (of its first and last step) where stamps are
             known, severity, peak, score, the channels that contribute most, their
             contributions and shares, and the probability that 1000 normal steps hold
-            an event with so large a score.
+            an event with so large a score. Channels are not known of a recording that
+            is read from disk.
         """
         given, index, scores = self._judged(X, context, causal)
         explained: list[Any] = [None] * len(index)
-        if self.fitted_.explains and not causal:
+        on_disk = any(isinstance(one.values, blocks.DiskArray) for one in given.series)
+        if self.fitted_.explains and not causal and not on_disk:
             _, _, parts = self._parts(X, context)
             explained = self._aggregated(given, index, parts, "explain")
         names, known = list(self.feature_names_in_), self._known(causal)
@@ -255,11 +260,32 @@ class SeriesScoring(BaseDetector):
     ) -> tuple[inputs.Recordings, list[int], list[Split]]:
         """Reads series, finds the member of each and scales them for it."""
         given, index, longer = self._longer(X, context)
-        parts = [
+        return given, index, self._scaled(index, longer)
+
+    def _scaled(self, index: list[int], longer: list[Recording]) -> list[Split]:
+        """Series in units of the fit part."""
+        return [
             members.test_part(self.fitted_, member, one.name, one.values, one.breaks)
             for member, one in zip(index, longer, strict=True)
         ]
-        return given, index, parts
+
+    def _on_disk(
+        self, index: list[int], series: list[Recording], context: Any, causal: bool
+    ) -> list[np.ndarray]:
+        """Scores of recordings that are read from disk some steps at a time."""
+        if context is not None or causal or any(one.breaks for one in series):
+            largest = max((one.values.shape for one in series), key=math.prod)
+            size = blocks.words(largest, blocks.CELL_BYTES * math.prod(largest))
+            raise ValueError(
+                "a recording on disk is scored without context, breaks and causal; "
+                f"{size}"
+            )
+        made = []
+        for member, one in zip(index, series, strict=True):
+            chunks = ChunkedScores(self.fitted_, member)
+            scores = [chunks.add(rows) for rows in blocks.blocks(one.values)]
+            made.append(np.concatenate([*scores, chunks.finish()]))
+        return made
 
     def _longer(
         self, X: Recordings, context: Any
@@ -282,10 +308,12 @@ class SeriesScoring(BaseDetector):
         self, X: Recordings, context: Any, causal: bool = False
     ) -> tuple[inputs.Recordings, list[int], list[np.ndarray]]:
         """Series with the member of each and their scores per step."""
-        if not causal:
-            given, index, parts = self._parts(X, context)
-            return given, index, self._aggregated(given, index, parts, "score")
         given, index, longer = self._longer(X, context)
+        if any(isinstance(one.values, blocks.DiskArray) for one in longer):
+            return given, index, self._on_disk(index, longer, context, causal)
+        if not causal:
+            parts = self._scaled(index, longer)
+            return given, index, self._aggregated(given, index, parts, "score")
         values = [one.values for one in longer]
         breaks = [one.breaks for one in longer]
         made = streaming.scores(self._known(True), index, values, breaks)

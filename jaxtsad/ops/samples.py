@@ -29,6 +29,16 @@ class SampleView(View):
         """Number of samples N, padding included."""
         return self.weight.shape[-1]
 
+    @property
+    def steps(self) -> int:
+        """The same: there is one entry for each."""
+        return self.size
+
+    @property
+    def cells(self) -> int:
+        """Number of values."""
+        return int(self.values.size)
+
     def take(self, index: Array) -> Batch:
         """Takes the samples at `index [B]` as a batch with values `[B, ...]`."""
         arrays = (self.values, self.weight, self.known)

@@ -8,7 +8,7 @@ at a time inside jit. `ops.aggregate` turns window scores into one score per ste
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +19,10 @@ from jaxtsad.types import Array, Batch, Split, View
 ALIGNED = 16
 """A whole series is cut at multiples of so many steps: a network may see several steps
 at a time."""
+
+
+BLOCK = 2**16
+"""Steps of a recording that are summed at a time."""
 
 
 class WindowView(View):
@@ -52,12 +56,31 @@ class WindowView(View):
         """Number of channels C."""
         return self.values.shape[-1]
 
+    @property
+    def steps(self) -> int:
+        """Number of steps T, padding included."""
+        return self.values.shape[-2]
+
+    @property
+    def cells(self) -> int:
+        """Number of values."""
+        return int(self.values.size)
+
     def covered(self) -> Array:
         """Marks `[T]` float32 1 for the steps that a window of weight 1 covers."""
-        edges = jnp.zeros(self.values.shape[0] + 1, jnp.float32)
-        edges = edges.at[self.starts].add(jnp.asarray(self.weight))
-        edges = edges.at[self.starts + self.length].add(-jnp.asarray(self.weight))
-        return (jnp.cumsum(edges)[:-1] > 0.5).astype(jnp.float32)
+        return covered(self.steps, self.starts, self.weight, self.length)
+
+    def sums(self, function: Callable[[Array, Array], Array]) -> Array:
+        """Sums a function of steps over the recording, some steps at a time.
+
+        Args:
+            function: Of values `[B, C]` and of `[B]` 1 where a window covers the step.
+        """
+
+        def rows(start: Array, count: int) -> Array:
+            return jax.lax.dynamic_slice_in_dim(self.values, start, count)
+
+        return sums_of(rows, self.covered(), function)
 
     def take(self, index: Array) -> Batch:
         """Gathers the windows at `index [B]` as a batch with values `[B, L, C]`."""
@@ -67,6 +90,41 @@ class WindowView(View):
         values = jax.vmap(lambda start: window(self.values, (start, 0)))(starts)
         weight, known = jnp.asarray(self.weight)[index], jnp.asarray(self.known)[index]
         return Batch(values, weight, index, known)
+
+
+def covered(steps: int, starts: Array, weight: Array, length: int) -> Array:
+    """See `WindowView.covered`."""
+    edges = jnp.zeros(steps + 1, jnp.float32)
+    edges = edges.at[starts].add(jnp.asarray(weight))
+    edges = edges.at[starts + length].add(-jnp.asarray(weight))
+    return (jnp.cumsum(edges)[:-1] > 0.5).astype(jnp.float32)
+
+
+def sums_of(
+    rows: Callable[[Array, int], Array],
+    covered: Array,
+    function: Callable[[Array, Array], Array],
+) -> Array:
+    """See `WindowView.sums`; `rows(start, count)` gives `[count, C]` values."""
+    steps = len(covered)
+    count = min(steps, BLOCK)
+
+    def part(number: Array) -> Array:
+        # The last block begins earlier; what it repeats counts for nothing.
+        first = number * count
+        start = jnp.minimum(first, steps - count)
+        new = start + jnp.arange(count) >= first
+        weight = jax.lax.dynamic_slice_in_dim(covered, start, count)
+        return function(rows(start, count), jnp.where(new, weight, 0.0))
+
+    if count == steps:
+        return function(rows(jnp.int32(0), steps), covered)
+    shape = jax.eval_shape(part, jnp.int32(0))
+    nothing = jnp.zeros(shape.shape, shape.dtype)
+    total: Array = jax.lax.fori_loop(
+        0, -(-steps // count), lambda number, sums: sums + part(number), nothing
+    )
+    return total
 
 
 def starts_of(steps: int, length: int, stride: int, tail: bool = True) -> np.ndarray:
@@ -98,6 +156,25 @@ def starts_of(steps: int, length: int, stride: int, tail: bool = True) -> np.nda
     return starts
 
 
+def starts_between(
+    part: Split, length: int, stride: int, tail: bool = True
+) -> np.ndarray:
+    """First steps of the windows of a part, none of which crosses a break.
+
+    Raises:
+        ValueError: If the part is shorter than a window.
+    """
+    # A piece between gaps may be too short, the whole may not.
+    room = [(a, b) for a, b in part.pieces if b - a >= length]
+    starts = []
+    try:
+        for begins, ends in room or [(0, len(part) if not part.breaks else 0)]:
+            starts.append(begins + starts_of(ends - begins, length, stride, tail))
+    except ValueError as error:
+        raise ValueError(f"series {part.entity!r}: {error}") from None
+    return np.concatenate(starts).astype(np.int32)
+
+
 def view(
     splits: Split | Sequence[Split], length: int, stride: int, *, tail: bool = True
 ) -> WindowView:
@@ -125,14 +202,7 @@ def view(
         )
     starts, first = [], 0
     for part in parts:
-        # A piece between gaps may be too short, the whole may not.
-        room = [(a, b) for a, b in part.pieces if b - a >= length]
-        try:
-            for begins, ends in room or [(0, len(part) if not part.breaks else 0)]:
-                each = starts_of(ends - begins, length, stride, tail)
-                starts.append(first + begins + each)
-        except ValueError as error:
-            raise ValueError(f"series {part.entity!r}: {error}") from None
+        starts.append(first + starts_between(part, length, stride, tail))
         first += len(part)
     values = np.concatenate([part.values for part in parts]).astype(np.float32)
     begin = np.concatenate(starts).astype(np.int32)
@@ -180,7 +250,7 @@ def extend(
 
 def extend_part(
     part: Split, length: int, history: np.ndarray | None = None
-) -> tuple[Split, np.ndarray]:
+) -> tuple[Split, np.ndarray | slice]:
     """Extends every piece of a part between breaks to at least one window.
 
     Args:
@@ -189,8 +259,11 @@ def extend_part(
         history: See `extend`.
 
     Returns:
-        The part and where its own steps `[T]` are in it.
+        The part and where its own steps `[T]` are in it, a slice where nothing was put
+        before any.
     """
+    if all(stop - start >= length for start, stop in part.pieces):
+        return part, slice(None)
     pieces = [
         extend(part.values[start:stop], length, history) for start, stop in part.pieces
     ]

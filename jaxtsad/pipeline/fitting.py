@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from jaxtsad import types
+from jaxtsad import blocks, types
 from jaxtsad.pipeline import (
     alarms,
     calibration,
@@ -93,6 +93,10 @@ def fit(
         )
     layout = layout_of(setup, shape_of(setup, data))
     _check_memory(setup, layout)
+    longest = max(len(values) for _, values in data)
+    if any(isinstance(values, blocks.DiskArray) for _, values in data):
+        _check_on_disk(setup, data)
+        longest = min(longest, grouping.latest_steps(setup, layout) or longest)
 
     def groups_of(setup: Setup) -> list[Group]:
         return grouping.groups_of(setup, data, seeds, known, breaks, paired)
@@ -101,7 +105,7 @@ def fit(
         setup,
         layout,
         groups_of,
-        longest=max(len(values) for _, values in data),
+        longest=longest,
         days=days,
         transductive_validation=transductive_validation,
         checkpoints=checkpoints,
@@ -289,6 +293,18 @@ def _check_memory(setup: Setup, layout: InputLayout) -> None:
             f"batch_size={batch_size} times {numbers} numbers take {wanted:.0f} GiB, "
             f"more than the {memory:.0f} GiB of this machine"
         )
+
+
+def _check_on_disk(setup: Setup, data: Data) -> None:
+    """Refuses what is fitted on several recordings, or on all values at once."""
+    large = max((values for _, values in data), key=len)
+    size = blocks.words(large.shape, blocks.CELL_BYTES * large.size)
+    if len(data) > 1:
+        raise ValueError(
+            f"a recording on disk is fitted on alone, {len(data)} given; {size}"
+        )
+    if setup.head != "none" and heads.source(setup) == "explain":
+        raise ValueError(f"head={setup.head!r} is fitted on all values at once; {size}")
 
 
 def _calibration(

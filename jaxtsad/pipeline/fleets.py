@@ -38,7 +38,7 @@ def train(
     """
     saved: Sequence[tuple[list[int], Saved | None]]
     if checkpoints is None:
-        lengths = [len(each.values) for each in fits]
+        lengths = [each.steps for each in fits]
         saved = [(group, None) for group in fleet.similar(lengths)]
     else:
         saved = checkpoints.fleets(len(members))
@@ -46,7 +46,7 @@ def train(
     results, least = [], {}
     for group, place in saved:
         if detector.series is not None:
-            length = max(len(fits[i].values) for i in group)
+            length = max(fits[i].steps for i in group)
             steps = fleet.bucket(longest if len(groups) == 1 else length)
             least = dict.fromkeys(fits[0].ARRAYS, steps)
         results.append(

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from jaxtsad import types
+from jaxtsad import blocks, types
 from jaxtsad.pipeline.marking import draw_windows, mark_windows, meeting
 from jaxtsad.pipeline.members import Member
 from jaxtsad.pipeline.parts import Part, prepare
-from jaxtsad.pipeline.setup import InputLayout, Setup, uses_labels, view
+from jaxtsad.pipeline.setup import InputLayout, Setup, build, uses_labels, view
 
 Data = Sequence[tuple[str, np.ndarray]]
 """Name and values of each entity: a series `[T, C]` or samples `[N, ...]`."""
@@ -92,11 +92,28 @@ def _fit_view(setup: Setup, layout: InputLayout, group: Sequence[Part]) -> Any:
     if not setup.series:
         [part] = group
         return view(setup, layout, [part.fit], known=part.known)
+    latest = latest_steps(setup, layout)
+    if latest and isinstance(group[0].fit.values, blocks.DiskArray):
+        group = [_latest(part, latest) for part in group]
     windows = view(setup, layout, [part.fit for part in group])
     if not any(part.known.any() for part in group):
         return windows
     learns = uses_labels(setup.detector)
     return mark_windows(windows, [part.known for part in group], learns)
+
+
+def latest_steps(setup: Setup, layout: InputLayout) -> int:
+    """How many of the last steps a detector is fitted on; 0 for all."""
+    latest = build(setup, layout).latest
+    return latest and max(1, latest // layout.channels)
+
+
+def _latest(part: Part, steps: int) -> Part:
+    """A part whose last steps are in memory, the others gone."""
+    first = max(0, len(part.fit) - steps)
+    breaks = [b - first for b in part.fit.breaks if b > first]
+    fit = part.fit.map(lambda values: np.asarray(values[first:]), breaks)
+    return part._replace(fit=fit, known=part.known[first:])
 
 
 def _validation_view(

@@ -33,7 +33,8 @@ class Cut(NamedTuple):
     @property
     def normal(self) -> Split:
         """The steps of the fit part that scalers are fitted on."""
-        return self.fit.map(lambda values: values[~self.known[: len(values)]])
+        known = self.known[: len(self.fit)]
+        return self.fit.map(lambda values: values[~known]) if known.any() else self.fit
 
 
 class Part(NamedTuple):
@@ -189,7 +190,7 @@ def cut(
     Raises:
         ValueError: As `prepare`.
     """
-    filled, screened = screening.screen(np.asarray(values), name=name)
+    filled, screened = screening.screen(values, name=name)
     if len(filled) < setup.window:
         raise ValueError(
             f"entity {name!r} has {len(filled)} training steps, shorter than one "

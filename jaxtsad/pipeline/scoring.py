@@ -56,6 +56,7 @@ def run_detector(
     """
     setup = fitted.setup
     stride = setup.scoring_stride
+    parts = [part.map(np.asarray) for part in parts]
     views = [view(setup, fitted.layout, [part], stride=stride) for part in parts]
     longest = fleet.bucket(max(len(part) for part in parts))
     # All parts of one bucket have one shape, whatever their number of windows.

@@ -16,11 +16,11 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from jaxtsad import detectors
+from jaxtsad import blocks, detectors
 from jaxtsad.datasets.preprocessing import ScalerKind
 from jaxtsad.evaluation import thresholds
 from jaxtsad.evaluation.scoring import options as heads
-from jaxtsad.ops import samples, windows
+from jaxtsad.ops import disk_windows, samples, windows
 from jaxtsad.ops.aggregate import Aggregate
 from jaxtsad.training.federated import Federated
 from jaxtsad.training.plan import Plan
@@ -256,9 +256,15 @@ def view(
         stride: Gap between windows of series; None for that of fitting.
 
     Returns:
-        A `WindowView`, of samples of one window per sample; or a `SampleView`.
+        A `WindowView`, of samples of one window per sample; or a `SampleView`; of a
+        part on disk `DiskWindows`.
     """
     if setup.series:
+        if isinstance(parts[0].values, blocks.DiskArray):
+            [part] = parts
+            between = (layout.window, stride or setup.stride, setup.tail)
+            starts = windows.starts_between(part, *between)
+            return disk_windows.view(part, layout.window, starts)
         return windows.view(
             parts, layout.window, stride or setup.stride, tail=setup.tail
         )

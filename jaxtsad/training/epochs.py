@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxtsad.ops.disk_windows import DiskWindows
 from jaxtsad.types import Array, Batch, Clock, Key, Metrics, PyTree, State
 
 Step = Callable[[Key, State, Batch, Array], tuple[State, Metrics]]
@@ -62,8 +63,7 @@ def minibatches(step: Step, batch_size: int) -> Callable[..., tuple[State, Metri
 
         def take_step(carry: tuple, index: Array) -> tuple[State, Metrics, Array]:
             state, sums, diverged = carry
-            chosen = jax.lax.dynamic_slice(order, (index * batch_size,), (batch_size,))
-            batch = _batch(source, chosen)
+            batch = _batch(source, order, index, batch_size)
             total = batch.weight.sum()
 
             def do_step(state: State) -> tuple[State, Metrics, Array]:
@@ -84,7 +84,10 @@ def minibatches(step: Step, batch_size: int) -> Callable[..., tuple[State, Metri
 
         probe = jax.eval_shape(
             lambda: once(
-                step_key, state, _batch(source, order[:batch_size]), clock.scale
+                step_key,
+                state,
+                _batch(source, order, jnp.int32(0), batch_size),
+                clock.scale,
             )[1]
         )
         sums = {name: jnp.zeros((), jnp.float32) for name in (*probe, "weight")}
@@ -116,8 +119,7 @@ def evaluate(measure: Measure, batch_size: int) -> Callable[..., Metrics]:
         order = _padded(jnp.arange(source.size, dtype=jnp.int32), batch_size)
 
         def summed(index: Array) -> Metrics:
-            chosen = jax.lax.dynamic_slice(order, (index * batch_size,), (batch_size,))
-            batch = _batch(source, chosen)
+            batch = _batch(source, order, index, batch_size)
             total = batch.weight.sum()
             metrics = measure(jax.random.fold_in(key, index), model, batch)
             scaled = {
@@ -141,9 +143,18 @@ def _padded(order: Array, batch_size: int) -> Array:
     return jnp.pad(order, (0, missing), constant_values=-1)
 
 
-def _batch(source: Any, chosen: Array) -> Batch:
-    """Takes the chosen positions; those below 0 get weight 0."""
-    batch = source.take(jnp.maximum(chosen, 0))
+def _batch(source: Any, order: Array, number: Array, size: int) -> Batch:
+    """Takes the positions of a batch by its number; those below 0 get weight 0."""
+
+    def positions(number: Array) -> Array:
+        return jax.lax.dynamic_slice(order, (number * size,), (size,))
+
+    chosen = positions(number)
+    if isinstance(source, DiskWindows):
+        later = jnp.maximum(positions(number + 1), 0)
+        batch = source.take(jnp.maximum(chosen, 0), later)
+    else:
+        batch = source.take(jnp.maximum(chosen, 0))
     return batch._replace(weight=jnp.where(chosen < 0, 0.0, batch.weight))
 
 

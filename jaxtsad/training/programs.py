@@ -77,7 +77,7 @@ def compiled(detector: Detector, members: int, choice: str, devices: int) -> Pro
         return jax.jit(lifted, compiler_options=compiler_options, **options)
 
     def init(keys: Key, sources: Any) -> State:
-        state: State = (short if sources.values.size <= SHORT else long)(keys, sources)
+        state: State = (short if sources.cells <= SHORT else long)(keys, sources)
         return state
 
     short, long = lift(detector.init, once=True), lift(detector.init)

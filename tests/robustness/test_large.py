@@ -1,4 +1,4 @@
-"""Files larger than memory are scored in parts, as if they had been read whole."""
+"""Recordings larger than memory: fitted and scored in parts, as if read whole."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jaxtsad import TimeSeriesDetector
+from jaxtsad import TimeSeriesDetector, blocks
 from jaxtsad.__main__ import main
-from jaxtsad.cli import large
 from jaxtsad.datasets.reading import tabular
 from jaxtsad.ops.aggregate import AGGREGATES
 from jaxtsad.pipeline.chunked import ChunkedScores
@@ -62,8 +61,8 @@ def test_a_large_file_is_scored_in_parts_with_the_same_rows(
     assert main(fit) == 0
     whole, parts = (str(tmp_path / name) for name in ("whole.csv", "parts.csv"))
     assert main(["score", model, test, "--out", whole]) == 0
-    monkeypatch.setattr(large, "BYTES", 100)
-    monkeypatch.setattr(large, "CELLS", 500)
+    monkeypatch.setenv(blocks.VARIABLE, "0.00001")
+    monkeypatch.setattr(blocks, "CELLS", 500)
     assert main(["score", model, test, "--out", parts]) == 0
     expected, found = pd.read_csv(whole), pd.read_csv(parts)
     pd.testing.assert_frame_equal(found, expected, rtol=1e-5)
@@ -88,10 +87,99 @@ def test_a_large_file_out_of_order_is_one_line_and_nothing_is_written(
     test, model = str(tmp_path / "test.csv"), str(tmp_path / "model")
     TimeSeriesDetector("zscore", window=20).fit(frame()).save(model)
     pd.concat([frame()[600:], frame()[:600]]).to_csv(test)
-    monkeypatch.setattr(large, "BYTES", 100)
-    monkeypatch.setattr(large, "CELLS", 500)
+    monkeypatch.setenv(blocks.VARIABLE, "0.00001")
+    monkeypatch.setattr(blocks, "CELLS", 500)
     out = tmp_path / "scores.csv"
     assert main(["score", model, test, "--out", str(out)]) == 2
     said = capsys.readouterr().err.strip().splitlines()
     assert "sort it first" in said[-1] and not out.exists()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "test.csv"]
+
+
+def parts_of(folder: pathlib.Path, values: np.ndarray, kind: str) -> str:
+    """A recording as two part files, or as one `.npy`."""
+    table = pd.DataFrame(values, columns=["a", "b"])
+    if kind == "npy":
+        np.save(folder / "x.npy", values)
+        return str(folder / "x.npy")
+    for number, part in enumerate((table[:500], table[500:])):
+        if kind == "parquet":
+            part.to_parquet(folder / f"part-{number}.parquet")
+        else:
+            part.to_csv(folder / f"part-{number}.csv", index=False)
+    return str(folder / "*.csv") if kind == "csv" else str(folder)
+
+
+@pytest.mark.parametrize("kind", ["npy", "parquet", "csv"])
+def test_a_recording_on_disk_is_fitted_and_scored_as_in_memory(
+    kind: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "parts").mkdir()
+    values = waves()
+    values[:3, 0] = values[700:703, 1] = np.nan
+    path = parts_of(tmp_path / "parts", values, kind)
+    tables = []
+    for name, gib in (("memory", "4"), ("disk", "0.00008")):
+        monkeypatch.setenv(blocks.VARIABLE, gib)
+        monkeypatch.setattr(blocks, "CELLS", 500)
+        assert tabular.is_large(path, {}) is (name == "disk")
+        model, out = str(tmp_path / name), str(tmp_path / f"{name}.csv")
+        fit = ["fit", path, "--detector", "zscore", "--window", "20", "--out", model]
+        assert main(fit) == 0
+        assert main(["score", model, path, "--out", out]) == 0
+        tables.append(pd.read_csv(out))
+        assert main(["events", model, path, "--out", out]) == 0
+        tables.append(pd.read_csv(out)[["start", "stop", "severity"]])
+    for disk, memory in zip(tables[2:], tables[:2], strict=True):
+        pd.testing.assert_frame_equal(disk, memory, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["pca", "lstm_vae"])
+def test_detectors_read_windows_of_a_mapped_file(
+    name: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    np.save(tmp_path / "x.npy", waves().astype(np.float32))
+    given = np.load(tmp_path / "x.npy", mmap_mode="r")
+    options = {"hidden": 4, "latent": 2} if name == "lstm_vae" else None
+    made = []
+    for gib in ("4", "0.00008"):
+        monkeypatch.setenv(blocks.VARIABLE, gib)
+        detector = TimeSeriesDetector(name, window=20, epochs=1, options=options)
+        detector.fit(given)
+        made.append((detector.decision_function(given), detector.threshold_))
+    (scores, threshold), (disk, again) = made
+    np.testing.assert_allclose(disk, scores, rtol=2e-6, atol=1e-6)
+    assert again == pytest.approx(threshold, rel=2e-6)
+
+
+@pytest.mark.slow
+def test_the_last_values_of_a_mapped_file_fit_the_default_detector(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    test_detectors_read_windows_of_a_mapped_file(
+        "pretrained_tcn", tmp_path, monkeypatch
+    )
+
+
+def test_what_cannot_be_done_on_disk_is_one_line(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    np.save(tmp_path / "x.npy", waves())
+    given = np.load(tmp_path / "x.npy", mmap_mode="r")
+    monkeypatch.setenv(blocks.VARIABLE, "0.00008")
+    size = r"take 8.9e-05 GiB, the budget is 8e-05 GiB \(JAXTSAD_MEMORY_GIB\)"
+    detector = TimeSeriesDetector("zscore", window=20)
+    with pytest.raises(ValueError, match=f"1,200 x 2 values {size}"):
+        TimeSeriesDetector("zscore", window=20, head="evidence").fit(given)
+    with pytest.raises(ValueError, match="fitted on alone, 2 given"):
+        detector.fit([given, given])
+    with pytest.raises(ValueError, match="looks at the whole recording at once"):
+        TimeSeriesDetector("ar", window=20).fit(given)
+    with pytest.raises(ValueError, match="needs time stamps"):
+        TimeSeriesDetector("zscore", window=20, max_gap="5min").fit(given)
+    detector.fit(given)
+    with pytest.raises(ValueError, match="without context, breaks and causal"):
+        detector.decision_function(given, causal=True)
+    monkeypatch.setenv(blocks.VARIABLE, "0.00005")
+    with pytest.raises(ValueError, match="windows of 'series' are too many"):
+        detector.fit(given)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from jaxtsad import blocks
 from jaxtsad.datasets.reading import columns, stamps, tables
 from jaxtsad.datasets.reading.recording import Recording, by_position, numbered
 
@@ -30,6 +31,8 @@ def read(data: Any, name: str, options: tables.Options) -> list[Recording]:
     if table is not None:
         plain = by_position(tuple(map(str, table.columns)))
         return tables.recordings(table, repr(name), options, name=name, named=not plain)
+    if isinstance(data, np.memmap) and blocks.is_large(data.size):
+        return [on_disk(data, name, options)]
     values = as_numbers(data, name)
     if values.ndim == 1:
         values = values[:, None]
@@ -39,6 +42,39 @@ def read(data: Any, name: str, options: tables.Options) -> list[Recording]:
     plain_names = numbered(values.shape[1])
     recording = Recording(values, plain_names, name=name, named=False)
     return [tables.finish(recording, options)]
+
+
+def on_disk(
+    data: np.memmap, name: str, options: tables.Options, names: Sequence[str] = ()
+) -> Recording:
+    """A recording whose values stay on disk.
+
+    Args:
+        data: Numbers `[T]` or `[T, C]` in a file.
+        name: What to call it.
+        options: How to read it.
+        names: Of the channels; none where they have none.
+
+    Raises:
+        ValueError: If these are no numbers or not `[T, C]`, or time stamps are needed.
+    """
+    if data.dtype.kind not in "fiub" or data.ndim not in (1, 2):
+        raise ValueError(
+            f"{name!r} holds {data.dtype} {data.shape}, expected numbers [steps, "
+            "channels]"
+        )
+    for option in ("resample", "max_gap"):
+        value = getattr(options, option)
+        if value is not None:
+            raise ValueError(f"{option}={value!r} needs time stamps, {name!r} has none")
+    values: Any = blocks.DiskArray(data[:, None] if data.ndim == 1 else data)
+    if options.missing:
+        values = blocks.by_blocks(
+            lambda rows: columns.without(rows.astype(np.float64), options.missing),
+            values,
+        )
+    channels = tuple(names) or numbered(values.shape[1])
+    return Recording(values, channels, name=name, named=bool(names))
 
 
 def is_frame(data: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from jaxtsad import blocks
 from jaxtsad.datasets.reading.recording import Recording
 
 USUAL = frozenset(
@@ -18,7 +19,7 @@ FAR = 20.0
 
 
 def notes(recording: Recording) -> tuple[str, ...]:
-    """A line for each channel that likely holds a fill value.
+    """A line for each channel that likely holds a fill value; none where it is on disk.
 
     A value is one where it lies far from all others and is huge, or one of `USUAL`, or
     all that lie far out are this one number, three times at least.
@@ -29,6 +30,8 @@ def notes(recording: Recording) -> tuple[str, ...]:
         'channel flow holds -999 once, far from the res'
     """
     lines = []
+    if isinstance(recording.values, blocks.DiskArray):
+        return ()
     for name, column in zip(recording.channels, recording.values.T, strict=True):
         value = _likely(column[np.isfinite(column)])
         if value is not None:

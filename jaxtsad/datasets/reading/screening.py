@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
+
+from jaxtsad import blocks
 
 MISSING_LIMIT = 1e-4
 """Share of missing cells above which `Screening.excessive` says so."""
@@ -74,6 +77,8 @@ def screen(
             f"{values.shape=} of {name!r}, expected [steps, channels] and not empty"
         )
     steps = len(values)
+    if isinstance(values, blocks.DiskArray):
+        return _on_disk(values, name)
     finite = np.isfinite(values)
     if finite.all():
         return values, Screening(steps, values.size, 0, (), 0)
@@ -98,3 +103,35 @@ def screen(
     missing = int((~finite).sum())
     channels_hit = tuple(int(channel) for channel in holes)
     return filled, Screening(steps, values.size, missing, channels_hit, backward)
+
+
+def _on_disk(values: blocks.DiskArray, name: str) -> tuple[Any, Screening]:
+    """The same of a series on disk, block by block."""
+    steps, channels = values.shape
+    first = np.zeros(channels)
+    backward, count = np.full(channels, steps), np.zeros(channels, int)
+    start = 0
+    for rows in blocks.blocks(values):
+        known = np.isfinite(rows)
+        count += (~known).sum(axis=0)
+        new = known.any(axis=0) & (backward == steps)
+        row = known.argmax(axis=0)
+        first = np.where(new, rows[row, np.arange(channels)], first)
+        backward = np.where(new, start + row, backward)
+        start += len(rows)
+    if not count.any():
+        return values, Screening(steps, values.size, 0, (), 0)
+    if (count == steps).all():
+        raise ValueError(f"{name!r} holds no finite value in {steps} steps")
+
+    def filled() -> Iterator[np.ndarray]:
+        before = first
+        for rows in blocks.blocks(values):
+            made, _ = screen(rows, before=before)
+            before = made[-1]
+            yield made
+
+    holes = tuple(int(channel) for channel in np.flatnonzero(count))
+    missing = int(count.sum())
+    record = Screening(steps, values.size, missing, holes, int(backward.sum()))
+    return blocks.stored(filled()), record

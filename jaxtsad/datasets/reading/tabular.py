@@ -9,14 +9,14 @@ from __future__ import annotations
 import dataclasses
 import os
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 
-from jaxtsad import validation
-from jaxtsad.datasets.reading import frames, spans, tables
+from jaxtsad import blocks, validation
+from jaxtsad.datasets.reading import containers, frames, shards, spans, tables
 from jaxtsad.datasets.reading.recording import Recording
 from jaxtsad.types import Series
 
@@ -84,12 +84,13 @@ def read_all(path: PathLike, **how: Any) -> list[Recording]:
 
 
 def chunks(path: PathLike, rows: int, **how: Any) -> Iterator[Recording]:
-    """Reads a text file as pieces of one recording, for files larger than memory.
+    """Reads text, Parquet or `.npy` files as pieces of one recording.
 
-    Rows must be in order of time where they have time stamps.
+    For files larger than memory. Rows must be in order of time where they have time
+    stamps, and parts in order of their names.
 
     Args:
-        path: A text file.
+        path: A file, a folder of parts or a pattern (see `shards.paths`).
         rows: Rows of each piece but the last.
         **how: Fields of `Options`; entities, resampling and gaps need whole files.
 
@@ -99,7 +100,7 @@ def chunks(path: PathLike, rows: int, **how: Any) -> Iterator[Recording]:
     chosen = options(how)
     first: Recording | None = None
     before: Any = None
-    for table in frames.text_chunks(
+    for table in shards.in_parts(
         path,
         rows,
         separator=chosen.separator,
@@ -122,6 +123,59 @@ def chunks(path: PathLike, rows: int, **how: Any) -> Iterator[Recording]:
                 )
             before = piece.time[-1]
         yield piece.ordered(first.channels)
+
+
+WHOLE = ("resample", "max_gap", "entity_column", "key")
+"""Options that need the whole file."""
+
+
+def is_large(path: PathLike, how: Mapping[str, Any]) -> bool:
+    """Whether a file is read in parts: large, and nothing needs it whole."""
+    return not any(how.get(name) for name in WHOLE) and shards.is_large(path)
+
+
+def on_disk(path: PathLike, **how: Any) -> Recording:
+    """Reads files as one recording whose values stay on disk (see `chunks`).
+
+    A single `.npy` file is used as it is; others are copied to a temporary file.
+
+    Args:
+        path: See `chunks`.
+        **how: Fields of `Options`.
+
+    Raises:
+        ValueError: As `chunks`; also if there is no space for the copy.
+    """
+    parts, chosen = shards.paths(path), options(how)
+    if len(parts) == 1 and shards.kind(parts[0]) == ".npy":
+        return containers.on_disk(shards.mapped(parts[0]), parts[0].stem, chosen)
+    about: list[Recording] = []
+    rows = 0
+
+    def values() -> Iterator[np.ndarray]:
+        for piece in chunks(path, rows, **how):
+            about.append(dataclasses.replace(piece, values=piece.values[:0]))
+            yield piece.values
+
+    width = next(chunks(path, FIRST, **how)).values.shape[1]
+    rows = max(1, blocks.CELLS // width)
+    stored: Any = blocks.stored(values())
+    return dataclasses.replace(
+        about[0],
+        values=stored,
+        name=parts[0].stem if len(parts) == 1 else pathlib.Path(path).parent.name,
+        time=_together([one.time for one in about]),
+        labels=_together([one.labels for one in about]),
+    )
+
+
+FIRST = 1000
+"""Rows by which the number of channels is told."""
+
+
+def _together(parts: list[np.ndarray | None]) -> np.ndarray | None:
+    each = [part for part in parts if part is not None]
+    return np.concatenate(each) if each else None
 
 
 def load(
@@ -228,7 +282,7 @@ def _series(train: Recording, test: Recording | None, notes: tuple[str, ...]) ->
 
 
 def _table(path: PathLike, chosen: Options) -> frames.Table:
-    return frames.read(
+    return shards.table(
         path,
         key=chosen.key,
         extra=(chosen.time_column, chosen.label_column, chosen.entity_column),

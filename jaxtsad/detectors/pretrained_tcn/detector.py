@@ -114,6 +114,7 @@ def build(config: Config) -> Detector:
     return detector._replace(
         series=series,
         reach=REACH_OF_SCORE,
+        latest=MOST,
         units=("calibration",),
         live=live.live(config),
         template=template,
