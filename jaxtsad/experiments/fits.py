@@ -18,7 +18,7 @@ from jaxtsad.experiments.config import Config
 from jaxtsad.experiments.recordings import Group
 from jaxtsad.pipeline import fitting, members, parts, scoring
 from jaxtsad.pipeline.members import Fitted
-from jaxtsad.pipeline.setup import Setup
+from jaxtsad.pipeline.setup import Setup, build, layout_of
 from jaxtsad.reporting import training_log
 from jaxtsad.reporting.run_directory import Scored
 from jaxtsad.training.checkpoints import Checkpoints
@@ -66,11 +66,13 @@ class Place(NamedTuple):
         host: Its number, from 0.
         attempt: How often the run was begun or gone on with.
         folder: Where it alone writes.
+        in_step: Whether all hosts do the same, on one model that they share.
     """
 
     host: int
     attempt: int
     folder: pathlib.Path
+    in_step: bool = False
 
 
 def fit_main(
@@ -85,6 +87,8 @@ def fit_main(
     setup = config.setup()
     names = [one.name for one in group.series] if not setup.pooled else ["all"]
     who = [(name, seed) for name in names for seed in config.training.seeds]
+    if place is not None and place.in_step:
+        _check_shared(setup, group)
     identity = {"config": toml.dump(dataclasses.replace(config, name=""))}
     where = folder / CHECKPOINTS / group.name
     checkpoints: AnyCheckpoints
@@ -92,8 +96,10 @@ def fit_main(
         log = training_log.MetricsLog(folder, who, group.name)
         checkpoints = Checkpoints(where, identity)
     else:
-        log = training_log.MetricsLog(place.folder, who, group.name)
-        checkpoints = Shards(where, identity, who, place.attempt, place.host)
+        log = training_log.MetricsLog(place.folder, who, group.name, board=False)
+        checkpoints = Shards(
+            where, identity, who, place.attempt, place.host, place.in_step
+        )
     resumed = log.resumed if place is None else Callbacks().resumed
     title = f"{config.detector.name}, {len(who)} member{'s' * (len(who) > 1)}"
     try:
@@ -117,6 +123,16 @@ def fit_main(
     finally:
         log.close()
         checkpoints.close()
+
+
+def _check_shared(setup: Setup, group: Group) -> None:
+    """Refuses a detector of whose batches hosts could share nothing."""
+    detector = build(setup, layout_of(setup, group.series[0].train.shape[1:]))
+    if not detector.rows:
+        raise ValueError(
+            f"{setup.detector} has no batches that the hosts of one pooled model could "
+            'share; run it on one host, or with data.pooling="per_entity"'
+        )
 
 
 def scored(

@@ -4,6 +4,9 @@ Members do not depend on each other, so a host fits and scores its own entities 
 there were no others, and puts what it found into the run directory, which all hosts
 must see. Host 0 waits for the parts and writes the report. What killed hosts leave is
 gone on with by any number of hosts (`training.shards`).
+
+Where there is one model of all entities every host does the same on all of them, but
+that each takes its share of the rows of every batch; host 0 writes what was found.
 """
 
 from __future__ import annotations
@@ -37,8 +40,8 @@ from jaxtsad.experiments.config import Config
 from jaxtsad.experiments.fits import Place
 from jaxtsad.pipeline import members, saving
 from jaxtsad.reporting import run_directory, training_log
+from jaxtsad.training import fleet, shards
 from jaxtsad.training import hosts as meeting
-from jaxtsad.training import shards
 from jaxtsad.training.hosts import Hosts
 from jaxtsad.types import Series
 
@@ -100,10 +103,10 @@ def run(
         ValueError: If the config cannot be shared, or as `run.run`.
         Interrupted: On Ctrl-C, after saving a checkpoint.
     """
-    if config.data.pooling != "per_entity":
+    if config.data.pooling == "federated":
         raise ValueError(
-            f'data.pooling="{config.data.pooling}" makes one model of all entities; '
-            'hosts share the models of pooling="per_entity"'
+            'data.pooling="federated" is of one host so far; hosts share '
+            'pooling="per_entity", "pooled" and "glued"'
         )
     if resume and not began(folder):
         raise ValueError(
@@ -120,7 +123,14 @@ def run(
             _begin(folder, config, resume)
         if several:
             meeting.meet()
-        found = _part(config, folder, hosts, terminal)
+        try:
+            found = _part(config, folder, hosts, terminal)
+        except jax.errors.JaxRuntimeError as error:
+            if "Gloo" not in str(error):
+                raise
+            raise ValueError(
+                f"{meeting.ENDED}, and so does this one; {meeting.GO_ON}"
+            ) from None
         made = _gathered(config, folder, hosts, terminal) if hosts.first else None
         if several:
             meeting.leave()
@@ -141,15 +151,18 @@ def _attempt(folder: pathlib.Path) -> int:
     return int(json.loads((folder / MARKER).read_text())["attempt"])
 
 
-def _place(folder: pathlib.Path, attempt: int, host: int) -> Place:
-    return Place(host, attempt, folder / PARTS / f"{attempt}-{host}")
+def _place(
+    folder: pathlib.Path, attempt: int, host: int, in_step: bool = False
+) -> Place:
+    return Place(host, attempt, folder / PARTS / f"{attempt}-{host}", in_step)
 
 
 def _part(config: Config, folder: pathlib.Path, hosts: Hosts, terminal: Console) -> str:
     """Fits and scores this host's entities and writes what host 0 needs; in words."""
     try:
         theirs = toml.load(folder / run_directory.CONFIG)
-        place = _place(folder, _attempt(folder), hosts.host)
+        in_step = config.data.pooling != "per_entity"
+        place = _place(folder, _attempt(folder), hosts.host, in_step)
     except (OSError, ValueError):
         raise ValueError(
             f"host {hosts.host} does not see what host 0 wrote to {str(folder)!r}; the "
@@ -160,9 +173,10 @@ def _part(config: Config, folder: pathlib.Path, hosts: Hosts, terminal: Console)
         raise ValueError(f"host {hosts.host} was given another config than host 0")
     place.folder.mkdir(parents=True, exist_ok=True)
     before = _bytes_read()
-    series, of = _share(config, hosts)
+    series, of = _share(config, Hosts() if in_step else hosts)
     read = _bytes_read() - before
-    done = work.do(config, series, folder, terminal, place)
+    with fleet.in_step() if in_step else contextlib.nullcontext():
+        done = work.do(config, series, folder, terminal, place)
     drawn = done.values(config)
     for main, group in zip(done.fitted, done.groups, strict=True):
         saving.save(place.folder / f"model_{group.name}", main, {}, group.channels)
@@ -236,6 +250,9 @@ def _gathered(
         while not (place / FOUND).is_file():
             time.sleep(PAUSE)
     parts = [json.loads((place / FOUND).read_text()) for place in places]
+    told = [part["host"] for part in parts]
+    if config.data.pooling != "per_entity":  # All have found the same.
+        places, parts = places[:1], parts[:1]
     groups = {group["name"]: group for part in parts for group in part["groups"]}
     names = sorted(groups, key=lambda name: (len(name), name))
     of = {e: g["name"] for p in parts for g in p["groups"] for e in g["entities"]}
@@ -263,12 +280,12 @@ def _gathered(
     ]
     known = [(name, groups[name]["channels"]) for name in names]
     work.save_models(folder, fitted, config, known)
-    said = _facts(parts)
+    said = {**_facts(parts), "hosts": told}
     said["state_sha256"] = [facts.state_checksum(one.model) for one in fitted]
     made = report.make(config, scored, facts=said)
-    told = sorted((folder / PARTS).glob("*-*"), key=_by_attempt)
+    logs = sorted((folder / PARTS).glob("*-*"), key=_by_attempt)
     # Of a run that was whole already the log is there.
-    training_log.gather(folder, [folder, *told])
+    training_log.gather(folder, [folder, *logs])
     report.write(folder, made)
     shutil.rmtree(folder / PARTS, ignore_errors=True)
     for saved in (folder / fits.CHECKPOINTS).glob("*"):
@@ -285,8 +302,7 @@ def _facts(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
         first[name] = [each for part in parts for each in part["facts"][name]]
     for name in ("channels", "validation", "checksums"):
         first[name] = {k: v for part in parts for k, v in part["facts"][name].items()}
-    told = [part["host"] for part in parts]
-    return {**first, "timings": timings.report(), "hosts": told}
+    return {**first, "timings": timings.report()}
 
 
 def _by_attempt(part: pathlib.Path) -> tuple[int, ...]:

@@ -20,15 +20,21 @@ class MetricsLog:
         folder: The run directory.
         members: Entity and seed of each member, in order.
         group: Name that keeps several fits of one run apart.
+        board: Whether TensorBoard is written, too.
     """
 
     def __init__(
-        self, folder: pathlib.Path, members: list[tuple[str, int]], group: str
+        self,
+        folder: pathlib.Path,
+        members: list[tuple[str, int]],
+        group: str,
+        board: bool = True,
     ) -> None:
         self._path = folder / METRICS
         self._members, self._group = members, group
         self._events = folder / "tensorboard" / group
         self._board: Any = None
+        self._draws = board
 
     def resumed(self, epochs: int) -> None:
         """Forgets epochs from `epochs` on, which will be trained again."""
@@ -45,7 +51,8 @@ class MetricsLog:
 
     def epoch(self, records: list[dict[str, Any]]) -> None:
         """Adds the records of one epoch."""
-        self._board = self._board or _board(self._events)
+        if self._draws and self._board is None:
+            self._board = _board(self._events)
         lines = []
         for record in records:
             entity, seed = self._members[record["member"]]

@@ -240,7 +240,7 @@ def _round(
     detector: Detector,
     members: int,
     choice: str,
-    devices: int,
+    devices: fleet.Devices,
     steps: int,
     federated: Federated,
 ) -> Callable[..., tuple[State, Metrics]]:
@@ -319,7 +319,7 @@ def _round(
         everyone = mean(1.0 * (metrics["lost"] == 0)) == 0
         metrics |= {"diverged": everyone[groups].astype(jnp.float32)}
         after = State(model, train)
-        if devices > 1:
+        if len(devices) > 1:
             placed = fleet.layout(members, devices)
             after = jax.lax.with_sharding_constraint(after, placed)
         return after, metrics

@@ -74,6 +74,7 @@ def fit(
         callbacks or Callbacks(),
         checkpoints,
     )
+    training.in_step = fleet.spans_hosts(devices)
     training.progress.active[real:] = False
     if goes_on:
         training.models = jax.tree.map(jnp.copy, fleet.place(models, devices))
@@ -81,7 +82,8 @@ def fit(
         training.validations = fleet.place(validations, devices)
         given = np.ones(real, bool) if validated is None else validated
         training.validated[:real] = given
-    return training.run(real)
+    result = training.run(real)
+    return result._replace(model=fleet.here(result.model))
 
 
 def _without_steps(
@@ -105,4 +107,5 @@ def _without_steps(
     model = state.model
     if fleet.members_of(sources) > real:
         model = jax.tree.map(lambda leaf: leaf[:real], model)
+    model = fleet.here(model)
     return Result(model, begin(real), time.perf_counter() - began, 0.0, 0.0)

@@ -5,15 +5,17 @@ steps inside a window, so a member's result is the same as training it alone.
 
 Over several devices members are padded to a multiple of these by repeating the first;
 the copies are inactive, and cut off again at the end. One member alone is on every
-device, and these may share the rows of its batches (`training.rows`).
+device, and these may share the rows of its batches (`training.rows`); hosts that do the
+same (`in_step`) share them among the devices of all.
 """
 
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import os
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -25,6 +27,19 @@ from jaxtsad.types import Detector, Key, PyTree, State, View
 MEMBERS, ROWS = "members", "rows"
 LEAST = 16
 """Rows of a batch below which another core does not pay."""
+Devices: TypeAlias = tuple[jax.Device, ...]
+"""Devices that share the work; of one alone or of none nothing is shared."""
+_IN_STEP: contextvars.ContextVar[bool] = contextvars.ContextVar("step", default=False)
+
+
+@contextlib.contextmanager
+def in_step() -> Iterator[None]:
+    """All hosts do the same within: one member alone is shared by all of them."""
+    before = _IN_STEP.set(True)
+    try:
+        yield
+    finally:
+        _IN_STEP.reset(before)
 
 
 def bucket(count: int) -> int:
@@ -170,7 +185,7 @@ def resolve(choice: str) -> str:
 
 
 def lift(
-    function: Callable[..., Any], members: int, choice: str, devices: int = 1
+    function: Callable[..., Any], members: int, choice: str, devices: Devices = ()
 ) -> Callable[..., Any]:
     """Lifts a function of one member to stacked members.
 
@@ -190,36 +205,49 @@ def lift(
         def alone(*stacked: Any) -> Any:
             return jax.tree.map(lambda leaf: leaf[None], function(*member(stacked, 0)))
 
-        return run_sharded(alone, 1, devices) if devices > 1 else alone
-    if devices > 1:
-        on_device = lift(function, members // devices, choice)
+        return run_sharded(alone, 1, devices) if len(devices) > 1 else alone
+    if len(devices) > 1:
+        on_device = lift(function, members // len(devices), choice)
         return run_sharded(on_device, members, devices)
     if resolve(choice) == "vmap":
         return jax.vmap(function)
     return lambda *stacked: jax.lax.map(lambda args: function(*args), stacked)
 
 
-def devices_for(members: int, shared: int = 0) -> int:
-    """How many devices share the work: all, but none would be left idle.
+def devices_for(members: int, shared: int = 0) -> Devices:
+    """The devices that share the work: all of this host, but none would be left idle.
 
     Args:
         members: Number of members.
-        shared: Rows of a batch that devices may share where there is one member.
+        shared: Rows of a batch that devices may share where there is one member; within
+            `in_step` they are those of all hosts.
     """
-    if members == 1:
-        return _sharing_devices(shared)
-    return min(members, jax.local_device_count())
+    if members > 1:
+        return tuple(jax.local_devices()[:members])
+    if not shared:
+        return tuple(jax.local_devices()[:1])
+    every = [jax.local_devices()]
+    if _IN_STEP.get():
+        owners = range(jax.process_count())
+        every = [[d for d in jax.devices() if d.process_index == o] for o in owners]
+    count = _sharing_devices(shared // len(every), min(map(len, every)))
+    return tuple(device for each in every for device in each[:count])
 
 
-def _sharing_devices(rows: int) -> int:
-    """How many CPU devices share batches of `rows`: a divisor, each with enough.
+def _sharing_devices(rows: int, most: int) -> int:
+    """How many CPU devices of a host share `rows`: a divisor, each with enough.
 
     Other backends share none: a batch that small is faster on one of their devices.
     """
     if jax.default_backend() != "cpu":
         return 1
-    most = max(1, min(jax.local_device_count(), rows // LEAST))
+    most = max(1, min(most, rows // LEAST))
     return next(count for count in range(most, 0, -1) if rows % count == 0)
+
+
+def spans_hosts(devices: Devices) -> bool:
+    """Whether some of the devices are another host's."""
+    return any(device.process_index != jax.process_index() for device in devices)
 
 
 def use_cores() -> None:
@@ -242,47 +270,67 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
 
 
-def layout(members: int, devices: int) -> NamedSharding:
-    """Stacked members over some of this host's devices; one member on each of them."""
+def layout(members: int, devices: Devices) -> NamedSharding:
+    """Stacked members over devices; one member on each of them."""
     axis, spec = (
         (ROWS, PartitionSpec()) if members == 1 else (MEMBERS, PartitionSpec(MEMBERS))
     )
-    return NamedSharding(Mesh(jax.local_devices()[:devices], (axis,)), spec)
+    return NamedSharding(Mesh(np.array(devices), (axis,)), spec)
 
 
-def place(tree: PyTree, devices: int) -> PyTree:
+def place(tree: PyTree, devices: Devices) -> PyTree:
     """Pads stacked members to a multiple of the devices and lays them over these.
 
     Args:
         tree: Arrays stacked `[M, ...]`.
-        devices: Number of devices D.
+        devices: D devices.
 
     Returns:
         Arrays `[ceil(M / D) * D, ...]` on the devices, sharded over the first axis; one
         member on several devices is on each of them.
     """
-    if devices == 1:
+    if len(devices) <= 1:
         return jax.device_put(tree)
-    members = jax.tree.leaves(tree)[0].shape[0]
-    missing = 0 if members == 1 else -members % devices
+    members = members_of(tree)
+    missing = 0 if members == 1 else -members % len(devices)
 
     def padded(leaf: Any) -> Any:
         copies = jnp.repeat(leaf[:1], missing, axis=0)
         return jnp.concatenate([leaf, copies])
 
     tree = jax.tree.map(padded, tree) if missing else tree
-    return jax.device_put(tree, layout(members, devices))
+    placed = layout(members, devices)
+    return jax.tree.map(lambda leaf: put(leaf, placed), tree)
+
+
+def put(leaf: Any, placed: Any) -> Any:
+    """An array where it belongs; of what hosts hold in common each puts its own."""
+    if placed.is_fully_addressable:
+        return jax.device_put(leaf, placed)
+    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        return jax.random.wrap_key_data(put(jax.random.key_data(leaf), placed))
+    return jax.make_array_from_process_local_data(placed, np.asarray(leaf))
+
+
+def here(tree: PyTree) -> PyTree:
+    """Arrays that all hosts hold in common as this one's own."""
+    return jax.tree.map(
+        lambda leaf: (
+            leaf if leaf.is_fully_addressable else jnp.asarray(leaf.addressable_data(0))
+        ),
+        tree,
+    )
 
 
 def run_sharded(
-    function: Callable[..., Any], members: int, devices: int
+    function: Callable[..., Any], members: int, devices: Devices
 ) -> Callable[..., Any]:
     """Runs a function of stacked members on each device's own members.
 
     Args:
         function: Of what a device holds, arrays with a leading axis of members.
         members: Number of members M on all devices, a multiple of these, or 1.
-        devices: Number of devices.
+        devices: The devices.
     """
     placed = layout(members, devices)
     return jax.shard_map(

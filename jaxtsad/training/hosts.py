@@ -1,9 +1,10 @@
-"""Several hosts that share the members of a run, each a process with its own devices.
+"""Several hosts that share a run, each a process with its own devices.
 
-Members do not depend on each other, so hosts exchange nothing while they train: each
-has programs and devices of its own, and needs no other to keep step. What JAX's
-coordination service is for here is to begin and to end together, and to hear that a
-host died: then all others end, too, with one line.
+Members do not depend on each other, so hosts that share these exchange nothing while
+they train: each has programs and devices of its own, and needs no other to keep step.
+Hosts that share one member (`fleet.in_step`) run one program together, and agree on
+what is decided beside it. JAX's coordination service begins and ends them together,
+and tells that a host died: then all others end, too, with one line.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.experimental import multihost_utils
+
+from jaxtsad.types import PyTree
 
 HEARTBEAT_SECONDS = 30
 """Without a sign of life for so long, a host is taken for dead."""
@@ -124,6 +128,17 @@ def meet() -> None:
     same = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
     here = jax.make_array_from_process_local_data(apart, np.ones(1, np.float32))
     jax.block_until_ready(jax.jit(jnp.sum, out_shardings=same)(here))
+
+
+def most(value: float) -> float:
+    """The largest of what all hosts, which must ask together, have measured."""
+    each = multihost_utils.process_allgather(np.float32(value))
+    return float(np.max(each))
+
+
+def of_first(tree: PyTree) -> PyTree:
+    """Arrays as host 0 has them, where all hosts ask together."""
+    return multihost_utils.broadcast_one_to_all(tree)
 
 
 def leave() -> None:

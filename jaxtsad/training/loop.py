@@ -11,10 +11,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxtsad.training import fleet, plan
+from jaxtsad.training import fleet, hosts, plan
 from jaxtsad.training.checkpoints import Saved
 from jaxtsad.training.programs import Programs
-from jaxtsad.types import Clock, Detector, Key, PyTree, State
+from jaxtsad.types import Clock, Detector, Key, Metrics, PyTree, State
 
 STRETCH_SECONDS = 4.0
 """How often progress shows and an interrupt is heard. Every stretch takes its temporary
@@ -95,6 +95,7 @@ class Loop:
         self.callbacks, self.checkpoints = callbacks, checkpoints
         self.validations: Any = None
         self.models: PyTree = None
+        self.in_step = False
         self.validated = np.zeros(members, bool)
         self.steps = steps
         self.progress = plan.begin(members)
@@ -159,7 +160,7 @@ class Loop:
             )
         while self.first < self.steps:
             self.run_stretch()
-            if self.callbacks.stop():
+            if self.largest(self.callbacks.stop()):
                 self.save()
                 raise Interrupted
             if time.monotonic() - self.saved_at > self.plan.checkpoint_seconds:
@@ -171,8 +172,8 @@ class Loop:
         count = min(self.stretch, self.steps - self.first)
         began = time.perf_counter()
         self.state, metrics = self.programs.advance(*self.arguments(count))
-        read = {name: np.asarray(value) for name, value in metrics.items()}
-        seconds = time.perf_counter() - began
+        read = self.read(metrics)
+        seconds = self.largest(time.perf_counter() - began)
         self.train_s += seconds
         self.trained += float(read.get("weight", np.zeros(1)).sum())
         self.sums = {name: self.sums[name] + value for name, value in read.items()}
@@ -226,10 +227,21 @@ class Loop:
         metrics = self.programs.validate(
             self.keys.validate, self.state.model, self.validations
         )
-        read = {name: np.asarray(value) for name, value in metrics.items()}
+        read = self.read(metrics)
         if self.epoch == 0:
             self.compile_s += time.perf_counter() - began
         return read
+
+    def read(self, metrics: Metrics) -> dict[str, np.ndarray]:
+        """Metrics on the host: where hosts train together, the same on all of them."""
+        read = {name: np.asarray(value) for name, value in metrics.items()}
+        if self.in_step:
+            read = jax.tree.map(np.asarray, hosts.of_first(read))
+        return read
+
+    def largest(self, value: float) -> float:
+        """A number, the largest where several hosts train together."""
+        return hosts.most(value) if self.in_step else value
 
     def records(
         self, validation: dict[str, np.ndarray], diverged: np.ndarray

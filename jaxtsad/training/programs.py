@@ -48,7 +48,9 @@ class Programs(NamedTuple):
 
 
 @functools.lru_cache(maxsize=KEPT)
-def compiled(detector: Detector, members: int, choice: str, devices: int) -> Programs:
+def compiled(
+    detector: Detector, members: int, choice: str, devices: fleet.Devices
+) -> Programs:
     """The programs of a detector; asking again compiles nothing again."""
     # Jitted it is traced once for both uses; inlined it leaves the program as it was.
     step = jax.jit(detector.advance, inline=True)

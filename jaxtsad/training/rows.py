@@ -1,5 +1,7 @@
 """One member alone on several devices: each takes its share of every batch's rows.
 
+The devices may be those of several hosts (`fleet.in_step`).
+
 The program runs on every device alike; only functions wrapped by `split_rows`
 split: the network, which takes most of the time. Losses, noise and the optimizer see
 whole batches, so any objective keeps its meaning. Results differ from those of one
@@ -12,6 +14,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import jax
+import jax.numpy as jnp
 
 from jaxtsad.training.fleet import ROWS
 from jaxtsad.types import PyTree
@@ -22,8 +25,8 @@ Network: TypeAlias = Callable[..., PyTree]
 def split_rows(network: Network) -> Network:
     """Splits the rows of a network among the devices that run a program alike.
 
-    Elsewhere, and where the rows are no multiple of the devices, the network runs
-    whole.
+    Elsewhere the network runs whole. Rows that are no multiple of the devices are
+    filled up with copies of the first one.
 
     Args:
         network: `(params, *arrays [B, ...]) -> arrays [B, ...]`, every row by itself.
@@ -47,9 +50,14 @@ def split_rows(network: Network) -> Network:
     split.defvjp(forward, backward)
 
     def run(params: PyTree, *arrays: Any) -> PyTree:
-        devices = _sharing_devices()
-        divisible = devices > 1 and len(arrays[0]) % devices == 0
-        return (split if divisible else network)(params, *arrays)
+        devices, rows = _sharing_devices(), len(arrays[0])
+        if devices == 1:
+            return network(params, *arrays)
+        missing = -rows % devices
+        if not missing:
+            return split(params, *arrays)
+        longer = [jnp.concatenate([a, jnp.repeat(a[:1], missing, 0)]) for a in arrays]
+        return jax.tree.map(lambda made: made[:rows], split(params, *longer))
 
     return run
 

@@ -111,7 +111,7 @@ def run_series(
 
 @functools.lru_cache(maxsize=programs.KEPT)
 def _series_program(
-    detector: Detector, output: str, number: int, members: str, devices: int
+    detector: Detector, output: str, number: int, members: str, devices: fleet.Devices
 ) -> Callable[..., Array]:
     scored = detector.series
     assert scored is not None
@@ -131,7 +131,7 @@ def _program(
     batch_size: int,
     number: int,
     members: str,
-    devices: int,
+    devices: fleet.Devices,
     alone: bool,
 ) -> Callable[..., Any]:
     # Traced once, though its shapes are asked for first.

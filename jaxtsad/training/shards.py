@@ -25,6 +25,7 @@ import safetensors
 import safetensors.numpy
 
 from jaxtsad import files
+from jaxtsad.training import fleet
 from jaxtsad.training.checkpoints import (
     Checkpoints,
     check_identity,
@@ -67,6 +68,7 @@ class Shards:
         members: The members of this host, in order.
         attempt: How often the run was begun or gone on with, which all hosts know.
         host: Which of them this is.
+        in_step: Whether all hosts train every member together, one after another.
     """
 
     def __init__(
@@ -76,14 +78,23 @@ class Shards:
         members: Sequence[Name],
         attempt: int,
         host: int,
+        in_step: bool = False,
     ) -> None:
         self._folder, self._identity = folder, identity
         self._members, self._attempt, self._host = list(members), attempt, host
+        self._in_step = in_step
 
     def of_part(self, name: str) -> Shards:
         """Shards of one of several things that are trained in turn."""
         folder = self._folder.with_name(f"{self._folder.name}_{name}")
-        return Shards(folder, self._identity, self._members, self._attempt, self._host)
+        return Shards(
+            folder,
+            self._identity,
+            self._members,
+            self._attempt,
+            self._host,
+            self._in_step,
+        )
 
     def close(self) -> None:
         """Releases nothing: files are closed once they are written."""
@@ -100,7 +111,9 @@ class Shards:
         groups = [(one.wanted, one) for one in found]
         fresh = [place for place in range(members) if place not in known]
         each: list[tuple[list[int], _Found | None]] = [*groups]
-        if fresh:
+        if self._in_step:
+            each += [([place], None) for place in fresh]
+        elif fresh:
             each.append((fresh, None))
         return [
             (
@@ -110,6 +123,7 @@ class Shards:
                     self._identity,
                     [self._members[place] for place in places],
                     source,
+                    writes=not self._in_step or self._host == 0,
                 ),
             )
             for number, (places, source) in enumerate(each)
@@ -141,9 +155,11 @@ class Shard:
         identity: dict[str, Any],
         members: Sequence[Name],
         source: _Found | None,
+        writes: bool,
     ) -> None:
         self.folder, self._identity = folder, identity
         self._members, self._source = list(members), source
+        self._writes = writes
 
     def save(self, step: int, tree: PyTree) -> None:
         """Saves `tree` as step `step`, unless that step is there already.
@@ -152,7 +168,7 @@ class Shard:
             ValueError: If the disk refuses; the previous checkpoint stays.
         """
         place = self.folder / f"{step:012d}"
-        if (place / RECORD).exists():
+        if not self._writes or (place / RECORD).exists():
             return
         arrays = {name: _plain(leaf) for name, leaf in _named(tree).items()}
         content = safetensors.numpy.save(arrays)
@@ -262,4 +278,4 @@ def _restored(file: Any, name: str, leaf: Any, rows: Sequence[int]) -> Any:
     if read.shape != leaf.shape or read.dtype != leaf.dtype:
         raise ValueError(f"{name} is {read.dtype}{read.shape}, not of this model")
     placed = leaf.sharding is not None
-    return jax.device_put(read, leaf.sharding) if placed else np.array(read)
+    return fleet.put(read, leaf.sharding) if placed else np.array(read)

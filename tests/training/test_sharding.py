@@ -68,7 +68,7 @@ import dataclasses
 import tempfile
 import jax
 import numpy as np
-from jaxtsad.detectors import lstm_vae
+from jaxtsad.detectors import anomaly_transformer, lstm_vae
 from jaxtsad.training import checkpoints, fit, fleet, plan, scoring
 from tests.training.test_fit import Stopper, views
 
@@ -78,7 +78,7 @@ source, held_out = (fleet.stack([view]) for view in pair)
 plan_ = plan.Plan(epochs=3)
 config = dataclasses.replace(lstm_vae.TINY, window=10, batch_size=32)
 shared = lstm_vae.build(config)
-assert fleet.devices_for(1, shared.rows) == 2
+assert len(fleet.devices_for(1, shared.rows)) == 2
 results = []
 for detector in (shared, shared._replace(rows=0)):
     result = fit.fit(keys, detector, source, validations=held_out, plan=plan_)
@@ -89,6 +89,21 @@ for detector in (shared, shared._replace(rows=0)):
     )
     results.append((result.model, scores, explained))
 for ours, theirs in zip(*map(jax.tree.leaves, results), strict=True):
+    np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+
+# Rows that two devices do not divide, of another network.
+config = dataclasses.replace(anomaly_transformer.TINY, window=10, batch_size=33)
+whole = anomaly_transformer.build(config)
+assert len(fleet.devices_for(1, whole.rows)) == 1
+both = whole._replace(rows=32)
+assert len(fleet.devices_for(1, both.rows)) == 2
+for ours, theirs in zip(
+    *(
+        jax.tree.leaves(fit.fit(keys, one, source, plan=plan.Plan(epochs=1)).model)
+        for one in (both, whole)
+    ),
+    strict=True,
+):
     np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
 
 # Interrupted after the second stretch and resumed, it ends the same, bit for bit.

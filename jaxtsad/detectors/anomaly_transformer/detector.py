@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jaxtsad.detectors.anomaly_transformer import losses, training
 from jaxtsad.detectors.anomaly_transformer.config import Config
 from jaxtsad.detectors.anomaly_transformer.losses import KL_DIRECTIONS
-from jaxtsad.models.anomaly_attention import Associations, Output, forward
+from jaxtsad.models.anomaly_attention import Associations, Output
 from jaxtsad.ops.attention import association
 from jaxtsad.training import epochs
 from jaxtsad.types import (
@@ -71,14 +71,14 @@ def build(config: Config) -> Detector:
 
     def measure(key: Key, model: PyTree, batch: Batch) -> Metrics:
         del key
-        output = forward(training_network, model, batch.values)
+        output = training.apply(training_network, model, batch.values)
         terms = losses.terms(batch.values, output, batch.weight)
         return training.metrics(terms, config.k)
 
     def explain(keys: Array, model: PyTree, batch: Batch) -> Array:
         del keys
         seen = config.score in ("sp_rows", "sp_cols")
-        output = forward(network, model, batch.values, associations=seen)
+        output = training.apply(network, model, batch.values, seen)
         error = jnp.square(output.reconstruction - batch.values) / config.channels
         return weight(config, output)[..., None] * error
 
@@ -87,7 +87,7 @@ def build(config: Config) -> Detector:
 
     def inspect(keys: Array, model: PyTree, batch: Batch) -> dict[str, Array]:
         del keys
-        output = forward(network, model, batch.values, associations=True)
+        output = training.apply(network, model, batch.values, True)
         seen = _seen(output)
         error = jnp.square(output.reconstruction - batch.values).mean(-1)
         return {
@@ -108,6 +108,7 @@ def build(config: Config) -> Detector:
         score=score,
         explain=explain,
         inspect=inspect,
+        rows=0 if config.dropout else config.batch_size,
         continues=True,
     )
 

@@ -11,9 +11,9 @@ from jaxtsad.detectors.anomaly_transformer import losses
 from jaxtsad.detectors.anomaly_transformer.config import Config
 from jaxtsad.detectors.anomaly_transformer.losses import KL_DIRECTIONS, Terms
 from jaxtsad.detectors.anomaly_transformer.network import AnomalyTransformer
-from jaxtsad.models.anomaly_attention import Settings, forward
+from jaxtsad.models.anomaly_attention import Output, Settings, forward
 from jaxtsad.ops.attention.association import Direction
-from jaxtsad.training import optimizers
+from jaxtsad.training import optimizers, rows
 from jaxtsad.types import Array, Batch, Key, Metrics, PyTree, State
 
 GROUPS = {"prior": ("sigma", "rho"), "series": ("query", "key")}
@@ -53,6 +53,19 @@ def network(
     return AnomalyTransformer(
         settings, config.channels, config.layers, config.hidden, config.dropout
     )
+
+
+def apply(
+    net: AnomalyTransformer, params: PyTree, values: Array, associations: bool = False
+) -> Output:
+    """The network without dropout, whose rows devices may share."""
+
+    @rows.split_rows
+    def run(params: PyTree, values: Array) -> Output:
+        return forward(net, params, values, associations=associations)
+
+    output: Output = run(params, values)
+    return output
 
 
 def groups(params: PyTree) -> PyTree:
@@ -167,5 +180,8 @@ def _split(key: Key, count: int, first: int) -> tuple[list[Key], list[Key]]:
 def _terms(
     net: AnomalyTransformer, params: PyTree, batch: Batch, dropout_key: Key
 ) -> Terms:
-    output = forward(net, params, batch.values, dropout_key=dropout_key)
+    if net.dropout:  # Devices that share a batch would draw the same.
+        output = forward(net, params, batch.values, dropout_key=dropout_key)
+    else:
+        output = apply(net, params, batch.values)
     return losses.terms(batch.values, output, batch.weight)

@@ -222,9 +222,9 @@ def test_scores_by_kind():
 
 
 def test_score_is_the_error_weighted_by_the_associations():
-    output = jax.jit(
-        functools.partial(anomaly_transformer.forward, training.network(TINY))
-    )(start().model, BATCH.values)
+    output = jax.jit(functools.partial(training.apply, training.network(TINY)))(
+        start().model, BATCH.values
+    )
     weight = anomaly_transformer.weight(TINY, output)
     np.testing.assert_allclose(weight.sum(-1), 1, rtol=1e-5)
     error = jnp.square(output.reconstruction - BATCH.values).mean(-1)
