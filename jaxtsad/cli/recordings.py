@@ -96,6 +96,8 @@ def fit(options: argparse.Namespace) -> None:
         head_options=toml.assignments(options.head_option),
         threshold=options.threshold,
         threshold_options=toml.assignments(options.threshold_option),
+        shortest=options.shortest,
+        cool_down=options.cool_down,
         seed=options.seed,
     )
     known = _marked(options.labels, data) if options.labels else known_anomalies(data)

@@ -95,13 +95,25 @@ def parser() -> argparse.ArgumentParser:
     fit.add_argument("--epochs", type=int, default=10)
     fit.add_argument("--batch-size", type=int)
     fit.add_argument("--head", default="none", help="none, smooth, evidence or gated")
-    fit.add_argument("--threshold", default="quantile")
+    fit.add_argument("--threshold", default="budget")
     fit.add_argument(
         "--threshold-option",
         action="append",
         default=[],
         metavar="NAME=VALUE",
         help="of the threshold, such as alarms_per_1000=2; repeatable",
+    )
+    fit.add_argument(
+        "--shortest",
+        type=int,
+        default=1,
+        help="consecutive steps above the threshold that an event needs",
+    )
+    fit.add_argument(
+        "--cool-down",
+        type=int,
+        default=0,
+        help="steps after an event in which no other opens",
     )
     fit.add_argument(
         "--labels",

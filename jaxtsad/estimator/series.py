@@ -50,6 +50,8 @@ class TimeSeriesDetector(LiveDetector):
             `quantile`, `gaussian`, `mad`, `iqr` or `pot`.
         threshold_options: Its options; of `budget` they are `alarms_per_1000` steps,
             1 where nothing is said, or `alarms_per_day`.
+        shortest: Consecutive steps above the threshold that an event needs.
+        cool_down: Steps after an event in which no other opens.
         epochs: At most this many epochs.
         batch_size: Windows per step and per scoring call; None for the detector's own.
         clip_gradients: The detector's option of that name, largest global norm of a
@@ -107,8 +109,10 @@ class TimeSeriesDetector(LiveDetector):
         federated_options: Mapping[str, Any] | None = None,
         head: str = "none",
         head_options: Mapping[str, Any] | None = None,
-        threshold: str = "quantile",
+        threshold: str = "budget",
         threshold_options: Mapping[str, Any] | None = None,
+        shortest: int = 1,
+        cool_down: int = 0,
         epochs: int = 10,
         batch_size: int | None = None,
         clip_gradients: float | None = None,
@@ -137,6 +141,8 @@ class TimeSeriesDetector(LiveDetector):
         self.head_options = head_options
         self.threshold = threshold
         self.threshold_options = threshold_options
+        self.shortest = shortest
+        self.cool_down = cool_down
         self.epochs = epochs
         self.batch_size = batch_size
         self.clip_gradients = clip_gradients
@@ -215,8 +221,8 @@ class TimeSeriesDetector(LiveDetector):
         self._learned_thresholds()
 
     def _setup(self) -> Setup:
-        names = ("window", "stride", "score_stride", "aggregate", "pooling", "head")
-        series: dict[str, Any] = {name: getattr(self, name) for name in names}
+        names = "window stride score_stride aggregate pooling head shortest cool_down"
+        series: dict[str, Any] = {name: getattr(self, name) for name in names.split()}
         series["head_options"] = mapping("head_options", self.head_options)
         given = mapping("federated_options", self.federated_options)
         series["federated"] = validation.make(Federated, given, "federated option")

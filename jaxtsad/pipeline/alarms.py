@@ -107,10 +107,11 @@ def rules_of(fitted: Fitted, member: int) -> rules.Rules:
     Those of a detector saved before there were rules are that every run of steps above
     the threshold is an event.
     """
-    opens = fitted.thresholds[member].value
+    opens, setup = fitted.thresholds[member].value, fitted.setup
+    changes = {"shortest": setup.shortest, "cool_down": setup.cool_down}
     if not fitted.tails:
-        return rules.plain(opens)
-    return fitted.tails[member].rules(opens)
+        return rules.Rules(opens, opens, **changes)
+    return fitted.tails[member].rules(opens, **changes)
 
 
 def events_of(

@@ -25,7 +25,7 @@ from jaxtsad.ops.aggregate import Aggregate
 from jaxtsad.training.federated import Federated
 from jaxtsad.training.plan import Plan
 from jaxtsad.types import Detector, Split
-from jaxtsad.validation import Positive, ShareBelowOne, Size, config
+from jaxtsad.validation import Count, Positive, ShareBelowOne, Size, config
 
 BATCH_SIZE = 32
 """Windows or samples per scoring call of a detector without an option for it."""
@@ -53,6 +53,8 @@ class Setup:
         plan: How long to train.
         threshold: Kind of threshold.
         threshold_options: Its options.
+        shortest: Consecutive steps above the threshold that an event needs.
+        cool_down: Steps after an event in which no other opens.
         head: Of series: kind of score head (`evaluation.scoring.options`).
         head_options: Its options.
         untrained: Scores the detector at `init`, without any training.
@@ -84,6 +86,8 @@ class Setup:
     plan: Plan = dataclasses.field(default_factory=Plan)
     threshold: str = "quantile"
     threshold_options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    shortest: Size = 1
+    cool_down: Count = 0
     head: heads.HeadKind = "none"
     head_options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     untrained: bool = False

@@ -59,6 +59,21 @@ def test_live_alarms_are_the_events(detector) -> None:
     ]
 
 
+def test_events_can_need_a_length_and_a_pause(tmp_path: pathlib.Path) -> None:
+    chosen = {"shortest": 3, "cool_down": 100}
+    detector = jaxtsad.TimeSeriesDetector("zscore", window=8, **chosen)
+    detector.fit(series(2000, 0))
+    test = series(600, 1)
+    test[100] += 30
+    test[[300, 301, 302, 303, 350, 351, 352, 353]] += 30
+    detector.save(tmp_path / "model")
+    for each in (detector, jaxtsad.load(tmp_path / "model")):
+        assert each.events(test)[["start", "stop"]].to_numpy().tolist() == [[300, 304]]
+    detector.set_params(shortest=0)
+    with pytest.raises(ValueError, match="shortest=0 must be"):
+        detector.fit(series(2000, 0))
+
+
 def test_a_budget_is_set_again_and_saved(detector, tmp_path: pathlib.Path) -> None:
     detector.save(tmp_path / "model")
     other = jaxtsad.load(tmp_path / "model")

@@ -15,8 +15,8 @@ def confidence(tail: Tail, scores: np.ndarray, threshold: float) -> np.ndarray:
     a given one that is binomial; the step is flagged where they are at most as many as
     above the threshold now. Perini, Vercruyssen and Davis, "Quantifying the Confidence
     of Anomaly Detectors in Their Example-Wise Predictions", ECML PKDD 2020, with the
-    calibrated tail in place of the training share, and as independent steps those
-    that are a correlation time apart.
+    calibrated tail in place of the training share, and with as many independent steps
+    as the calibration scores have runs for (`Tail.independent`).
 
     Args:
         tail: Of the calibration scores.
@@ -28,7 +28,7 @@ def confidence(tail: Tail, scores: np.ndarray, threshold: float) -> np.ndarray:
     """
     from scipy import special
 
-    count = max(1, tail.steps // (tail.gap + 1))
+    count = tail.independent
     values = np.asarray(scores, np.float64)
     higher = tail.probability(values)
     allowed = np.floor(count * tail.probability(np.array([threshold]))[0])

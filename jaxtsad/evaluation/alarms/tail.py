@@ -25,10 +25,12 @@ from jaxtsad.evaluation.alarms.rules import Rules, find
 
 LEVELS = (0.98, 0.95, 0.9, 0.8)
 """Quantiles of the calibration scores that runs may lie above, tried in this order."""
-PEAKS, RATE = 20, 0.01
+PEAKS, RATE = 20, 0.02
 """Runs that are enough, and per step."""
-SHAPE, SHAPE_SPREAD = 0.2, 0.2
-"""Mean and standard deviation of the prior of the shape."""
+MOST_GAP = 4
+"""Longest gap that is joined over: long ones join what budgets count one by one."""
+SHAPE, SHAPE_SPREAD = 0.5, 0.5
+"""Mean and standard deviation of the prior of the shape: scores have heavy tails."""
 SHAPES = np.linspace(-0.5, 1.2, 35)
 SCALES = np.exp(np.linspace(-3.0, 3.5, 66))
 """In units of the mean excess."""
@@ -62,6 +64,18 @@ class Tail:
     def rate(self) -> float:
         """Expected runs per step."""
         return (len(self.excesses) + JEFFREYS) / self.steps
+
+    @property
+    def independent(self) -> int:
+        """Number of steps that tell as much as the calibration steps, independent.
+
+        Steps above the level come in runs; so many fewer are independent (the extremal
+        index of Leadbetter, "Extremes and local dependence in stationary sequences",
+        Z. Wahrsch. verw. Gebiete 65, 1983).
+        """
+        if not len(self.excesses):
+            return self.steps
+        return max(1, min(self.steps, round(len(self.excesses) / self.share)))
 
     @functools.cached_property
     def posterior(self) -> _Posterior | None:
@@ -141,12 +155,12 @@ def fit(scores: np.ndarray, gap: int | None = None) -> Tail:
 
     Args:
         scores: `[n]` finite, of normal data in order of time.
-        gap: Steps over which runs are joined; None for the correlation time less 1.
-            Of independent samples it is 0.
+        gap: Steps over which runs are joined; None for the correlation time less 1, at
+            most 4. Of independent samples it is 0.
 
     Returns:
         The tail. Its level is the highest of four quantiles above which there are 20
-        runs and ten in 1000 steps, or where none has as many, that with most runs.
+        runs and twenty in 1000 steps, or where none has as many, that with most runs.
 
     Example:
         >>> tail = fit(np.random.default_rng(0).exponential(size=20_000))
@@ -155,7 +169,7 @@ def fit(scores: np.ndarray, gap: int | None = None) -> Tail:
     """
     values = np.asarray(scores, np.float64)
     if gap is None:
-        gap = correlation_time(values) - 1
+        gap = min(correlation_time(values) - 1, MOST_GAP)
     best: tuple[float, np.ndarray] | None = None
     for share in LEVELS:
         level = float(np.quantile(values, share))

@@ -8,6 +8,9 @@ from jaxtsad import validation
 from jaxtsad.evaluation.alarms import tail
 from jaxtsad.validation import Positive
 
+ALLOWANCE = 1.1
+"""While an event lasts no other opens: of so many more steps a budget is."""
+
 
 @validation.options
 def rate(
@@ -15,7 +18,7 @@ def rate(
     alarms_per_day: Positive | None = None,
     steps_per_day: Positive | None = None,
 ) -> float:
-    """Events per step that a budget allows.
+    """Events that a budget allows per step of calibration scores.
 
     Args:
         alarms_per_1000: Events in 1000 steps.
@@ -26,17 +29,17 @@ def rate(
         ValueError: If a number is not positive or `steps_per_day` is missing.
 
     Example:
-        >>> rate(alarms_per_day=2, steps_per_day=1000)
-        0.002
+        >>> round(rate(alarms_per_day=2, steps_per_day=1000), 6)
+        0.0022
     """
     if alarms_per_day is None:
-        return alarms_per_1000 / 1000
+        return ALLOWANCE * alarms_per_1000 / 1000
     if steps_per_day is None:
         raise ValueError(
             f"alarms_per_day={alarms_per_day:g} needs data with time stamps, or "
             "steps_per_day; or say alarms_per_1000"
         )
-    return alarms_per_day / steps_per_day
+    return ALLOWANCE * alarms_per_day / steps_per_day
 
 
 @validation.options
