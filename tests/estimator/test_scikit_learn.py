@@ -91,7 +91,9 @@ def test_score_samples_has_scikit_learns_sign() -> None:
 
 
 def test_options_are_reachable_by_name() -> None:
-    detector = TimeSeriesDetector("pca", options={"variance": 0.8})
+    detector = TimeSeriesDetector(
+        "pca", options={"variance": 0.8}, threshold="quantile"
+    )
     deep = detector.get_params()
     assert deep["options__variance"] == 0.8 and deep["options__rank"] == 128
     assert deep["threshold_options__q"] == 0.99
@@ -205,7 +207,7 @@ def test_every_seed_works_or_is_one_line(kind: Any) -> None:
     values, test = rows(60), rows(9, seed=3)
     for seed in (5, 2**31, 2**32 + 5, np.uint64(2**63 - 1)):
         once, twice = (
-            kind("zscore", threshold_options={"q": 0.9}, seed=seed, **WINDOW[kind])
+            kind("zscore", seed=seed, **WINDOW[kind])
             .fit(values)
             .decision_function(test)
             for _ in range(2)

@@ -111,7 +111,9 @@ def test_windows_are_scored_at_the_step_they_end_with() -> None:
 
 
 def test_thresholds_are_of_causal_scores_of_calibration_steps() -> None:
-    detector = TimeSeriesDetector("pca", window=8, threshold_options={"q": 0.9})
+    detector = TimeSeriesDetector(
+        "pca", window=8, threshold="quantile", threshold_options={"q": 0.9}
+    )
     train = waves(400)
     detector.fit(train)
     [threshold] = detector.stream().fitted.thresholds
