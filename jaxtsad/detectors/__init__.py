@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import importlib
 import pkgutil
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from jaxtsad import validation
 from jaxtsad.types import Detector
 
 
+@functools.cache
 def available() -> tuple[str, ...]:
     """Names of all detectors.
 

@@ -232,6 +232,7 @@ def nearest(
 
     Returns:
         `[T, C]`, root mean square over the window's steps; inf where there is none.
+        What lies after `length` means nothing.
     """
     steps = len(z)
     blocks = -(-steps // BLOCK)
@@ -246,8 +247,7 @@ def nearest(
         half = jnp.where(places < 0, jnp.inf, half)
         extended = jnp.concatenate([-references, half[:, None]], axis=1)
 
-        def block(number: Array) -> Array:
-            begin = number * BLOCK
+        def compared(begin: Array) -> Array:
             part = jax.lax.dynamic_slice_in_dim(line, begin, BLOCK + LENGTH - 1)
             windows = [part[k : k + BLOCK] for k in range(LENGTH)]
             stacked = jnp.stack([*windows, jnp.ones_like(windows[0])])
@@ -258,6 +258,11 @@ def nearest(
                 apart = jnp.where(near, jnp.inf, apart)
             squares = 2 * apart.min(axis=0) + (stacked[:-1] ** 2).sum(axis=0)
             return jnp.sqrt(jnp.maximum(squares, 0.0) / LENGTH)
+
+        def block(number: Array) -> Array:
+            begin = number * BLOCK
+            padding = jnp.zeros(BLOCK, line.dtype)
+            return jax.lax.cond(begin < length, compared, lambda _: padding, begin)
 
         return jax.lax.map(block, jnp.arange(blocks)).reshape(-1)[:steps]
 
