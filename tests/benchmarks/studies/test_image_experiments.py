@@ -74,7 +74,7 @@ def test_one_class_left_out_end_to_end(
     setup = ganomaly_images.setup(TOY, latent=3, batch_size=16)
     rows = ganomaly_images.compare(session(tmp_path), cuts, setup)
     by_name = reports.over_seeds(rows)["noise"]
-    assert set(by_name) == {"ganomaly", "untrained", "pca", "random"}
+    assert set(by_name) == {"ganomaly", "untrained", "pca", "knn", "random"}
     assert all(count == 2 for _, _, count in by_name.values())
     sets = [(f"noise/{one.seed}", one.train) for one in cuts]
     fleet = fitting.fit(setup, sets, seeds=(0, 1), paired=True)
