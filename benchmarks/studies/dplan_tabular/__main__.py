@@ -46,7 +46,7 @@ ADBENCH = (
     "vowels",
 )
 TABLES = ("backdoor", "annthyroid", *ADBENCH)
-SYNTHETIC = {"known": (1,), "unknown": (2, 3)}
+SYNTHETIC = {"known": (1,), "unknown": (2, 3), "made up": (4,)}
 NOTES = (
     "average precision (AUC-PR) or AUC-ROC of single test rows",
     "tables with one anomaly class have no unknown class; the synthetic task has two",
@@ -89,6 +89,17 @@ BATCHES = {"devnet": 256, "deep_sad": 128}
 STEPS = 1000
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "dplan_p05": {"p": 0.05},
+    "dplan_p02": {"p": 0.02},
+    "dplan_made_up": {"stand_ins_always": True},
+    "dplan_made_up_p05": {"stand_ins_always": True, "p": 0.05},
+    "dplan_made_up_600": {"stand_ins_always": True, "stand_ins": 600},
+    "dplan_made_up_600_p10": {"stand_ins_always": True, "stand_ins": 600, "p": 0.1},
+    "dplan_made_up_600_wide": {
+        "stand_ins_always": True,
+        "stand_ins": 600,
+        "width": 64,
+        "weight_decay": 1e-3,
+    },
     "dplan_external": {"intrinsic": "none"},
     "dplan_a1_unlabelled": {"intrinsic": "a1_unlabelled"},
     "dplan_online": {"target_start": "online"},

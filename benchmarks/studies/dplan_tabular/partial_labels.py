@@ -110,7 +110,9 @@ def synthetic(seed: int, *, normal: int = 5000) -> Cut:
     """A task with unknown classes: two normal clusters in ten dimensions.
 
     Known anomalies (1) are a third cluster; unknown ones are uniform away from the
-    clusters (2), and the first cluster's mirror image (3).
+    clusters (2), and the first cluster's mirror image (3). Made-up ones (4), which
+    settings may be chosen by, take every number from another normal row: they stand for
+    no class, and no training row is like them.
 
     Args:
         seed: Of everything.
@@ -139,6 +141,7 @@ def synthetic(seed: int, *, normal: int = 5000) -> Cut:
     unlabelled = np.concatenate(parts)
     given = strange(1, LABELLED)
     test = [usual(2000), *(strange(number, 60) for number in (1, 2, 3))]
+    test.append(np.stack([rng.choice(column, 60) for column in usual(2000).T], axis=1))
     return Cut(
         "synthetic",
         seed,
@@ -146,7 +149,7 @@ def synthetic(seed: int, *, normal: int = 5000) -> Cut:
         np.repeat([0, 1], [len(unlabelled), len(given)]),
         3 * (hidden // 3),
         np.concatenate(test),
-        np.repeat(np.arange(4), [2000, *(len(one) for one in test[1:])]),
+        np.repeat(np.arange(5), [len(one) for one in test]),
     )
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import functools
 import pathlib
 import sys
 from collections.abc import Mapping, Sequence
@@ -24,8 +23,13 @@ from benchmarks.studies.latent_search_rgbd import baselines as rgbd_baselines
 from benchmarks.studies.latent_search_rgbd import data as rgbd_data
 from benchmarks.studies.latent_search_rgbd import errors as rgbd_errors
 from benchmarks.studies.latent_search_rgbd.data import Shapes
-from benchmarks.studies.latent_search_rgbd.presets import SEARCHES, SIZES, setup
-from benchmarks.studies.report import Report, Row, Section, by_group
+from benchmarks.studies.latent_search_rgbd.presets import (
+    SEARCHES,
+    SIZES,
+    Size,
+    setup,
+)
+from benchmarks.studies.report import Report, Row, Section, Table, by_group
 from benchmarks.studies.study import Session, Study
 from jaxtsad.datasets import places
 from jaxtsad.detectors.latent_search.gan import LOSSES
@@ -43,12 +47,20 @@ PUBLISHED = {
 }
 """AUCs that the original reports, on a larger set of captures than is public."""
 DEPTH = 3
+BY_CODE = ("published", "encoder")
+WITHOUT = ("published", "as_run")
+"""Searches of generators with an encoder and without one."""
 
 
 def searched(
-    fitted: Fitted, shapes: Shapes, options: Mapping[str, Any]
+    fitted: Fitted, cuts: Sequence[Shapes], options: Mapping[str, Any]
 ) -> dict[str, list[np.ndarray]]:
     """Scores `[N]` of all test pictures by each member, after a search with options.
+
+    Args:
+        fitted: The generators.
+        cuts: Of each member, the pictures.
+        options: Of the detector.
 
     Returns:
         By the detector's options `error` and `scored`: `mse`, the published one;
@@ -60,38 +72,42 @@ def searched(
         fitted.setup, options={**fitted.setup.options, **options}
     )
     reader = dataclasses.replace(fitted, setup=setup_)
-    held = [_held(shapes, member) for member in reader.members]
-    parts = [
-        members.test_part(reader, index, "test", np.concatenate([shapes.test, own]))
-        for index, own in enumerate(held)
+    held = [
+        shapes.held[_class(shapes, member)]
+        for shapes, member in zip(cuts, reader.members, strict=True)
     ]
+    tests = [shapes.test for shapes in cuts]
+    parts = [
+        members.test_part(reader, index, "test", np.concatenate([test, own]))
+        for index, (test, own) in enumerate(zip(tests, held, strict=True))
+    ]
+    found: dict[str, list[np.ndarray]] = {}
     outputs = scoring.outputs(reader, parts, "inspect")
-    count = len(shapes.test)
-    errors = [one["errors"][:count].mean(axis=1) for one in outputs]
-    made = [np.split(one["reconstruction"], [count]) for one in outputs]
-    light = rgbd_data.brightness(shapes.test)
-    return {
-        "mse": [one.mean(axis=-1) for one in errors],
-        "relative": [one.mean(axis=-1) / light.mean(axis=-1) for one in errors],
-        "relative, depth": [one[:, DEPTH] / light[:, DEPTH] for one in errors],
-        "unusual": [
-            rgbd_errors.unusual(own, again, shapes.test, found)
-            for own, (found, again) in zip(held, made, strict=True)
-        ],
-    }
+    for test, own, output in zip(tests, held, outputs, strict=True):
+        error = output["errors"][: len(test)].mean(axis=1)
+        made, again = np.split(output["reconstruction"], [len(test)])
+        light = rgbd_data.brightness(test)
+        scores = {
+            "mse": error.mean(axis=-1),
+            "relative": error.mean(axis=-1) / light.mean(axis=-1),
+            "relative, depth": error[:, DEPTH] / light[:, DEPTH],
+            "unusual": rgbd_errors.unusual(own, again, test, made),
+        }
+        for name, values in scores.items():
+            found.setdefault(name, []).append(values)
+    return found
 
 
 def judged(
-    fitted: Fitted, shapes: Shapes, name: str, scores: Sequence[np.ndarray]
+    fitted: Fitted, cuts: Sequence[Shapes], name: str, scores: Sequence[np.ndarray]
 ) -> tuple[list[Row], dict[str, dict[str, float]]]:
     """Rows of `scores`, and the mean score of each class by generator."""
     rows, means = [], {}
-    for member, found in zip(fitted.members, scores, strict=True):
-        assert member.entity is not None
-        own = shapes.classes.index(member.entity)
+    for member, shapes, found in zip(fitted.members, cuts, scores, strict=True):
+        own = _class(shapes, member)
         auc = point.auc_roc((shapes.labels != own).astype(np.int64), found)
-        rows.append(Row(member.entity, name, member.seed, auc))
-        means[f"{member.entity}, seed {member.seed}"] = {
+        rows.append(Row(shapes.classes[own], name, member.seed, auc))
+        means[f"{shapes.classes[own]}, seed {member.seed}"] = {
             shape: float(found[shapes.labels == k].mean())
             for k, shape in enumerate(shapes.classes)
         }
@@ -102,8 +118,20 @@ def options(parser: argparse.ArgumentParser) -> None:
     """Adds what the study is asked for."""
     add = parser.add_argument
     add("--data", default="drawn", choices=("drawn", "real"))
-    add("--losses", nargs="+", default=list(LOSSES), choices=LOSSES)
-    add("--searches", nargs="+", default=list(SEARCHES), choices=tuple(SEARCHES))
+    add(
+        "--losses",
+        nargs="*",
+        default=list(LOSSES),
+        choices=LOSSES,
+        help="none for the rows without a generator",
+    )
+    add("--searches", nargs="+", choices=tuple(SEARCHES))
+    add(
+        "--split",
+        default="block",
+        choices=tuple(rgbd_data.SPLITS),
+        help="of the captures; a seed is a draw of `random`, a fold of `folds`",
+    )
     add("--seeds", type=int, nargs="+", default=[0, 1])
     add("--size", default="cpu", choices=tuple(SIZES))
     add("--epochs", type=int)
@@ -115,17 +143,30 @@ def run(session: Session) -> Report:
     given, size = session.options, SIZES[session.options.size]
     if given.epochs:
         size = size._replace(epochs=given.epochs, critic_epochs=given.epochs)
-    if given.data == "real":
-        root = places.data_root(session.root)
-        shapes = rgbd_data.real(root, size.side, mask=not given.unmasked)
-    else:
-        shapes = rgbd_data.drawn(size.side, size.train, size.test)
+    searches = given.searches or (BY_CODE if size.encoder else WITHOUT)
+    if not size.encoder and "encoder" in searches:
+        raise ValueError(f"--searches encoder: --size {given.size} trains no encoder")
+    by_seed = {seed: _shapes(session, size, seed) for seed in given.seeds}
+    cuts = [(k, s) for k in range(3) for s in given.seeds]  # classes by seeds
+    sets = [(f"{by_seed[s].classes[k]}/{s}", by_seed[s].train[k]) for k, s in cuts]
     cache = session.cache(__name__)
-    same = {
-        "data": facts.checksum((*shapes.train, *shapes.held, shapes.test)),
-        "seeds": given.seeds,
-    }
-    others = functools.partial(rgbd_baselines.rows, shapes, given.seeds)
+    pictures = [
+        part
+        for shapes in by_seed.values()
+        for part in (*shapes.train, *shapes.held, shapes.test)
+    ]
+    same = {"data": facts.checksum(pictures), "seeds": given.seeds}
+
+    def others() -> list[Row]:
+        fixed = given.data == "drawn" or given.split == "block"
+        if fixed:
+            return rgbd_baselines.rows(by_seed[given.seeds[0]], given.seeds)
+        return [
+            row._replace(seed=seed)
+            for seed, shapes in by_seed.items()
+            for row in rgbd_baselines.rows(shapes, [seed])
+        ]
+
     baselines = cache.tree("baselines", same, others)
     rows: list[Row] = []
     means: dict[str, Any] = {}
@@ -135,33 +176,63 @@ def run(session: Session) -> Report:
         folder = cache.place(f"{loss}_checkpoints", about)
 
         def make(asked: Setup = asked, folder: pathlib.Path = folder) -> dict:
-            sets = rgbd_data.sets(shapes)
             fitted = session.fit(
-                asked.options["loss"], asked, sets, folder=folder, seeds=given.seeds
+                asked.options["loss"],
+                asked,
+                sets,
+                folder=folder,
+                seeds=[seed for _, seed in cuts],
+                paired=True,
             )
-            return by_search(fitted, shapes, given.searches)
+            return by_search(fitted, [by_seed[seed] for _, seed in cuts], searches)
 
-        kept = cache.tree(loss, {**about, "searches": given.searches}, make)
+        kept = cache.tree(loss, {**about, "searches": searches}, make)
         rows += [Row(*row) for row in kept["rows"]]
         means |= kept["means"]
     rows += [Row(*row) for row in baselines]
-    said = _notes(given.data, means, not given.unmasked)
+    said = _notes(given, means)
     flat = [row._asdict() for row in rows]
-    sections = [Section("AUC-ROC", tables=(by_group(rows),))]
+    tables = [by_group(rows)]
+    if len(given.seeds) > 1:
+        tables.append(_ranges(rows))
+    sections = [Section("AUC-ROC", tables=tables)]
     title = f"{TITLE} ({given.data})"
     return Report(title, (), sections, said, flat, {"rows": flat, "means": means})
 
 
+def _shapes(session: Session, size: Size, seed: int) -> Shapes:
+    given = session.options
+    if given.data == "drawn":
+        return rgbd_data.drawn(size.side, size.train, size.test)
+    root = places.data_root(session.root)
+    mask = not given.unmasked
+    return rgbd_data.real(root, size.side, mask=mask, split=given.split, part=seed)
+
+
+def _ranges(rows: Sequence[Row]) -> Table:
+    """Lowest and highest of each row over seeds, or folds."""
+    names = list(dict.fromkeys(row.detector for row in rows))
+    groups = list(dict.fromkeys(row.group for row in rows))
+    lines = []
+    for name in names:
+        line = [name]
+        for group in groups:
+            own = [r.value for r in rows if (r.group, r.detector) == (group, name)]
+            line.append(f"{min(own):.3f} to {max(own):.3f}")
+        lines.append(line)
+    return Table(["", *groups], lines, len(groups), "lowest and highest")
+
+
 def by_search(
-    fitted: Fitted, shapes: Shapes, searches: Sequence[str]
+    fitted: Fitted, cuts: Sequence[Shapes], searches: Sequence[str]
 ) -> dict[str, Any]:
     """Rows of every score after each of these `SEARCHES`, and their means by class."""
     rows: list[Row] = []
     means = {}
     for name in searches:
-        for score, values in searched(fitted, shapes, SEARCHES[name]).items():
+        for score, values in searched(fitted, cuts, SEARCHES[name]).items():
             row = f"{fitted.setup.options['loss']}, {name}, {score}"
-            found, means[row] = judged(fitted, shapes, row, values)
+            found, means[row] = judged(fitted, cuts, row, values)
             rows += found
     return {"rows": rows, "means": means}
 
@@ -176,7 +247,7 @@ STUDY = Study(
 )
 
 
-def _notes(data: str, means: dict[str, dict], mask: bool) -> list[str]:
+def _notes(given: argparse.Namespace, means: dict[str, dict]) -> list[str]:
     notes = ["AUC of single pictures; the other two shapes are anomalous"]
     for row, found in means.items():
         for own in dict.fromkeys(name.split(", seed")[0] for name in found):
@@ -186,18 +257,20 @@ def _notes(data: str, means: dict[str, dict], mask: bool) -> list[str]:
                 for shape in seeds[0]
             )
             notes.append(f"mean scores of {row} by the generator of {own}: {text}")
-    if data == "real":
-        speckle = "masked" if mask else "kept"
-        notes.append(f"split by blocks of file numbers, the table's speckle {speckle}")
+    if given.data == "real":
+        speckle = "kept" if given.unmasked else "masked"
+        split = f"split {given.split} ({rgbd_data.SPLITS[given.split]})"
+        notes.append(f"{split}, the table's speckle {speckle}")
         for loss, aucs in PUBLISHED.items():
             text = ", ".join(f"{shape} {auc:.2f}" for shape, auc in aucs.items())
             notes.append(f"reported by the original for {loss}: {text}")
     return notes
 
 
-def _held(shapes: Shapes, member: Member) -> np.ndarray:
+def _class(shapes: Shapes, member: Member) -> int:
+    """The class that a member learns; its name may end with a seed."""
     assert member.entity is not None
-    return shapes.held[shapes.classes.index(member.entity)]
+    return shapes.classes.index(member.entity.split("/")[0])
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from jaxtsad.types import PyTree
 
 
 def rows(shapes: Shapes, seeds: Sequence[int]) -> list[Row]:
-    """What needs no GAN: pixel-space PCA, the pictures' edges, what sees no shape."""
+    """What needs no GAN: pixel-space PCA, training pictures, edges, sizes, noise."""
     pca = Setup(
         "pca", {"variance": 0.9}, kind="samples", scaler="none", validation=0.05
     )
@@ -38,6 +38,10 @@ def rows(shapes: Shapes, seeds: Sequence[int]) -> list[Row]:
             "pca": scores,
             "pca, relative": scores / light,
             "pca, unusual": rgbd_errors.unusual(pair[0], again, pair[1], made),
+            "nearest training picture": _nearest(shapes.train[own], shapes.test),
+            "mean of the training pictures": _distance(
+                shapes.train[own].mean(axis=0), shapes.test
+            ),
             "own edges, unusual": rgbd_errors.unusual_edges(*pair),
             "1 / brightness": 1 / light,
         }
@@ -49,6 +53,17 @@ def rows(shapes: Shapes, seeds: Sequence[int]) -> list[Row]:
         for seed in seeds:
             noise = np.random.default_rng([seed, own]).random(len(labels))
             found.append(Row(name, "random", seed, point.auc_roc(labels, noise)))
+    return found
+
+
+def _nearest(known: np.ndarray, pictures: np.ndarray) -> np.ndarray:
+    """Squared distance `[N]` to the nearest of known pictures."""
+    return np.stack([_distance(known, one).min() for one in pictures])
+
+
+def _distance(one: np.ndarray, pictures: np.ndarray) -> np.ndarray:
+    """Mean squared difference of pictures from one, or of one from several, `[N]`."""
+    found: np.ndarray = np.square(pictures - one).mean(axis=(-3, -2, -1))
     return found
 
 

@@ -1,8 +1,9 @@
 """Colour and depth pictures of three shapes, cut for `latent_search_rgbd`.
 
 Drawn ones need no download. The real captures are split by contiguous blocks of their
-file number, since neighbours show the same object; the speckle of the table, by which
-classes can be told apart, is masked: only the largest piece of `depth > 0` stays.
+file number, since neighbours show the same object, or at random, as the original does,
+where scenes leak. The speckle of the table, by which classes can be told apart, is
+masked unless it is asked for: only the largest piece of `depth > 0` stays.
 """
 
 from __future__ import annotations
@@ -17,6 +18,15 @@ from jaxtsad.datasets import rgbd_shapes
 from jaxtsad.datasets.synthetic import scenes
 
 BACKGROUND = -1.0
+FOLDS = 5
+GAP = 25
+"""Pictures on either side of a fold that no training sees: the squared difference of
+two captures of a class grows up to about that distance of their places."""
+SPLITS = {
+    "block": "the last file numbers are tested",
+    "random": "as the original: scenes leak",
+    "folds": f"{FOLDS} contiguous folds",
+}
 
 
 class Shapes(NamedTuple):
@@ -63,40 +73,68 @@ def real(
     train: int = 350,
     test: int = 75,
     mask: bool = True,
+    split: str = "block",
+    part: int = 0,
 ) -> Shapes:
-    """The real captures: the first file numbers of each class train, the last test.
+    """The real captures: of each class some train, some are tested, the rest is held.
 
-    Those between are held out.
+    Args:
+        root: The data root.
+        side: Pixels per side.
+        train: Training pictures per class; folds take all that is left.
+        test: Test pictures per class; a fold has a fifth.
+        mask: Whether the table's speckle goes.
+        split: One of `SPLITS`. `block`: the first file numbers train, the last are
+            tested. `random`: every picture is drawn. `folds`: the `part`-th of five
+            contiguous blocks is tested, and its neighbors train nothing.
+        part: Seed of a draw, or number of the fold.
 
     Raises:
         FileNotFoundError: If they are not below the root.
-        ValueError: If `side` does not divide 64, or there are too few pictures.
+        ValueError: If `side` does not divide 64, the split is unknown, there is no such
+            fold, or there are too few pictures.
     """
     if side < 1 or 64 % side:
         raise ValueError(f"{side=} must divide 64")
+    if split not in SPLITS:
+        raise ValueError(f"{split=}; the choices are {', '.join(SPLITS)}")
+    if split == "folds" and not 0 <= part < FOLDS:
+        raise ValueError(f"seed {part} names no fold, expected 0 to {FOLDS - 1}")
     found = rgbd_shapes.load_samples(root)
     assert found.labels is not None
     values = masked(found.values) if mask else found.values
     scaled = shrunk(values.astype(np.float32) / 127.5 - 1, side)
-    ours, between, tested, labels = [], [], [], []
-    for k in range(len(rgbd_shapes.CLASSES)):
+    parts = []
+    for k, name in enumerate(rgbd_shapes.CLASSES):
         own = scaled[found.labels == k]
         if len(own) < train + test:
             raise ValueError(
-                f"{len(own)} pictures of {rgbd_shapes.CLASSES[k]}, expected at least "
-                f"{train + test}"
+                f"{len(own)} pictures of {name}, expected at least {train + test}"
             )
-        ours.append(own[:train])
-        between.append(own[train:-test])
-        tested.append(own[-test:])
-        labels += [k] * test
+        parts.append(_cut(own, train, test, split, part, k))
+    ours, between, tested = zip(*parts, strict=True)
     return Shapes(
         rgbd_shapes.CLASSES,
-        tuple(ours),
-        tuple(between),
+        ours,
+        between,
         np.concatenate(tested),
-        np.array(labels),
+        np.repeat(np.arange(len(parts)), [len(one) for one in tested]),
     )
+
+
+def _cut(
+    own: np.ndarray, train: int, test: int, split: str, part: int, number: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Training, held and test pictures of one class, see `real`."""
+    if split == "folds":
+        place = np.arange(len(own))
+        first, last = np.array([part, part + 1]) * len(own) // FOLDS
+        tested = (place >= first) & (place < last)
+        near = (place >= first - GAP) & (place < last + GAP)
+        return own[~near], own[near & ~tested], own[tested]
+    if split == "random":
+        own = own[np.random.default_rng([part, number]).permutation(len(own))]
+    return own[:train], own[train:-test], own[-test:]
 
 
 def sets(shapes: Shapes) -> list[tuple[str, np.ndarray]]:

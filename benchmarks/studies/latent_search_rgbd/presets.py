@@ -21,10 +21,18 @@ SEARCHES: Mapping[str, Mapping[str, Any]] = {
         "search_steps": 40,
         "code_rate": 0.1,
     },
+    "as_run": {
+        "start": "prior",
+        "restarts": 3,
+        "search_steps": 19,
+        "code_rate": 5e-2,
+        "bn_eval": "sample",
+    },
 }
 """Codes are drawn from N(0, 1), and nineteen steps of 0.05 move none of their parts by
 more than about 0.95: the published search stops far from where it leads. The other one
-starts at the code that an encoder reads, and goes on for longer."""
+starts at the code that an encoder reads, and goes on for longer. `as_run` is the
+published one as its code runs it: the norms go by the statistics of the one sample."""
 CHECK = {"start": "encoder", "restarts": 1, "search_steps": 0}
 """While it trains a generator is watched without a search, by the encoder's codes."""
 
@@ -45,6 +53,7 @@ class Size(NamedTuple):
         critic_steps: Critic's steps per generator's step.
         reconstruction: See `detectors.latent_search.Config`; 0 as published.
         average: Likewise.
+        encoder: Whether an encoder learns to read codes.
     """
 
     side: int
@@ -59,6 +68,7 @@ class Size(NamedTuple):
     critic_steps: int = 5
     reconstruction: float = 0.0
     average: float = 0.0
+    encoder: bool = True
 
 
 SIZES = {
@@ -77,6 +87,7 @@ SIZES = {
         reconstruction=50.0,
         average=0.9,
     ),
+    "plain": Size(32, 16, 32, 1000, 50, 360, 360, 50, 1e-3, 2, encoder=False),
     "full": Size(64, 64, 100, 1500, 50, 200, 200, 128, 1e-4),
 }
 
@@ -94,6 +105,7 @@ def setup(size: Size, loss: str, **options: Any) -> Setup:
         "reconstruction": size.reconstruction,
         "average": size.average,
         **CHECK,
+        "start": "encoder" if size.encoder else "prior",
     }
     epochs = size.epochs if loss == "gan" else size.critic_epochs
     return Setup(

@@ -30,6 +30,8 @@ class Config:
         stand_ins: Where no anomaly is known, so many made-up ones take their place:
             unlabelled rows half of whose numbers are drawn anew, uniformly from all
             that clipping leaves. With labels they have no part.
+        stand_ins_always: Whether they stand beside labelled anomalies, too. The agent
+            then also meets anomalies of kinds that nobody has labelled.
         width: Hidden activations of the Q-network.
         weight_decay: Weight of the sum of its squared hidden weights in the loss.
         p: Probability that the next state is a known anomaly.
@@ -70,6 +72,7 @@ class Config:
     encoder_steps: Count = 1000
     margin: NotNegative = 0.0
     stand_ins: Count = 60
+    stand_ins_always: bool = False
     width: Size = 20
     weight_decay: NotNegative = 0.01
     p: Share = 0.5

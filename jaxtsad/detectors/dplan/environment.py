@@ -67,18 +67,23 @@ def rows(key: Key, values: Array, weight: Array, known: Array, subset: int) -> R
     )
 
 
-def marks(weight: Array, known: Array, stand_ins: int) -> tuple[Array, Array]:
+def marks(
+    weight: Array, known: Array, stand_ins: int, always: bool = False
+) -> tuple[Array, Array]:
     """Weight and `known` of all rows, the stand-ins behind them.
 
-    Stand-ins weigh nothing unless no anomaly is known and some row is unlabelled.
+    Stand-ins weigh nothing where no row is unlabelled, and nothing unless no anomaly is
+    known or they are there `always`.
 
     Example:
         >>> marks(jnp.ones(2), jnp.array([0.0, 1.0]), 1)[0].tolist()
         [1.0, 1.0, 0.0]
         >>> marks(jnp.ones(2), jnp.zeros(2), 1)[0].tolist()
         [1.0, 1.0, 1.0]
+        >>> marks(jnp.ones(2), jnp.array([0.0, 1.0]), 1, always=True)[0].tolist()
+        [1.0, 1.0, 1.0]
     """
-    needed = (weight.sum() > 0) & ((weight * known).sum() == 0)
+    needed = (weight.sum() > 0) & (always | ((weight * known).sum() == 0))
     extra = jnp.full(stand_ins, needed, jnp.float32)
     return (
         jnp.concatenate([weight, extra]),

@@ -138,10 +138,17 @@ def start(config: Config, key: Key, rows: Array) -> tuple[PyTree, TrainState]:
     return params, train
 
 
+def marks_of(config: Config, source: Any) -> tuple[Array, Array]:
+    """Weight and `known` of a source's rows and the stand-ins."""
+    return environment.marks(
+        source.weight, source.known, config.stand_ins, config.stand_ins_always
+    )
+
+
 def refresh(config: Config, key: Key, state: State, source: Any) -> State:
     """Grows the isolation forest on the present representation of all rows."""
     train: TrainState = state.train
-    weight, _ = environment.marks(source.weight, source.known, config.stand_ins)
+    weight, _ = marks_of(config, source)
     real = np.asarray(weight) > 0
     if config.intrinsic == "none" or not real.any():
         return state
@@ -286,7 +293,7 @@ def advance(
     env = environment.rows(
         jax.random.fold_in(order_key, epoch),
         train.rows,
-        *environment.marks(source.weight, source.known, config.stand_ins),
+        *marks_of(config, source),
         config.subset,
     )
     block = Block(env, train.rows, train.isolation, step_key, epoch * config.block)

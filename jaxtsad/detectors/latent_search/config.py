@@ -20,6 +20,7 @@ LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 Start: TypeAlias = Literal["prior", "encoder", "warm"]
 Reduce: TypeAlias = Literal["mean", "min"]
 Error: TypeAlias = Literal["mse", "relative"]
+BnEval: TypeAlias = Literal["running", "sample"]
 
 
 @validation.config
@@ -57,6 +58,9 @@ class Config:
         weight_rate: Learning rate of the weights, where they move.
         theta: Which weights move: `frozen`, `per_seed` or `delta_last`.
         search_optimizer: `adam` or `sgd`.
+        bn_eval: Statistics of batch norm in the search: `running`, or those of the
+            `sample` alone that is being made, a batch of one, as the original searches
+            whose traced generator was never put into evaluation mode.
         shared_start: Whether all samples have the same starts.
         start: Where restart 0 begins: like the others, from the `prior`; at the code
             that a trained `encoder` gives; or `warm`, at the code of the window before
@@ -99,6 +103,7 @@ class Config:
     weight_rate: NotNegative = 6e-9
     theta: Theta = "frozen"
     search_optimizer: Optimizer = "adam"
+    bn_eval: BnEval = "running"
     shared_start: bool = False
     start: Start = "prior"
     reduce: Reduce = "mean"

@@ -103,7 +103,11 @@ def search_codes(config: Config, keys: Array, model: Model, x: Array) -> SearchR
 
     def generate(params: PyTree, codes: Array) -> Array:
         values = model.generator._replace(params=params)
-        made: Array = network.run(generator, values, codes)
+        if config.bn_eval == "running":
+            made: Array = network.run(generator, values, codes)
+            return made
+        # `search` makes one sample at a time, so each is a batch of its own.
+        made, _ = network.train(generator, values, codes, jnp.ones(len(codes)))
         return made
 
     params = model.generator.params

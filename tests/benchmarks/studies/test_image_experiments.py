@@ -125,11 +125,12 @@ def test_generators_of_drawn_shapes() -> None:
     size = rgbd_presets.Size(8, 4, 3, 20, 4, 1, 1, 8, 1e-3, reconstruction=10.0)
     setup = rgbd_presets.setup(size, "gan")
     fitted = fitting.fit(setup, rgbd_data.sets(shapes))
+    cuts = [shapes] * 3
     for options in rgbd_presets.SEARCHES.values():
-        found = latent_search_rgbd.searched(fitted, shapes, options)
+        found = latent_search_rgbd.searched(fitted, cuts, options)
         assert set(found) == {"mse", "relative", "relative, depth", "unusual"}
         for name, scores in found.items():
-            rows, means = latent_search_rgbd.judged(fitted, shapes, name, scores)
+            rows, means = latent_search_rgbd.judged(fitted, cuts, name, scores)
             assert [(row.group, row.detector) for row in rows] == [
                 (shape, name) for shape in shapes.classes
             ]
@@ -138,7 +139,7 @@ def test_generators_of_drawn_shapes() -> None:
                 assert row.value == roc_auc_score(strange, one)
                 own = means[f"{row.group}, seed 0"][row.group]
                 np.testing.assert_allclose(own, one[~strange].mean())
-    own = latent_search_rgbd.searched(fitted, shapes, {})
+    own = latent_search_rgbd.searched(fitted, cuts, {})
     part = members.test_part(fitted, 0, "test", shapes.test)
     for name, options in (
         ("mse", {}),
@@ -154,6 +155,8 @@ def test_generators_of_drawn_shapes() -> None:
         "pca",
         "pca, relative",
         "pca, unusual",
+        "nearest training picture",
+        "mean of the training pictures",
         "own edges, unusual",
         "1 / brightness",
         "mask area",
@@ -216,6 +219,22 @@ def test_real_captures_are_cut_by_file_number(data_root: pathlib.Path) -> None:
     assert np.abs(shapes.test).max() <= 1
     with pytest.raises(ValueError, match="side=30 must divide 64"):
         rgbd_data.real(data_root, 30)
+    with pytest.raises(ValueError, match="seed 5 names no fold"):
+        rgbd_data.real(data_root, 32, split="folds", part=5)
+
+
+def test_neighbors_of_a_fold_train_nothing() -> None:
+    own = np.arange(500)
+    tested = []
+    for part in range(rgbd_data.FOLDS):
+        train, held, test = rgbd_data._cut(own, 350, 75, "folds", part, 0)
+        apart = np.abs(train[:, None] - test[None]).min()
+        assert len(test) == 100 and apart == rgbd_data.GAP + 1
+        assert sorted([*train, *held, *test]) == own.tolist()
+        tested += test.tolist()
+    assert tested == own.tolist()
+    drawn = [rgbd_data._cut(own, 350, 75, "random", part, 0) for part in (0, 0, 1)]
+    assert (drawn[0][0] == drawn[1][0]).all() and (drawn[0][0] != drawn[2][0]).any()
 
 
 @pytest.mark.parametrize(

@@ -51,12 +51,12 @@ def trained() -> tuple[Fitted, Shapes]:
 
 def scores(shapes: Shapes) -> list[np.ndarray]:
     """Of the published search, by the generator of boxes and by that of balls."""
-    return latent_search_rgbd.searched(trained()[0], shapes, {})["mse"]
+    return latent_search_rgbd.searched(trained()[0], [shapes] * 2, {})["mse"]
 
 
 def test_boxes_are_strange_to_a_generator_of_balls() -> None:
     fitted, shapes = trained()
-    rows, _ = latent_search_rgbd.judged(fitted, shapes, "mse", scores(shapes))
+    rows, _ = latent_search_rgbd.judged(fitted, [shapes] * 2, "mse", scores(shapes))
     assert rows[BALL].group == "ball"
     assert rows[BALL].value > 0.7
 
