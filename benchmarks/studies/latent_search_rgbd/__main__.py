@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import pathlib
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -156,18 +157,15 @@ def run(session: Session) -> Report:
         for part in (*shapes.train, *shapes.held, shapes.test)
     ]
     same = {"data": facts.checksum(pictures), "seeds": given.seeds}
-
-    def others() -> list[Row]:
-        fixed = given.data == "drawn" or given.split == "block"
-        if fixed:
-            return rgbd_baselines.rows(by_seed[given.seeds[0]], given.seeds)
-        return [
-            row._replace(seed=seed)
-            for seed, shapes in by_seed.items()
-            for row in rgbd_baselines.rows(shapes, [seed])
+    baselines: list[Row] = []
+    fixed = given.data == "drawn" or given.split == "block"
+    for seed in given.seeds[:1] if fixed else given.seeds:
+        own = given.seeds if fixed else [seed]
+        make_rows = functools.partial(rgbd_baselines.rows, by_seed[seed], own)
+        kept = cache.tree(f"baselines_{seed}", same, make_rows)
+        baselines += [
+            Row(*row) if fixed else Row(*row)._replace(seed=seed) for row in kept
         ]
-
-    baselines = cache.tree("baselines", same, others)
     rows: list[Row] = []
     means: dict[str, Any] = {}
     for loss in given.losses:
@@ -175,8 +173,9 @@ def run(session: Session) -> Report:
         about = {**same, "setup": repr(asked)}
         folder = cache.place(f"{loss}_checkpoints", about)
 
-        def make(asked: Setup = asked, folder: pathlib.Path = folder) -> dict:
-            fitted = session.fit(
+        @functools.cache
+        def fitted(asked: Setup = asked, folder: pathlib.Path = folder) -> Fitted:
+            return session.fit(
                 asked.options["loss"],
                 asked,
                 sets,
@@ -184,12 +183,17 @@ def run(session: Session) -> Report:
                 seeds=[seed for _, seed in cuts],
                 paired=True,
             )
-            return by_search(fitted, [by_seed[seed] for _, seed in cuts], searches)
 
-        kept = cache.tree(loss, {**about, "searches": searches}, make)
-        rows += [Row(*row) for row in kept["rows"]]
-        means |= kept["means"]
-    rows += [Row(*row) for row in baselines]
+        for search in searches:
+            session.say(f"{loss}, {search}")
+
+            def make(search: str = search, fit: Callable = fitted) -> dict:
+                return by_search(fit(), [by_seed[seed] for _, seed in cuts], [search])
+
+            kept = cache.tree(f"{loss}_{search}", {**about, "search": search}, make)
+            rows += [Row(*row) for row in kept["rows"]]
+            means |= kept["means"]
+    rows += baselines
     said = _notes(given, means)
     flat = [row._asdict() for row in rows]
     tables = [by_group(rows)]

@@ -39,9 +39,9 @@ def rows(shapes: Shapes, seeds: Sequence[int]) -> list[Row]:
             "pca, relative": scores / light,
             "pca, unusual": rgbd_errors.unusual(pair[0], again, pair[1], made),
             "nearest training picture": _nearest(shapes.train[own], shapes.test),
-            "mean of the training pictures": _distance(
-                shapes.train[own].mean(axis=0), shapes.test
-            ),
+            "mean of the training pictures": np.square(
+                shapes.test - shapes.train[own].mean(axis=0)[None]
+            ).mean(axis=(1, 2, 3)),
             "own edges, unusual": rgbd_errors.unusual_edges(*pair),
             "1 / brightness": 1 / light,
         }
@@ -57,13 +57,10 @@ def rows(shapes: Shapes, seeds: Sequence[int]) -> list[Row]:
 
 
 def _nearest(known: np.ndarray, pictures: np.ndarray) -> np.ndarray:
-    """Squared distance `[N]` to the nearest of known pictures."""
-    return np.stack([_distance(known, one).min() for one in pictures])
-
-
-def _distance(one: np.ndarray, pictures: np.ndarray) -> np.ndarray:
-    """Mean squared difference of pictures from one, or of one from several, `[N]`."""
-    found: np.ndarray = np.square(pictures - one).mean(axis=(-3, -2, -1))
+    """Mean squared difference `[N]` from the nearest of known pictures."""
+    rows, others = (x.reshape(len(x), -1) for x in (pictures, known))
+    square = np.square(others).sum(axis=1)[None] - 2 * rows @ others.T
+    found: np.ndarray = (square.min(axis=1) + np.square(rows).sum(axis=1)) / len(rows.T)
     return found
 
 

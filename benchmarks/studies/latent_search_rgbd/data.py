@@ -8,6 +8,7 @@ masked unless it is asked for: only the largest piece of `depth > 0` stays.
 
 from __future__ import annotations
 
+import functools
 import os
 from typing import NamedTuple
 
@@ -100,13 +101,10 @@ def real(
         raise ValueError(f"{split=}; the choices are {', '.join(SPLITS)}")
     if split == "folds" and not 0 <= part < FOLDS:
         raise ValueError(f"seed {part} names no fold, expected 0 to {FOLDS - 1}")
-    found = rgbd_shapes.load_samples(root)
-    assert found.labels is not None
-    values = masked(found.values) if mask else found.values
-    scaled = shrunk(values.astype(np.float32) / 127.5 - 1, side)
+    scaled, labels = _captures(root, side, mask)
     parts = []
     for k, name in enumerate(rgbd_shapes.CLASSES):
-        own = scaled[found.labels == k]
+        own = scaled[labels == k]
         if len(own) < train + test:
             raise ValueError(
                 f"{len(own)} pictures of {name}, expected at least {train + test}"
@@ -120,6 +118,17 @@ def real(
         np.concatenate(tested),
         np.repeat(np.arange(len(parts)), [len(one) for one in tested]),
     )
+
+
+@functools.lru_cache(maxsize=1)
+def _captures(
+    root: str | os.PathLike[str], side: int, mask: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """All captures in [-1, 1] and their classes."""
+    found = rgbd_shapes.load_samples(root)
+    assert found.labels is not None
+    values = masked(found.values) if mask else found.values
+    return shrunk(values.astype(np.float32) / 127.5 - 1, side), found.labels
 
 
 def _cut(
