@@ -48,10 +48,10 @@ def options(parser: argparse.ArgumentParser) -> None:
     add(
         "--models",
         nargs="+",
-        default=list(presets.MODELS),
+        default=list(presets.COMPARED),
         metavar="MODEL",
         help="detectors by name, or configs whose window, detector and training "
-        f"sections count (default: {' '.join(presets.MODELS)})",
+        f"sections count (default: {' '.join(presets.COMPARED)})",
     )
     add("--channels", nargs="+", help="instead of the published rule's")
     add("--seeds", type=int, nargs="+", default=[42])
@@ -155,6 +155,11 @@ def tables(tree: Mapping[str, Any], notes: Sequence[str]) -> Report:
             (macro_table(steps, STEP, {}),),
         ),
         Section("Steps by channel, AUC-ROC", tables=(report.by_group(by_channel),)),
+        Section(
+            "Cost",
+            ("Parameters of one model; seconds of training of all, on this machine.",),
+            (cost_table(tree["facts"]),),
+        ),
     ]
     preset, leaks = tree["preset"], tree["leaks"]
     texts = [
@@ -200,6 +205,24 @@ def macro_table(
             cells = (number(said[name].get(key)) for key in titles)
             lines.append((f"{name}, published (as_run)", *cells))
     return Table(("mean of channels", *titles.values()), lines, len(titles))
+
+
+def cost_table(facts: Mapping[str, Mapping[str, Any]]) -> Table:
+    """Parameters by number of channels, models and seconds of every row.
+
+    Example:
+        >>> made = {"parameters": {"25": 10, "55": 20}, "members": 2, "train_s": 1.5}
+        >>> cost_table({"vae": made}).lines
+        [('vae', '10 (25 channels), 20 (55 channels)', '2', '1.5')]
+    """
+    lines = []
+    for name, own in facts.items():
+        sizes = [
+            f"{count:,} ({wide} channels)" for wide, count in own["parameters"].items()
+        ]
+        seconds = f"{own['train_s']:.1f}"
+        lines.append((name, ", ".join(sizes), str(own["members"]), seconds))
+    return Table(("row", "parameters", "models", "training, s"), lines, 2)
 
 
 STUDY = Study(

@@ -18,6 +18,8 @@ from jaxtsad.pipeline.setup import Setup
 from jaxtsad.training.plan import Plan
 
 MODELS = ("lstm_vae", "lstm_attention", "lstm_autoencoder")
+COMPARED = (*MODELS, "anomaly_transformer_headwise")
+"""The recurrent models, and the transformer that was published beside them."""
 TRIVIAL = ("zscore", "pca", "knn")
 UNTRAINED = "_untrained"
 QUANTILE = 0.7

@@ -13,6 +13,7 @@ import pytest
 from jaxtsad.detectors.latent_search import detector as latent_search
 from jaxtsad.detectors.latent_search.config import TINY, Config
 from jaxtsad.detectors.latent_search.detector import Model
+from jaxtsad.models import network
 from jaxtsad.types import Array, Batch, Clock
 from tests.detectors import views
 
@@ -74,6 +75,21 @@ def test_a_sample_that_is_itself_empty_has_a_finite_score() -> None:
     batch = rows(config)
     blank = batch._replace(values=jnp.zeros_like(batch.values))
     assert np.isfinite(scores(config, blank)).all()
+
+
+def test_norms_may_go_by_the_one_sample_that_is_made() -> None:
+    config = dataclasses.replace(STEADY, search_steps=0, bn_eval="sample")
+    model, batch = begun(STEADY), rows(config)
+    found = views.run(latent_search.build(config), "inspect", model, batch)
+    generator = config.recipe().generator
+    for row, losses, codes in zip(
+        found["reconstruction"], found["losses"], found["codes"], strict=True
+    ):
+        code = codes[losses[:, -1].argmin()][None]
+        made, _ = network.train(generator, model.generator, code, jnp.ones(1))
+        np.testing.assert_allclose(row, made[0], rtol=1e-4, atol=1e-5)
+        running = network.run(generator, model.generator, code)[0]
+        assert np.abs(np.asarray(row - running)).max() > 1e-2
 
 
 @pytest.mark.slow
