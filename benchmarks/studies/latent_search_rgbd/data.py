@@ -101,7 +101,7 @@ def real(
         raise ValueError(f"{split=}; the choices are {', '.join(SPLITS)}")
     if split == "folds" and not 0 <= part < FOLDS:
         raise ValueError(f"seed {part} names no fold, expected 0 to {FOLDS - 1}")
-    scaled, labels = _captures(root, side, mask)
+    scaled, labels = _captures(os.fspath(root), side, mask)
     parts = []
     for k, name in enumerate(rgbd_shapes.CLASSES):
         own = scaled[labels == k]
@@ -121,9 +121,7 @@ def real(
 
 
 @functools.lru_cache(maxsize=1)
-def _captures(
-    root: str | os.PathLike[str], side: int, mask: bool
-) -> tuple[np.ndarray, np.ndarray]:
+def _captures(root: str, side: int, mask: bool) -> tuple[np.ndarray, np.ndarray]:
     """All captures in [-1, 1] and their classes."""
     found = rgbd_shapes.load_samples(root)
     assert found.labels is not None
