@@ -80,6 +80,13 @@ def parser() -> argparse.ArgumentParser:
     add("--runs", type=int, default=5, help="timed runs per case (%(default)s)")
     add("--seconds", type=float, default=3.0, help="of a run, at least (%(default)s)")
     add("--batches", type=int, default=32, help="distinct batches (%(default)s)")
+    add(
+        "--patience",
+        type=int,
+        default=0,
+        metavar="N",
+        help="rounds of a comparison taken again where others were busy (%(default)s)",
+    )
     add("--quick", action="store_true", help="smoke sizes; written only with --out")
     add("--out", type=pathlib.Path, metavar="DIR", help="default: benchmarks/results")
     return made
@@ -114,6 +121,7 @@ def options_of(asked: argparse.Namespace) -> options_.Options:
         runs=asked.runs,
         seconds=asked.seconds,
         batches=asked.batches,
+        patience=asked.patience,
     )
     return options_.smoke(made) if asked.quick else made
 

@@ -198,8 +198,8 @@ def test_without_a_home_directory(
     monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setattr(pathlib.Path, "home", home)
-    assert cli.main(["detectors"]) == 0
-    assert "pca: " in capsys.readouterr().out
+    assert cli.main(["schema", "pca"]) == 0
+    assert "rank" in capsys.readouterr().out
 
 
 def test_names_that_look_like_markup_are_printed_as_they_are(

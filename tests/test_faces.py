@@ -37,6 +37,29 @@ def test_estimators_and_detectors_import_nothing_that_only_some_need() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_detectors_are_listed_without_jax() -> None:
+    code = (
+        "import sys\nfrom jaxtsad import cli\ncli.main(['detectors'])\n"
+        "print([m for m in ('jax', 'pydantic', 'pandas') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert "anomaly_transformer: " in done.stdout
+    assert done.stdout.strip().endswith("[]")
+
+
+@pytest.mark.parametrize("name", jaxtsad.detectors.available())
+def test_what_is_read_off_the_source_is_what_is_there(name: str) -> None:
+    expected, read = (
+        jaxtsad.detectors.options(name),
+        jaxtsad.detectors.written_options(name),
+    )
+    assert list(read.items()) == list(expected.items())
+    text = (jaxtsad.detectors.module(name).__doc__ or "").strip()
+    assert text.startswith(jaxtsad.detectors.summary(name))
+
+
 @pytest.mark.parametrize("name", ["jaxtsad", "jaxtsad.datasets"])
 def test_what_is_offered_lazily_is_listed_for_editors_too(name: str) -> None:
     module = importlib.import_module(name)

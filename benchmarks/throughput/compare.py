@@ -45,7 +45,7 @@ def rows(
         named = f"{case}, {part} against {OTHERS[options.against or 'torch']}"
         options.show(named)
         contenders = [getattr(ours, part)(), *getattr(theirs, part)()]
-        timed = alternate(contenders, options.runs, options.show)
+        timed = alternate(contenders, options.runs, options.show, options.patience)
         row = {"suite": suite, "case": named, **outcome(timed)}
         if isinstance(theirs, torch_best.Case) and "ratio" in row:
             rate = row["jax_windows_per_s"] * theirs.operations(part)

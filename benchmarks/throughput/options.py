@@ -34,6 +34,7 @@ class Options:
         seconds: Least duration of a run.
         batches: Distinct batches in the data.
         quick: Smoke sizes.
+        patience: Rounds of a comparison that are taken again where others were busy.
         show: Prints a line while the suite runs.
     """
 
@@ -46,6 +47,7 @@ class Options:
     seconds: float = 3.0
     batches: int = 32
     quick: bool = False
+    patience: int = 0
     show: Callable[[str], None] = print
 
     def __post_init__(self) -> None:

@@ -22,7 +22,7 @@ def write(path: pathlib.Path) -> list[pathlib.Path]:
     rows = results.read(path)
     page = path.with_suffix(".md")
     plot = path.with_name(f"{path.stem}-attention.svg")
-    parts = [f"# {path.stem}\n"]
+    parts = [f"# {path.stem}\n", results.of_machine(path)]
     parts += [
         markdown(suite, rows) for suite in dict.fromkeys(r["suite"] for r in rows)
     ]

@@ -13,16 +13,21 @@ from typing import Any
 
 from benchmarks.throughput.options import Row
 from jaxtsad import files
+from jaxtsad.ops import products
 
+FEATURES = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
 FOLDER = pathlib.Path(__file__).parents[1] / "results"
 
 
 def slug() -> str:
-    """Names the device: its kind, the cores and the version of JAX."""
+    """Names the device: its kind (of a CPU its name, too), cores, version of JAX."""
     import jax
 
     cores = len(os.sched_getaffinity(0))
-    words = f"{jax.devices()[0].device_kind} {cores} cores jax {jax.__version__}"
+    kind = jax.devices()[0].device_kind
+    if jax.default_backend() == "cpu":
+        kind = " ".join([kind, processor(), *features()[-1:]])
+    words = f"{kind} {cores} cores jax {jax.__version__}"
     return re.sub(r"[^a-z0-9.]+", "-", words.lower()).strip("-")
 
 
@@ -36,7 +41,8 @@ def write(rows: Sequence[Row], folder: pathlib.Path) -> pathlib.Path:
         ValueError: If what is there is no results file.
     """
     path = folder / f"{slug()}.json"
-    document = {"processor": processor(), "rows": merge(read(path), _dated(rows))}
+    known = {"processor": processor(), "features": features()}
+    document = {**known, "rows": merge(read(path), _dated(rows))}
     text = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
     files.write_text(path, text)
     return path
@@ -57,6 +63,19 @@ def processor() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
+
+
+def of_machine(path: pathlib.Path) -> str:
+    """A results file's processor and its features, as a paragraph of its page."""
+    document = json.loads(path.read_text(encoding="utf-8"))
+    words = [document.get("processor", "processor unknown")]
+    return ", ".join([*words, *document.get("features", [])]) + "\n"
+
+
+def features() -> list[str]:
+    """What the CPU multiplies matrices by, the strongest last."""
+    flags = products.cpu_flags()
+    return [name for name in FEATURES if name in flags]
 
 
 def read(path: pathlib.Path) -> list[Row]:

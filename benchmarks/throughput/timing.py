@@ -66,34 +66,44 @@ def alternate(
     contenders: Sequence[Contender],
     runs: int,
     show: Callable[[str], None] = lambda line: None,
+    patience: int = 0,
 ) -> list[Timed]:
     """Warms all contenders up, then runs each once per round, for `runs` rounds.
 
-    Warming up is compiling and one run that does not count.
+    Warming up is compiling and one run that does not count. A round in which other
+    processes were busy is taken again while there is patience; where that is not
+    enough the last rounds count, busy as they are.
 
     Args:
         contenders: What to measure; they take turns, so that a slow minute of the
             machine meets all of them.
         runs: Rounds.
         show: Told every run.
+        patience: Rounds that may be taken again.
     """
     warm = []
     for contender in contenders:
         warm.append(contender.warm())
         contender.run()
-    found: list[list[tuple[Work, float | None]]] = [[] for _ in contenders]
-    for number in range(runs):
-        for contender, kept in zip(contenders, found, strict=True):
+    quiet: list[list[tuple[Work, float | None]]] = []
+    busy: list[list[tuple[Work, float | None]]] = []
+    while len(quiet) < runs and len(quiet) + len(busy) < runs + patience:
+        number = len(quiet) + (len(busy) if not patience else 0) + 1
+        kept: list[tuple[Work, float | None]] = []
+        for contender in contenders:
             before = load.read()
             work = contender.run()
             cores = load.others(before, load.read())
             kept.append((work, cores))
-            busy = "an unknown share" if cores is None else f"{cores:.2f}"
+            used = "an unknown share" if cores is None else f"{cores:.2f}"
             show(
-                f"  run {number + 1} of {runs}, {contender.name}: "
+                f"  run {number} of {runs}, {contender.name}: "
                 f"{rate(work.windows / work.seconds)} windows/s in "
-                f"{work.seconds:.2f} s; others used {busy} of a core"
+                f"{work.seconds:.2f} s; others used {used} of a core"
             )
+        alone = all((cores or 0.0) <= load.LIMIT for _, cores in kept)
+        (quiet if alone else busy).append(kept)
+    found = list(zip(*(busy + quiet)[-runs:], strict=True))
     return [
         Timed(
             contender.name,

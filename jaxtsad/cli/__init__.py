@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import warnings
@@ -40,19 +41,24 @@ def _run(arguments: Sequence[str] | None) -> int:
     if rest and not getattr(options, "overridable", False):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     options.overrides = rest
-    from jaxtsad.cli import notes
-    from jaxtsad.training import compilations, fleet
-    from jaxtsad.training.fit import Interrupted
+    interruptions: tuple[type[BaseException], ...] = (KeyboardInterrupt,)
+    computes = getattr(options, "computes", True)
+    if computes:  # what only lists is there before JAX were
+        from jaxtsad.cli import notes
+        from jaxtsad.training import compilations, fleet
+        from jaxtsad.training.fit import Interrupted
 
+        interruptions = (*interruptions, Interrupted)
     try:
-        # Of a full disk JAX warns for every program that it cannot keep.
-        warnings.filterwarnings("ignore", "Error (writing|reading) persistent")
-        compilations.keep()
-        fleet.use_cores()
-        with notes.told():
+        if computes:
+            # Of a full disk JAX warns for every program that it cannot keep.
+            warnings.filterwarnings("ignore", "Error (writing|reading) persistent")
+            compilations.keep()
+            fleet.use_cores()
+        with notes.told() if computes else contextlib.nullcontext():
             options.command(options)
         sys.stdout.flush()
-    except (Interrupted, KeyboardInterrupt):
+    except interruptions:
         return 130
     except BrokenPipeError:
         # Who read the output has gone; what is left must not be written at exit.

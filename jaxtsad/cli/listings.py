@@ -41,10 +41,9 @@ def detectors(options: argparse.Namespace) -> None:
     from jaxtsad import detectors
 
     for name in detectors.available():
-        text = (detectors.module(name).__doc__ or "").strip().splitlines()[0]
-        print(f"{name}: {text}")
+        print(f"{name}: {detectors.summary(name)}")
         given = {"window", "channels"}
-        for option, default in detectors.options(name).items():
+        for option, default in detectors.written_options(name).items():
             if option not in given:
                 print(f"    {option} = {default}")
 

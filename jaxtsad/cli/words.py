@@ -301,7 +301,8 @@ def parser() -> argparse.ArgumentParser:
     for verb in verbs.choices.values():
         _debug(verb)
 
-    add("detectors", listings.detectors, "list the detectors and their options")
+    known = add("detectors", listings.detectors, "list the detectors and their options")
+    known.set_defaults(computes=False)
 
     schema = add("schema", listings.schema, "print the JSON schema of a config")
     schema.add_argument("detector", nargs="?", help="that of a detector's options")

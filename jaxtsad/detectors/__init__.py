@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import functools
 import importlib
+import pathlib
 import pkgutil
 from collections.abc import Mapping
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jaxtsad import validation
-from jaxtsad.types import Detector
+if TYPE_CHECKING:
+    from jaxtsad.types import Detector
 
 
 @functools.cache
@@ -42,6 +44,45 @@ def module(name: str) -> ModuleType:
 def is_single(name: str) -> bool:
     """Whether a detector has functions of its own, as all but `ensemble` have."""
     return hasattr(module(name), "build")
+
+
+def summary(name: str) -> str:
+    """What a detector is, in a line.
+
+    Example:
+        >>> summary("zscore").startswith("Z-scores")
+        True
+    """
+    path = pathlib.Path(__path__[0]) / name / "__init__.py"
+    text = ast.get_docstring(_parsed(path if path.exists() else _config(name)))
+    return (text or "").partition("\n")[0]
+
+
+def written_options(name: str) -> dict[str, Any]:
+    """The same as `options`, read off the source: nothing is imported."""
+    known: dict[str, Any] = {}
+    mode: dict[str, Any] = {}
+    for node in _parsed(_config(name)).body:
+        if isinstance(node, ast.ClassDef) and node.name == "Config":
+            for field in node.body:
+                if isinstance(field, ast.AnnAssign):
+                    named = ast.unparse(field.target)
+                    known[named] = field.value and ast.literal_eval(field.value)
+        elif isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "MODES":
+            assert node.value is not None
+            mode = {"mode": next(iter(ast.literal_eval(node.value)))}
+    return known | mode
+
+
+def _config(name: str) -> pathlib.Path:
+    """The file that holds a detector's `Config`."""
+    folder = pathlib.Path(__path__[0])
+    path = folder / name / "config.py"
+    return path if path.exists() else folder / f"{name}.py"
+
+
+def _parsed(path: pathlib.Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def options(name: str) -> dict[str, Any]:
@@ -79,6 +120,8 @@ def configure(name: str, options_: Mapping[str, Any]) -> Any:
         >>> configure("anomaly_transformer", {**sizes, "mode": "modified"}).layers
         2
     """
+    from jaxtsad import validation
+
     validation.check_names(options_, list(options(name)), f"option of {name}")
     values, modes = dict(options_), _modes(name)
     if "mode" in values and modes:
@@ -99,6 +142,8 @@ def schema(name: str) -> dict[str, Any]:
         >>> schema("pca")["properties"]["rank"]["minimum"]
         1
     """
+    from jaxtsad import validation
+
     made = validation.schema(module(name).Config)
     for size in made.pop("required", ()):
         del made["properties"][size]

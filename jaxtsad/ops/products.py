@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import pathlib
+import warnings
 from typing import Literal, TypeAlias, get_args
 
 import jax
@@ -12,6 +14,42 @@ from jaxtsad.types import Array
 
 Precision: TypeAlias = Literal["float32", "default", "bfloat16"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+Choice: TypeAlias = Literal["float32", "default", "bfloat16", "auto"]
+MATRIX_UNITS = "amx_bf16"
+"""The flag of a CPU with units for products of matrices of bfloat16."""
+
+
+@functools.cache
+def cpu_flags() -> frozenset[str]:
+    """Instruction sets of the CPU by the names of Linux; none where it tells none."""
+    try:
+        text = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return frozenset()
+    lines = (line for line in text.splitlines() if line.startswith("flags"))
+    return frozenset(next(lines, "").split())
+
+
+def resolved(precision: Choice) -> Precision:
+    """What `auto` stands for here: `bfloat16` on matrix units, else `float32`.
+
+    A warning says which, and why.
+
+    A CPU without such units converts bfloat16 for every product, which takes longer
+    than the product in float32; GPUs and TPUs have them.
+
+    Example:
+        >>> resolved("default")
+        'default'
+    """
+    if precision != "auto":
+        return precision
+    has_units = jax.default_backend() != "cpu" or MATRIX_UNITS in cpu_flags()
+    chosen: Precision = "bfloat16" if has_units else "float32"
+    why = "" if has_units else "no "
+    text = f"precision='auto' is {chosen}: there are {why}matrix units"
+    warnings.warn(text, stacklevel=2)
+    return chosen
 
 
 def stored(precision: Precision) -> type:

@@ -65,3 +65,13 @@ def test_members_under_vmap():
         alone = jax.jit(grad)(x[member], kernel[member])
         for one, other in zip(found, alone, strict=True):
             np.testing.assert_allclose(one[member], other, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("flags", "chosen"), [({"amx_bf16"}, "bfloat16"), (set(), "float32")]
+)
+def test_auto_is_bfloat16_where_there_are_matrix_units(monkeypatch, flags, chosen):
+    monkeypatch.setattr(products, "cpu_flags", lambda: flags)
+    monkeypatch.setattr(products.jax, "default_backend", lambda: "cpu")
+    with pytest.warns(UserWarning, match=f"'auto' is {chosen}: there are"):
+        assert products.resolved("auto") == chosen

@@ -73,7 +73,7 @@ def measure(options: Options) -> Iterator[Row]:
             for way in (BEST if best else ("loop",))
         ]
         sides += [torch_best.fastest(tried, options.show)] if best else tried
-    timed = alternate(sides, options.runs, options.show)
+    timed = alternate(sides, options.runs, options.show, options.patience)
     if options.against:
         named = f"{case.name}, against {AGAINST[options.against]}"
         yield {"suite": "dplan", "case": named, **_steps(compare.outcome(timed))}

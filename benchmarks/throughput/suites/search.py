@@ -170,7 +170,9 @@ def compared(sizes: Sizes, options: Options) -> Iterator[Row]:
     else:
         kinds = {f"PyTorch {kind}": case.torch(kind) for kind in ("loop", "batched")}
     sides = [side for own in kinds.values() for side in own]
-    jax_side, *rest = alternate([case.contender(), *sides], options.runs, options.show)
+    jax_side, *rest = alternate(
+        [case.contender(), *sides], options.runs, options.show, options.patience
+    )
     for kind, own in kinds.items():
         timed, rest = rest[: len(own)], rest[len(own) :]
         named = f"{case.name}, against the {kind}"

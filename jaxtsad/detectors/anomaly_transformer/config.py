@@ -9,7 +9,7 @@ from jaxtsad.detectors.anomaly_transformer.losses import KlDirection
 from jaxtsad.models.anomaly_attention import PriorParam
 from jaxtsad.ops.attention.association import Epsilon
 from jaxtsad.ops.attention.dispatch import Implementation
-from jaxtsad.ops.products import Precision
+from jaxtsad.ops.products import Choice
 from jaxtsad.validation import Count, NotNegative, Positive, ShareBelowOne, Size
 
 Score: TypeAlias = Literal["assdis", "reconstruction", "sp_rows", "sp_cols"]
@@ -55,7 +55,8 @@ class Config:
         batch_size: Windows per step.
         precision: Of products: `float32`; `default`, what the device does with float32
             by itself (TF32 on a GPU); `bfloat16`, in which devices other than CPUs
-            store activations, too. Parameters, softmax, divergences and sums are
+            store activations, too; `auto`, bfloat16 where the device has matrix units
+            (a warning says what it is). Parameters, softmax, divergences and sums are
             float32 whatever it is.
         implementation: Of the attention (see `ops.attention`).
 
@@ -88,7 +89,7 @@ class Config:
     warmup_epochs: Count = 0
     clip_gradients: NotNegative = 0.0
     batch_size: Size = 32
-    precision: Precision = "float32"
+    precision: Choice = "float32"
     implementation: Implementation = "auto"
 
     def __post_init__(self) -> None:

@@ -12,6 +12,7 @@ from jaxtsad.detectors.anomaly_transformer.config import Config
 from jaxtsad.detectors.anomaly_transformer.losses import KL_DIRECTIONS, Terms
 from jaxtsad.detectors.anomaly_transformer.network import AnomalyTransformer
 from jaxtsad.models.anomaly_attention import Output, Settings, forward
+from jaxtsad.ops import products
 from jaxtsad.ops.attention.association import Direction
 from jaxtsad.training import optimizers, rows
 from jaxtsad.types import Array, Batch, Key, Metrics, PyTree, State
@@ -47,7 +48,7 @@ def network(
         prior_direction=prior,
         dropped_divergence=config.dropped_divergence,
         prior_in_output=config.prior_in_output,
-        precision=config.precision,
+        precision=products.resolved(config.precision),
         implementation=config.implementation,
     )
     return AnomalyTransformer(
