@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from jaxtsad.check import check_detector
     from jaxtsad.estimator import SampleDetector, TimeSeriesDetector, load
     from jaxtsad.estimator.choosing import choose
+    from jaxtsad.estimator.tuning import tune
 
 __version__ = "0.1.0"
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "load",
     "metrics",
     "thresholds",
+    "tune",
 ]
 
 _HOMES = {
@@ -37,6 +39,7 @@ _HOMES = {
     "check_detector": "jaxtsad.check",
     "choose": "jaxtsad.estimator.choosing",
     "load": "jaxtsad.estimator",
+    "tune": "jaxtsad.estimator.tuning",
 }
 
 

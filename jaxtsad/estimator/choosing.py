@@ -28,6 +28,7 @@ from jaxtsad.evaluation.metrics import period, vus
 from jaxtsad.pipeline import inputs
 
 Candidate: TypeAlias = str | Mapping[str, Any]
+Copies: TypeAlias = Sequence[Mapping[str, faulty.Faulty]]
 Rule: TypeAlias = Literal["clear", "best", "first"]
 
 HEADED = {"window": 32, "head": "gated"}
@@ -132,19 +133,12 @@ def measure(
     if not detectors:
         raise ValueError("detectors=[] must name at least one candidate")
     each = [estimator_of(one, place, seed) for place, one in enumerate(detectors)]
-    given = inputs.recordings(X, fitting=True)
-    parts = {one.name: _cut(one.values, one.name) for one in given.series}
-    rng = np.random.default_rng([seed, 1])
-    copies = [
-        {name: faulty.inject(rng, *part, FAULTS) for name, part in parts.items()}
-        for _ in range(COPIES)
-    ]
-    fit = {name: part[: len(part) - steps] for name, (part, steps) in parts.items()}
+    fit, copies = faults(X, seed)
     measured, seconds = [], []
     for detector in each:
         began = time.perf_counter()
         detector.fit(fit)
-        measured.append(_found(detector, fit, copies))
+        measured.append(found(detector, fit, copies))
         seconds.append(time.perf_counter() - began)
     return _names(detectors), measured, seconds
 
@@ -201,21 +195,40 @@ def _cut(values: np.ndarray, name: str) -> tuple[np.ndarray, int]:
     return filled[-MOST_FIT - held_out :], held_out
 
 
-def _found(
-    detector: TimeSeriesDetector,
-    fit: Mapping[str, np.ndarray],
-    copies: Sequence[Mapping[str, faulty.Faulty]],
+def faults(X: Any, seed: int) -> tuple[dict[str, np.ndarray], Copies]:
+    """Steps to fit on, and held-out ones with faults put in.
+
+    Args:
+        X: As `choose` takes it.
+        seed: Of the faults.
+
+    Raises:
+        ValueError: If the data is bad or too short.
+    """
+    given = inputs.recordings(X, fitting=True)
+    parts = {one.name: _cut(one.values, one.name) for one in given.series}
+    rng = np.random.default_rng([seed, 1])
+    copies = [
+        {name: faulty.inject(rng, *part, FAULTS) for name, part in parts.items()}
+        for _ in range(COPIES)
+    ]
+    fit = {name: part[: len(part) - steps] for name, (part, steps) in parts.items()}
+    return fit, copies
+
+
+def found(
+    detector: TimeSeriesDetector, fit: Mapping[str, np.ndarray], copies: Copies
 ) -> np.ndarray:
-    """VUS-PR of each series in each copy, `[E]`."""
-    found = []
+    """VUS-PR `[E]` of a fitted detector on each series of each copy (see `faults`)."""
+    measured = []
     for copy in copies:
         values = {name: one.values for name, one in copy.items()}
         scores = detector.decision_function(values, context=dict(fit))
         for name, one in copy.items():
             length = period.dominant_period(fit[name][:, 0])
             length = min(length, len(one.labels) // (2 * FAULTS))
-            found.append(vus.vus(one.labels, scores[name], length=length).pr)
-    return np.array(found)
+            measured.append(vus.vus(one.labels, scores[name], length=length).pr)
+    return np.array(measured)
 
 
 def table_of(
