@@ -43,7 +43,7 @@ def explore(options: argparse.Namespace) -> None:
     notes.tell(series[0].metadata.get("notes", ()))
     path = options.out or f"{series[0].name.replace('/', '_')}.html"
     if options.model is None:
-        page = exploration.page(series[0], pathlib.Path(options.data).name)
+        page = exploration.page(series[0], pathlib.Path(options.data).name).text
     else:
         page = _scored(load(options.model), series[0])
     files.write_text(path, page)
@@ -134,19 +134,31 @@ def tell_thresholds(detector: Any, out: str) -> None:
 
 
 def _marked(path: str, data: Any) -> Any:
-    """Events of one recording that were marked as anomalies in a page."""
+    """Events marked as anomalies in a page, by entity where there are several."""
     from jaxtsad.interactive import marks
 
-    if isinstance(data, dict):
-        raise ValueError("--labels is of one recording; marks name no entity")
-    known = marks.known(path)
+    if not isinstance(data, dict):
+        return _within(path, marks.known(path), data) or None
+    by_entity = marks.by_entity(path)
+    odd = sorted(by_entity.keys() - data.keys())
+    if odd:
+        raise ValueError(
+            f"{path!r} has marks of {odd[0]!r}; the entities are "
+            f"{', '.join(sorted(data)[:MOST_ENTITIES])}"
+        )
+    return {
+        name: _within(path, known, data[name]) for name, known in by_entity.items()
+    } or None
+
+
+def _within(path: str, known: list[tuple[int, int]], data: Any) -> Any:
     late = [stop for _, stop in known if stop > len(data)]
     if late:
         raise ValueError(
             f"{path!r} marks an event up to step {late[0]}, the recording has "
             f"{len(data)} steps"
         )
-    return known or None
+    return known
 
 
 def known_anomalies(data: Any) -> Any:
@@ -179,11 +191,24 @@ def events(options: argparse.Namespace) -> None:
     files.check_writable(options.out)
     detector = load(options.model)
     data = read(options.data, kept(detector, options), options)
-    table = detector.events(data)
+    table = detector.events(data, rules=_rules(detector, options))
     if not isinstance(data, dict):
         table = table.drop(columns="entity")
     _write_csv(table, options.out)
     _say(f"{len(table)} events; {options.out}", options.out)
+
+
+def _rules(detector: Any, options: argparse.Namespace) -> Any:
+    """Event rules of the command line, such as a page gives; None for the fitted."""
+    from jaxtsad.evaluation.alarms.rules import Rules
+
+    if options.opens is None:
+        if options.closes is not None or options.gap is not None:
+            raise ValueError("--closes and --gap go with --opens, the threshold")
+        return None
+    closes = options.opens if options.closes is None else options.closes
+    later = detector.shortest, detector.cool_down
+    return Rules(options.opens, closes, options.gap or 0, *later)
 
 
 def load(model: str) -> Any:

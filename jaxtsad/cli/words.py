@@ -118,7 +118,8 @@ def parser() -> argparse.ArgumentParser:
     fit.add_argument(
         "--labels",
         metavar="FILE",
-        help="marks saved from a page: events marked as anomalies are known ones",
+        help="marks saved from a page, of one entity or several: events marked as "
+        "anomalies are known ones",
     )
     fit.add_argument("--seed", type=int, default=0)
     fit.add_argument(
@@ -169,6 +170,11 @@ def parser() -> argparse.ArgumentParser:
             "data", help="CSV or other text, JSON, Parquet, npy or npz file"
         )
         sub.add_argument("--out", required=True, help="CSV file to write")
+    events.add_argument(
+        "--opens", type=float, help="threshold of events; default: the fitted one"
+    )
+    events.add_argument("--closes", type=float, help="level at which an event ends")
+    events.add_argument("--gap", type=int, help="steps over which events are joined")
     update = add(
         "update", updating.update, "go on with a fitted detector on new normal data"
     )

@@ -8,10 +8,13 @@ from typing import Any, Self
 from jaxtsad.estimator import results
 from jaxtsad.estimator.series_scoring import Recordings, SeriesScoring
 from jaxtsad.interactive import Page, Scored, page
-from jaxtsad.pipeline import alarms, inputs, updating
+from jaxtsad.pipeline import alarms, inputs, inspection, updating
 from jaxtsad.pipeline import labels as labels_
 from jaxtsad.streaming import DriftMonitor, Stream, causal, drift
 from jaxtsad.training.fit import Callbacks
+
+ASSOCIATED = 20
+"""Events of a page that show what an Anomaly Transformer attends to."""
 
 
 class LiveDetector(SeriesScoring):
@@ -164,7 +167,17 @@ class LiveDetector(SeriesScoring):
         known = None if labels is None else labels_.steps(labels, given)
         stamps = one.stamps()
         rules = alarms.rules_of(self.fitted_, member)
-        events = self.events(X, context=context).to_dict("records")
+        table = self.events(X, context=context).to_dict("records")
+        events: list[dict[str, Any]] = [
+            {str(k): v for k, v in e.items()} for e in table
+        ]
+        worst = sorted(events, key=lambda event: -event["score"])[:ASSOCIATED]
+        if context is None:
+            _, _, [part] = self._parts(X)
+            peaks = [int(event["peak"]) for event in worst]
+            seen = inspection.associations(self.fitted_, member, part, peaks)
+            for one_seen in seen:
+                worst[peaks.index(one_seen["step"])]["associations"] = one_seen
         return page(
             title or one.name,
             one.values,
@@ -178,7 +191,10 @@ class LiveDetector(SeriesScoring):
                     self.fitted_.thresholds[member].value,
                     rules.closes,
                     rules.gap,
-                    events=[{str(k): v for k, v in row.items()} for row in events],
+                    rules.shortest,
+                    rules.cool_down,
+                    "--opens {opens} --closes {closes} --gap {gap}",
+                    events,
                 )
             ],
         )

@@ -8,6 +8,7 @@ from typing import Any, Literal, Self, overload
 import numpy as np
 
 from jaxtsad.estimator.base import BaseDetector
+from jaxtsad.interactive import Page, samples
 from jaxtsad.pipeline import alarms, fitting, inputs, members, scoring
 from jaxtsad.pipeline.setup import Setup
 from jaxtsad.training.fit import Callbacks
@@ -202,6 +203,34 @@ class SampleDetector(BaseDetector):
         seen: dict[str, np.ndarray]
         seen = scoring.outputs(self.fitted_, [part], "inspect")[0]
         return seen
+
+    def plot(self, X: Any, labels: Any = None, *, title: str = "samples") -> Page:
+        """Samples as a page: a grid sorted by score, with reconstructions and marks.
+
+        A notebook shows it; `save` writes it. Values are those that the detector sees,
+        scaled. Marks are saved as a file (`interactive.marks.known`), a sample as an
+        event of one step.
+
+        Args:
+            X: Samples, as for `decision_function`.
+            labels: `[N]` 1 for an anomaly, 0 for none; None for nothing.
+            title: Of the page.
+
+        Raises:
+            ValueError: If the data is bad.
+        """
+        part = self._part(X)
+        scores = scoring.score(self.fitted_, [part])[0].values
+        made = None
+        if self.fitted_.detector.inspect is not None:
+            seen = scoring.outputs(self.fitted_, [part], "inspect")[0]
+            made = seen.get("reconstruction")
+        values = np.asarray(part.values)
+        if made is not None and np.shape(made) != values.shape:
+            made = None
+        known = None if labels is None else _labels(labels, len(values))
+        threshold = self.fitted_.thresholds[0].value
+        return samples(title, values, scores, threshold, labels=known, made=made)
 
     def __sklearn_tags__(self) -> Any:
         """Rows, windows and images, finite; checked by scikit-learn's own checks."""

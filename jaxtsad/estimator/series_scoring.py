@@ -14,6 +14,7 @@ from jaxtsad.datasets.reading.recording import Recording
 from jaxtsad.estimator import results
 from jaxtsad.estimator.base import BaseDetector
 from jaxtsad.estimator.context import with_earlier, without_earlier
+from jaxtsad.evaluation.alarms.rules import Rules
 from jaxtsad.pipeline import alarms, inputs, inspection, members, scoring
 from jaxtsad.pipeline.chunked import ChunkedScores
 from jaxtsad.streaming import causal as streaming
@@ -223,14 +224,20 @@ class SeriesScoring(BaseDetector):
         )
 
     def events(
-        self, X: Recordings, *, context: Any = None, causal: bool = False
+        self,
+        X: Recordings,
+        *,
+        context: Any = None,
+        causal: bool = False,
+        rules: Rules | None = None,
     ) -> pd.DataFrame:
         """The events of one or more series: what to raise an alarm for.
 
         Steps whose score stays above a level of the calibration scores, with no longer
         gap than these remember (`evaluation.alarms`), are one event if one of them is
         above the threshold. With `causal` they are those that a `stream` raises, whose
-        channels are not known.
+        channels are not known. With `rules` events are made by these, such as a page
+        gives (`plot`).
 
         Returns:
             One row per event: entity, start, stop (exclusive; steps in order of time),
@@ -248,7 +255,9 @@ class SeriesScoring(BaseDetector):
             explained = self._aggregated(given, index, parts, "explain")
         names, known = list(self.feature_names_in_), self._known(causal)
         each = [
-            alarms.events_of(known, member, score, contributions, names, one.breaks)
+            alarms.events_of(
+                known, member, score, contributions, names, one.breaks, rules
+            )
             for one, member, score, contributions in zip(
                 given.series, index, scores, explained, strict=True
             )

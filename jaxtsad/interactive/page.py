@@ -19,6 +19,7 @@ from jaxtsad import files
 from jaxtsad.interactive import pyramid
 
 HERE = pathlib.Path(__file__).parent
+SCRIPTS = ("uplot", "rows", "charts", "marks", "events", "page")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -55,8 +56,12 @@ class Scored:
         threshold: Above it an event opens.
         closes: At or below it an event closes.
         gap: Steps below over which an event goes on.
-        option: How the threshold is written as an option, with `{}` for its value.
-        events: Found events, `entity start stop severity channels shares` and so on.
+        shortest: Consecutive steps above the threshold that an event needs.
+        cool_down: Steps after an event in which no other opens.
+        option: How the rules are written, with `{opens}`, `{closes}` and `{gap}` for
+            their values; that of `jaxtsad events`, or words.
+        events: Found events, `start stop severity channels shares` and so on, and
+            `associations` (`pipeline.inspection.associations`).
     """
 
     name: str
@@ -64,7 +69,9 @@ class Scored:
     threshold: float
     closes: float | None = None
     gap: int = 0
-    option: str = "threshold above {}"
+    shortest: int = 1
+    cool_down: int = 0
+    option: str = "above {opens} until {closes}, joined over {gap} steps"
     events: Sequence[Mapping[str, Any]] = ()
 
 
@@ -76,18 +83,26 @@ def page(
     time: np.ndarray | None = None,
     labels: np.ndarray | None = None,
     scored: Sequence[Scored] = (),
+    borders: Sequence[int] = (),
+    group: str | None = None,
+    entity: str | None = None,
     above: str = "",
+    below: str = "",
 ) -> Page:
     """One self-contained page, which asks for nothing from anywhere.
 
     Args:
-        title: Name of the recording; marks are kept by it in the browser.
+        title: Name of the recording.
         values: `[T, C]` in units of the data.
         channels: Names of the channels.
         time: `[T]` stamps, dates or numbers; None for steps.
         labels: `[T]`, 1 where anomalous; None where nothing is known.
         scored: What detectors say of it, the main one first.
+        borders: Steps at which a part begins, such as the test part.
+        group: What marks are kept by in the browser; None for the title.
+        entity: Which of the group this is: marks are saved with those of the others.
         above: HTML to be put above, whose texts are escaped already.
+        below: The same, put below.
 
     Raises:
         ValueError: If shapes do not fit.
@@ -101,9 +116,10 @@ def page(
         raise ValueError(f"labels are {np.shape(labels)}, expected ({steps},)")
     bucket = pyramid.bucket_of(steps, values.shape[1] + len(scored))
     about = {
-        "title": title,
+        **_named(title, group, entity),
         "steps": steps,
         "bucket": bucket,
+        "borders": [int(step) for step in borders],
         "time": _time(time),
         "channels": [
             {"name": str(name), **pyramid.row(column, bucket)}
@@ -112,7 +128,7 @@ def page(
         "labels": None if labels is None else _runs(np.asarray(labels)),
         "scored": [_scored(one, bucket) for one in scored],
     }
-    return Page(_frame(title, about, above=above)[0])
+    return Page(frame(title, about, above=above, below=below)[0])
 
 
 def live(title: str, channels: Sequence[str], base: str) -> tuple[Page, str]:
@@ -130,17 +146,27 @@ def live(title: str, channels: Sequence[str], base: str) -> tuple[Page, str]:
     """
     empty = np.zeros(0)
     about = {
-        "title": title,
+        **_named(title, None, None),
         "steps": 0,
         "bucket": 1,
+        "borders": [],
         "time": None,
         "channels": [{"name": str(n), **pyramid.row(empty, 1)} for n in channels],
         "labels": None,
         "scored": [_scored(Scored("score", empty, 0.0), 1)],
         "live": {"base": base},
     }
-    text, policy = _frame(title, about, "live")
+    names = (*SCRIPTS, "live")
+    text, policy = frame(title, about, names, ("live", "page"), asks=True)
     return Page(text), policy
+
+
+def _named(title: str, group: str | None, entity: str | None) -> dict[str, Any]:
+    return {
+        "title": title,
+        "group": title if group is None else group,
+        "entity": entity,
+    }
 
 
 def _scored(one: Scored, bucket: int) -> dict[str, Any]:
@@ -149,6 +175,8 @@ def _scored(one: Scored, bucket: int) -> dict[str, Any]:
         "threshold": float(one.threshold),
         "closes": float(one.threshold if one.closes is None else one.closes),
         "gap": int(one.gap),
+        "shortest": int(one.shortest),
+        "pause": int(one.cool_down),
         "option": one.option,
         "events": [_plain(event) for event in one.events],
         **pyramid.row(one.scores, bucket),
@@ -172,6 +200,8 @@ def _plain(event: Mapping[str, Any]) -> dict[str, Any]:
             kept[name] = [
                 each if isinstance(each, str) else float(each) for each in given
             ]
+    if event.get("associations"):
+        kept["associations"] = dict(event["associations"])
     return kept
 
 
@@ -204,24 +234,40 @@ def _runs(labels: np.ndarray) -> list[list[int]]:
     return np.stack([starts, stops], axis=1).tolist()
 
 
-def _frame(
-    title: str, about: Mapping[str, Any], *more: str, above: str = ""
+def frame(
+    title: str,
+    about: Mapping[str, Any],
+    scripts: Sequence[str] = SCRIPTS,
+    pieces: Sequence[str] = ("page",),
+    *,
+    asks: bool = False,
+    above: str = "",
+    below: str = "",
 ) -> tuple[str, str]:
-    """The page's text, with more scripts and pieces of HTML by name, and its policy."""
-    names = ("uplot", "page", *more)
-    scripts = [(HERE / f"{name}.js").read_text("utf-8") for name in names]
-    styles = [(HERE / f"{name}.css").read_text("utf-8") for name in names[:2]]
+    """A page's text and its content security policy.
+
+    Args:
+        title: Its heading.
+        about: What its scripts draw, as JSON can hold it.
+        scripts: Names of our scripts, in order.
+        pieces: Names of pieces of HTML, in order.
+        asks: Whether it asks its server for data.
+        above: HTML above these pieces.
+        below: HTML below them.
+    """
+    code = [(HERE / f"{name}.js").read_text("utf-8") for name in scripts]
+    styles = [(HERE / f"{name}.css").read_text("utf-8") for name in ("uplot", "page")]
     # A name may hold what would end the element.
     content = json.dumps(about, allow_nan=False).replace("<", "\\u003c")
     policy = (
-        f"default-src 'none'; script-src {' '.join(map(_hash, scripts))}; "
+        f"default-src 'none'; script-src {' '.join(map(_hash, code))}; "
         f"style-src {' '.join(map(_hash, styles))}; img-src data:; "
         "base-uri 'none'; form-action 'none'"
     )
-    if more:
+    if asks:
         policy += "; connect-src 'self'"
     name = html.escape(title)
-    body = [(HERE / f"{part}.html").read_text("utf-8") for part in (*more, "page")]
+    body = [(HERE / f"{part}.html").read_text("utf-8") for part in pieces]
     text = "".join(
         [
             '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n',
@@ -232,8 +278,10 @@ def _frame(
             f"<h1>{name}</h1>\n",
             above,
             *body,
+            below,
             f'<script type="application/json" id="about">{content}</script>\n',
-            *(f"<script>{script}</script>\n" for script in scripts),
+            *(f"<script>{script}</script>\n" for script in code),
+            "</html>\n",
         ]
     )
     return text, policy

@@ -121,12 +121,14 @@ def events_of(
     contributions: np.ndarray | None,
     channels: Sequence[str],
     breaks: Sequence[int] = (),
+    chosen: rules.Rules | None = None,
 ) -> list[events.Event]:
-    """Events of one series `[T]` by a member's rules; none crosses a break."""
+    """Events of one series `[T]` by a member's or other rules; none crosses a break."""
+    by = chosen or rules_of(fitted, member)
     return events.events(
-        rules.find(rules_of(fitted, member), scores, breaks),
+        rules.find(by, scores, breaks),
         scores,
-        threshold=fitted.thresholds[member].value,
+        threshold=by.opens,
         spread=fitted.spreads[member],
         tail=fitted.tails[member] if fitted.tails else None,
         contributions=contributions,

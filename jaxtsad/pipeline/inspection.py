@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -15,6 +17,7 @@ from jaxtsad.training import fleet, scoring
 from jaxtsad.types import Array, Batch, PyTree, Split
 
 ALONG = ("sigma", "discrepancy")
+ASSOCIATIONS = ("series", "prior")
 
 
 def inspect(
@@ -75,6 +78,55 @@ def inspect(
     if all(name in seen for name in ALONG):
         seen |= _along(fitted, member, longer, seen, added)
     return seen | {"step": np.array(step), "start": np.array(start - added)}
+
+
+def associations(
+    fitted: Fitted, member: int, part: Split, steps: Sequence[int]
+) -> list[dict[str, Any]]:
+    """What an Anomaly Transformer associates steps with, each in its own window.
+
+    Args:
+        fitted: The members.
+        member: Which of them.
+        part: A scaled part `[T, C]`.
+        steps: Steps of it.
+
+    Returns:
+        Of each step `step`; `start`, its window's first step; `series` and `prior`,
+        that step's rows `[L]`, means over layers and heads. Empty for other detectors,
+        and of steps in pieces shorter than a window.
+    """
+    inspect_, length = fitted.detector.inspect, fitted.setup.window
+    if inspect_ is None or not fitted.setup.series:
+        return []
+    key = jax.random.fold_in(keys_of(fitted.members)[member], 1)
+    model = fleet.member(fitted.model, member)
+
+    @jax.jit
+    def rows(keys: Array, model: PyTree, batch: Batch, row: int) -> dict[str, Array]:
+        seen: Any = inspect_(keys, model, batch)
+        wanted = {name: seen[name] for name in ASSOCIATIONS if name in seen}
+        return {
+            name: jnp.mean(leaf, axis=tuple(range(leaf.ndim - 2)))[row]
+            for name, leaf in wanted.items()
+        }
+
+    made = []
+    for step in steps:
+        first, stop = next(piece for piece in part.pieces if step < piece[1])
+        if stop - first < length:
+            continue
+        start = min(max(step - length // 2, first), stop - length)
+        window = part.map(operator.itemgetter(slice(start, start + length)), ())
+        batch = view(fitted.setup, fitted.layout, [window]).take(
+            jnp.zeros(1, jnp.int32)
+        )
+        seen = rows(key[None], model, batch, step - start)
+        if not seen:
+            return []
+        lists = {name: np.round(row, 5).tolist() for name, row in seen.items()}
+        made.append({"step": int(step), "start": int(start), **lists})
+    return made
 
 
 def _of_piece(

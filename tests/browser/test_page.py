@@ -13,7 +13,10 @@ import pandas as pd
 import pytest
 
 from jaxtsad.estimator import TimeSeriesDetector
-from jaxtsad.interactive import Scored, page
+from jaxtsad.evaluation.alarms.rules import Rules
+from jaxtsad.interactive import Scored, marks, page, samples
+from jaxtsad.reporting.pages import exploration
+from jaxtsad.types import Series
 
 pytestmark = pytest.mark.browser
 sync_api = pytest.importorskip(
@@ -50,7 +53,7 @@ class Opened:
         self.tab.on("request", lambda request: self.requests.append(request.url))
         self.path = path
         self.tab.goto(path.as_uri())
-        self.tab.wait_for_selector("#score canvas, #channels canvas")
+        self.tab.wait_for_selector("#score canvas, #channels canvas, #grid canvas")
 
     def text(self, name: str) -> str:
         return self.tab.inner_text(f"#{name}")
@@ -150,11 +153,103 @@ def test_the_threshold_is_dragged_and_counts_follow(opened):
     tab.wait_for_timeout(100)
     moved = float(tab.input_value("#threshold"))
     assert moved > value and opened.text("counts") != before
-    assert opened.text("option").endswith(tab.input_value("#threshold"))
+    assert opened.text("option").split()[1] == tab.input_value("#threshold")
     tab.fill("#threshold", "1e9")
     assert opened.text("counts").startswith("0 events")
     tab.fill("#threshold", str(value))
     assert opened.text("counts") == before
+
+
+def test_a_budget_and_a_gap_are_set_and_their_option_makes_the_same_events(
+    opened, data, tmp_path
+):
+    tab, count = opened.tab, lambda: int(opened.text("counts").split()[0])
+    tab.fill("#budget", "5")
+    assert 4 <= count() <= 10
+    at_budget, many = tab.input_value("#threshold"), count()
+    tab.fill("#gap", "400")
+    assert count() < many
+    words = opened.text("option").split()
+    assert words[::2] == ["--opens", "--closes", "--gap"] and words[5] == "400"
+    assert words[1] == at_budget
+    tab.fill("#budget", "0")
+    assert count() == 0
+    tab.fill("#gap", "2")
+    tab.fill("#threshold", "3")
+    rules = Rules(*map(float, opened.text("option").split()[1:5:2]), gap=2)
+    train, test, _ = data
+    detector = TimeSeriesDetector("zscore", window=20, threshold="budget").fit(train)
+    assert count() == len(detector.events(test, rules=rules))
+
+
+def test_a_recording_alone_is_looked_at_and_marked(browser, tmp_path):
+    rng = np.random.default_rng(0)
+    labels = np.zeros(200, np.int8)
+    labels[50:60] = 1
+    train, test = rng.normal(size=(300, 2)), rng.normal(size=(200, 2))
+    path = tmp_path / "alone.html"
+    exploration.page(
+        Series(HOSTILE, train, test, labels, (HOSTILE, "b")), HOSTILE
+    ).save(path)
+    opened = Opened(browser, path)
+    tab = opened.tab
+    assert tab.is_hidden("#scores") and "test data from 300 on" in opened.text(
+        "summary"
+    )
+    row = tab.locator("#events tr").first
+    assert row.inner_text().split()[:4] == ["350", "359", "10", "true"]
+    row.locator("td").first.click()
+    tab.wait_for_timeout(100)
+    assert opened.text("range") == "310 to 399"
+    tab.click("#mark")
+    assert tab.locator("#events tr").count() == 2
+    with tab.expect_download() as download:
+        tab.click("#save-csv")
+    download.value.save_as(tmp_path / "marks.csv")
+    assert marks.known(tmp_path / "marks.csv") == [(310, 400)]
+    assert tab.evaluate("window.ran") is None
+    opened.close()
+
+
+def test_samples_are_sorted_enlarged_and_marked(browser, tmp_path):
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(90, 6, 6, 1))
+    scores = rng.permutation(90).astype(float)
+    worst = int(scores.argmax())
+    path = tmp_path / "samples.html"
+    labels = (scores > 85).astype(int)
+    samples(HOSTILE, values, scores, 79.5, labels=labels, made=values).save(path)
+    opened = Opened(browser, path)
+    tab = opened.tab
+    assert "10 of 90" in opened.text("counts") and "recall 100 %" in opened.text(
+        "counts"
+    )
+    first = tab.locator("#grid button").first
+    assert first.inner_text() == f"Sample {worst}: 89.00, above, anomalous"
+    assert first.locator("canvas").count() == 2
+    tab.fill("#threshold", "87.5")
+    assert "recall 50 %" in opened.text("counts")
+    tab.select_option("#filter", "missed")
+    assert tab.locator("#grid button").count() == 2
+    tab.select_option("#filter", "all")
+    tab.select_option("#sort", "low")
+    assert tab.locator("#grid button").count() == 60
+    tab.click("#more")
+    assert tab.locator("#grid button").count() == 90
+    tab.locator("#grid button").first.press("Enter")
+    assert "its reconstruction" in opened.text("closer")
+    tab.locator("#closer select").select_option("anomaly")
+    tab.locator("#closer input").fill(HOSTILE)
+    tab.keyboard.press("Escape")
+    tab.select_option("#filter", "marked")
+    assert "marked anomaly" in tab.locator("#grid button").first.inner_text()
+    with tab.expect_download() as download:
+        tab.click("#save-json")
+    download.value.save_as(tmp_path / "marks.json")
+    least = int(scores.argmin())
+    assert marks.known(tmp_path / "marks.json") == [(least, least + 1)]
+    assert tab.evaluate("window.ran") is None
+    opened.close()
 
 
 def test_an_event_is_shown_marked_saved_and_fitted_with(opened, data, tmp_path):
@@ -172,8 +267,6 @@ def test_an_event_is_shown_marked_saved_and_fitted_with(opened, data, tmp_path):
     content = json.loads((tmp_path / "marks.json").read_text())
     [mark] = content["marks"]
     assert (mark["mark"], mark["note"]) == ("anomaly", 'real; the "pump"')
-    from jaxtsad.interactive import marks
-
     known = marks.known(tmp_path / "marks.json")
     assert known == marks.known(tmp_path / "marks.csv")
     assert known == [(mark["start"], mark["stop"])]
@@ -214,13 +307,40 @@ def test_detectors_are_toggled_and_channels_searched(browser, tmp_path):
 
 def test_hostile_names_do_not_run(browser, tmp_path):
     values = np.random.default_rng(1).normal(size=(300, 2))
+    seen = {"step": 15, "start": 10, "series": [0.5] * 20, "prior": [0.5] * 20}
     event = {"start": 10, "stop": 20, "channels": [HOSTILE], "shares": [1.0]}
-    scored = [Scored(HOSTILE, np.abs(values[:, 0]), 1.0, events=[event])]
+    event["associations"] = seen
+    scored = [
+        Scored(HOSTILE, np.abs(values[:, 0]), 1.0, option=HOSTILE, events=[event])
+    ]
     path = tmp_path / "hostile.html"
-    page(HOSTILE, values, [HOSTILE, "b"], scored=scored).save(path)
+    made = page(
+        HOSTILE,
+        values,
+        [HOSTILE, "b"],
+        scored=scored,
+        labels=np.arange(300) == 15,
+        group=HOSTILE,
+        entity=HOSTILE,
+    )
+    made.save(path)
     opened = Opened(browser, path)
-    assert opened.tab.evaluate("window.ran") is None
-    assert opened.tab.inner_text("h1").startswith("</script>")
+    tab = opened.tab
+    assert tab.inner_text("h1").startswith("</script>")
+    row = tab.locator("#events tr", has_text="window.ran").first
+    row.locator("input").fill(HOSTILE)
+    row.locator("select").select_option("anomaly")
+    row.locator("td").first.click()
+    assert tab.is_visible("#associations canvas")
+    for name in ("json", "csv"):
+        with tab.expect_download() as download:
+            tab.click(f"#save-{name}")
+        download.value.save_as(tmp_path / f"marks.{name}")
+        [mark] = marks.read(tmp_path / f"marks.{name}")
+        assert (mark["entity"], mark["note"]) == (HOSTILE, HOSTILE)
+    tab.set_input_files("#read", tmp_path / "marks.json")
+    tab.wait_for_timeout(100)
+    assert tab.evaluate("window.ran") is None
     opened.close()
 
 

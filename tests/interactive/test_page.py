@@ -12,8 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jaxtsad import cli
-from jaxtsad.estimator import TimeSeriesDetector
-from jaxtsad.interactive import Scored, marks, page, pyramid
+from jaxtsad.estimator import SampleDetector, TimeSeriesDetector
+from jaxtsad.evaluation.alarms.rules import Rules
+from jaxtsad.interactive import Scored, marks, page, pyramid, samples
+from jaxtsad.pipeline import inspection
 
 HOSTILE = "</script><script>alert(1)</script>\"'\n<img src=x onerror=alert(2)>\u2028"
 
@@ -98,6 +100,93 @@ def test_a_detector_draws_its_scores_and_events() -> None:
         detector.plot([test, test])
 
 
+def test_rules_of_a_page_make_its_events(tmp_path, capsys) -> None:
+    rng = np.random.default_rng(0)
+    train, test = rng.normal(size=(500, 2)), rng.normal(size=(200, 2))
+    test[[50, 54, 120]] += 9
+    detector = TimeSeriesDetector("zscore", window=20, cool_down=3).fit(train)
+    made = detector.events(test, rules=Rules(40.0, 30.0, gap=5))
+    assert made[["start", "stop"]].to_numpy().tolist() == [[50, 55], [120, 121]]
+    detector.save(tmp_path / "m")
+    np.savetxt(tmp_path / "x.csv", test, delimiter=",", header="a,b", comments="")
+    words = ["events", str(tmp_path / "m"), str(tmp_path / "x.csv")]
+    words += ["--out", str(tmp_path / "e.csv")]
+    assert cli.main([*words, "--opens", "40", "--closes", "30", "--gap", "5"]) == 0
+    assert len((tmp_path / "e.csv").read_text().splitlines()) == 3
+    assert cli.main([*words, "--gap", "5"]) == 2
+    assert "go with --opens" in capsys.readouterr().err
+
+
+def test_events_of_an_anomaly_transformer_show_associations() -> None:
+    values = np.random.default_rng(0).normal(size=(120, 2))
+    options = {"width": 8, "heads": 2, "layers": 1, "hidden": 8}
+    detector = TimeSeriesDetector(
+        "anomaly_transformer", options=options, window=20, epochs=1
+    ).fit(values)
+    member, part = 0, detector._parts(values)[2][0]
+    [one, last] = inspection.associations(detector.fitted_, member, part, [60, 119])
+    assert (one["step"], one["start"], last["start"]) == (60, 50, 100)
+    whole = detector.inspect(values, 60)
+    expected = whole["series"].mean((0, 1))[60 - int(whole["start"])]
+    np.testing.assert_allclose(one["series"], expected, atol=1e-4)
+    assert sum(one["prior"]) == pytest.approx(1, abs=1e-2)
+
+
+def test_samples_are_drawn_beside_their_reconstructions() -> None:
+    rng = np.random.default_rng(0)
+    train, test = rng.normal(size=(80, 4, 4, 1)), rng.normal(size=(9, 4, 4, 1))
+    test[5] += 9
+    labels = np.eye(9, dtype=int)[5]
+    detector = SampleDetector("zscore").fit(train)
+    about = embedded(detector.plot(test, labels, title=HOSTILE).text)
+    assert about["title"] == HOSTILE and about["labels"][5] == 1
+    assert int(np.argmax(about["scores"])) == 5 == about["pictures"]["places"][0]
+    assert about["threshold"] == pytest.approx(detector.threshold_)
+    text = samples("s", test, labels, 0.5, made=test * 0).text
+    shown = embedded(text)["pictures"]
+    size = [len(base64.b64decode(shown[name])) for name in ("given", "made")]
+    assert size == [9 * 16, 9 * 16]
+    many = rng.normal(size=(3000, 128, 128, 4))[:, ::2]
+    about = embedded(samples("s", many, np.arange(3000.0), 2e3).text)
+    assert about["pictures"]["places"][0] == 2999 and len(about["scores"]) == 3000
+    assert 50 < len(about["pictures"]["places"]) < 3000
+    with pytest.raises(ValueError, match=r"made is \(1,\), expected \(9, 4, 4, 1\)"):
+        samples("s", test, labels, 0.5, made=np.zeros(1))
+
+
+def test_marks_of_several_entities_become_known_anomalies(tmp_path, capsys) -> None:
+    path = tmp_path / "marks.csv"
+    path.write_text(
+        'entity,start,stop,mark,note\n"\'-a","10","20","anomaly","two\nlines"\n'
+        '"b","1","2","normal",""\n'
+    )
+    assert marks.by_entity(path) == {"-a": [(10, 20)]}
+    assert marks.read(path)[0]["note"] == "two\nlines"
+    rng = np.random.default_rng(0)
+    lines = ["machine,u"]
+    for name in ("-a", "b"):
+        lines += [
+            f"{name},{u + 1000 * (10 <= i < 20)}"
+            for i, u in enumerate(rng.normal(size=200))
+        ]
+    (tmp_path / "x.csv").write_text("\n".join(lines) + "\n")
+    fit = ["fit", str(tmp_path / "x.csv"), "--entity-column", "machine", "--detector"]
+    own = ["--out", str(tmp_path / "m"), "--labels", str(path)]
+    assert cli.main([*fit, "zscore", *own]) == 0
+    from jaxtsad import load
+
+    scales = [
+        float(np.max(each.scale)) for each in load(tmp_path / "m").fitted_.scalers
+    ]
+    assert scales[0] < 2 < 100 < scales[1]
+    path.write_text("entity,start,stop,mark\nnobody,1,2,anomaly\n")
+    assert cli.main([*fit, "zscore", *own]) == 2
+    assert "has marks of 'nobody'; the entities are -a, b" in capsys.readouterr().err
+    path.write_text("start,stop,mark\n1,2,anomaly\n")
+    assert cli.main([*fit, "zscore", *own]) == 2
+    assert "names no entity" in capsys.readouterr().err
+
+
 def test_marks_become_known_anomalies(tmp_path, capsys) -> None:
     path = tmp_path / "marks.json"
     chosen = [
@@ -130,3 +219,15 @@ def test_marks_become_known_anomalies(tmp_path, capsys) -> None:
         path.write_text(content)
         assert cli.main([*fit, str(tmp_path / "n"), "--labels", str(path)]) == 2
         assert line in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_dplan_learns_from_marks(tmp_path) -> None:
+    path = tmp_path / "marks.csv"
+    path.write_text("start,stop,mark,note\n10,20,anomaly,\n")
+    values = np.random.default_rng(0).normal(size=(60, 1))
+    np.savetxt(tmp_path / "x.csv", values, header="u", comments="")
+    fit = ["fit", str(tmp_path / "x.csv"), "--detector", "dplan", "--window", "10"]
+    fit += ["--option", "block=50", "--option", "warm_up=10", "--epochs", "1"]
+    fit += ["--labels", str(path)]
+    assert cli.main([*fit, "--out", str(tmp_path / "d")]) == 0

@@ -1,4 +1,4 @@
-"""A recording as one page: values, commands, labels, statistics, what is missing."""
+"""A recording as one interactive page: channels, true events, and tables below."""
 
 from __future__ import annotations
 
@@ -7,52 +7,42 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from jaxtsad import interactive
+from jaxtsad.interactive import Page
 from jaxtsad.reporting import html, statistics
 from jaxtsad.reporting.html import Number, Safe
-from jaxtsad.reporting.plots import channels
 from jaxtsad.reporting.statistics import Part
 from jaxtsad.types import Series
 
-DRAWN = 6
 LISTED = 60
-ENOUGH_EVENTS = 4
 
 
-def page(series: Series, source: str) -> str:
-    """The whole page.
+def page(series: Series, source: str) -> Page:
+    """The whole page: the training part and after it the test part.
 
     Args:
-        series: The statistics.
+        series: The recording.
         source: Where it comes from: a data set's name or a file.
     """
     parts = statistics.parts(series)
     count = series.train.shape[1]
     names = list(series.channels) or [f"channel_{i}" for i in range(count)]
     kinds = statistics.kinds(series)
-    values, commands = _shown(parts, kinds)
-    title = [
-        html.element("p", "jaxtsad explore", class_="eyebrow"),
-        html.element("h1", series.name),
-        html.element("p", _subtitle(source, kinds), class_="subtitle"),
-    ]
-    return html.page(
-        f"{series.name}, {source}",
-        html.element("header", *title),
-        html.element("div", *_tiles(parts), class_="tiles"),
-        *(
-            _drawn(part, names, values, commands, kinds, number)
-            for number, part in enumerate(parts)
-        ),
+    tables = [
+        _parts(parts),
         _events(parts),
-        html.section(
-            "Distribution",
-            html.element("div", *_distributions(parts, values, names), class_="grid"),
-        )
-        if values
-        else Safe(""),
         _statistics(series, parts, names, kinds),
-        _missing(parts),
         _facts(series, parts),
+    ]
+    return interactive.page(
+        series.name,
+        np.concatenate([part.values for part in parts]),
+        names,
+        time=_time(series, parts),
+        labels=_labels(parts),
+        borders=[len(parts[0].values)] if len(parts) > 1 else [],
+        above=html.element("p", _subtitle(source, kinds)),
+        below=html.join(tables),
     )
 
 
@@ -68,90 +58,56 @@ def _subtitle(source: str, kinds: Sequence[str]) -> str:
     return f"{source} · {len(kinds)} {plural}: {counted}"
 
 
-def _shown(parts: Sequence[Part], kinds: Sequence[str]) -> tuple[list[int], list[int]]:
-    """Channels to draw: those that vary most, and commands by how often they are 1."""
-    values = [i for i, kind in enumerate(kinds) if kind == statistics.VALUES]
-    if len(values) > DRAWN:
-        deviation = np.nanstd(_finite(parts[-1].values[:, values]), axis=0)
-        order = np.argsort(-deviation, kind="stable")
-        values = sorted(values[i] for i in order[:DRAWN])
-    if not values and statistics.CONSTANT in kinds:
-        values = [list(kinds).index(statistics.CONSTANT)]
-    commands = [i for i, kind in enumerate(kinds) if kind == statistics.BINARY]
-    counts = {
-        i: sum(int((part.values[:, i] == 1).sum()) for part in parts) for i in commands
-    }
-    return values, sorted(commands, key=lambda i: -counts[i])
+def _time(series: Series, parts: Sequence[Part]) -> np.ndarray | None:
+    """Stamps of all steps; None where a part has none."""
+    known = [series.metadata.get(f"{name}_time") for name in ("train", "test")]
+    stamps = [np.asarray(one) for one in known[: len(parts)] if one is not None]
+    if [len(one) for one in stamps] != [len(part.values) for part in parts]:
+        return None
+    return np.concatenate(stamps)
 
 
-def _finite(values: np.ndarray) -> np.ndarray:
-    wide = values.astype(np.float64)
-    return np.where(np.isfinite(wide), wide, np.nan)
-
-
-def _tiles(parts: Sequence[Part]) -> list[Safe]:
-    tiles = [
-        html.tile(f"{part.name}, steps", f"{len(part.values):,}", _missing_words(part))
-        for part in parts
-    ]
-    for part in parts:
-        if part.labels is None:
-            continue
-        lengths = [stop - start for start, stop, _ in part.events]
-        below = f"{min(lengths):,} to {max(lengths):,} steps long" if lengths else ""
-        tiles.append(html.tile(f"events, {part.name}", f"{len(lengths):,}", below))
-        share = f"{100 * float(part.labels.mean()):.2f} %"
-        steps = f"{int(part.labels.sum()):,} of {len(part.labels):,} steps"
-        tiles.append(html.tile("labeled anomalous", share, steps))
+def _labels(parts: Sequence[Part]) -> np.ndarray | None:
+    """Labels of all steps, 0 in a part without; None where no part has any."""
     if all(part.labels is None for part in parts):
-        tiles.append(html.tile("labels", "none", ""))
-    return tiles
+        return None
+    return np.concatenate(
+        [
+            np.zeros(len(part.values)) if part.labels is None else part.labels
+            for part in parts
+        ]
+    )
 
 
-def _missing_words(part: Part) -> str:
-    cells = statistics.missing(part.values).cells
-    return f"{cells:,} cells missing" if cells else "nothing missing"
-
-
-def _drawn(
-    part: Part,
-    names: Sequence[str],
-    values: Sequence[int],
-    commands: Sequence[int],
-    kinds: Sequence[str],
-    number: int,
-) -> Safe:
-    drawing = channels.lanes(part, names, values, commands)
-    label = f"{part.name}: values, commands and events"
-    box = html.figure(drawing, label, f"part{number}", wide=True)
-    left_out = []
-    wanted = list(kinds).count(statistics.VALUES)
-    if wanted > len(values):
-        left_out.append(f"the {len(values)} of {wanted} channels that vary most")
-    if len(commands) > channels.COMMANDS:
-        left_out.append(
-            f"the {channels.COMMANDS} most frequent of {len(commands)} commands"
+def _parts(parts: Sequence[Part]) -> Safe:
+    """Steps, events and missing cells of each part."""
+    heads = ["part", "steps", "events", "event steps", "labeled anomalous"]
+    heads += ["missing cells", "share", "steps", "channels", "longest gap, steps"]
+    lines = []
+    for part in parts:
+        count = statistics.missing(part.values)
+        lengths = [stop - start for start, stop, _ in part.events]
+        line: list[object] = [part.name, len(part.values)]
+        if part.labels is None:
+            line += ["no labels", "", ""]
+        else:
+            spread = f"{min(lengths):,} to {max(lengths):,}" if lengths else ""
+            line += [len(lengths), spread, Number(f"{part.labels.mean():.2%}")]
+        share = Number(f"{count.cells / max(part.values.size, 1):.4%}")
+        lines.append(
+            [*line, count.cells, share, count.steps, count.channels, count.longest]
         )
-    note = f"Drawn: {' and '.join(left_out)}. " if left_out else ""
-    note += "True events are shaded." if part.events else ""
-    return html.section(part.name.capitalize(), box, note=note)
-
-
-def _distributions(
-    parts: Sequence[Part], values: Sequence[int], names: Sequence[str]
-) -> list[Safe]:
-    figures = []
-    for channel in values[:3]:
-        drawing = channels.distribution(parts, channel, names[channel])
-        label = f"distribution of {names[channel]}"
-        figures.append(html.figure(drawing, label, f"values{channel}"))
-    return figures
+    note = (
+        "Not finite counts as missing. Detectors fill a gap with the last value before "
+        "it, never with a later one."
+    )
+    return html.section("Parts", html.table(heads, lines), note=note)
 
 
 def _events(parts: Sequence[Part]) -> Safe:
     """The true events, their lengths and what lies between them."""
     pieces: list[Safe] = []
-    for number, part in enumerate(parts):
+    for part in parts:
         if not part.events:
             continue
         ends = [0, *(stop for _, stop, _ in part.events)]
@@ -160,19 +116,11 @@ def _events(parts: Sequence[Part]) -> Safe:
             for before, (start, stop, kind) in zip(ends, part.events, strict=False)
         ]
         heads = ["first step", "last step", "length", "normal steps before", "kind"]
-        pieces.append(html.table(heads, lines[:LISTED]))
+        pieces += [html.element("h3", part.name), html.table(heads, lines[:LISTED])]
         if len(lines) > LISTED:
             more = f"{len(lines) - LISTED:,} more events are not listed."
-            pieces.append(html.element("p", more, class_="note"))
-        if len(lines) >= ENOUGH_EVENTS:
-            drawing = channels.lengths(part)
-            figure = html.figure(drawing, "lengths of the events", f"lengths{number}")
-            pieces.append(html.element("div", figure, class_="grid"))
-    if not pieces:
-        known = any(part.labels is not None for part in parts)
-        note = "No step is labeled anomalous." if known else "There are no labels."
-        return html.section("Events", note=note)
-    return html.section("Events", *pieces)
+            pieces.append(html.element("p", more))
+    return html.details("True events by part", *pieces) if pieces else Safe("")
 
 
 def _statistics(
@@ -209,30 +157,6 @@ def _statistics(
 
 def _number(value: float) -> Number:
     return Number("n/a" if math.isnan(value) else f"{value:.4g}")
-
-
-def _missing(parts: Sequence[Part]) -> Safe:
-    """What is missing in each part."""
-    counts = [statistics.missing(part.values) for part in parts]
-    if not any(count.cells for count in counts):
-        return html.section("Missing values", note="Every cell holds a finite number.")
-    lines = [
-        [
-            part.name,
-            count.cells,
-            Number(f"{count.cells / max(part.values.size, 1):.4%}"),
-            count.steps,
-            count.channels,
-            count.longest,
-        ]
-        for part, count in zip(parts, counts, strict=True)
-    ]
-    heads = ["part", "cells", "share", "steps", "channels", "longest gap, steps"]
-    note = (
-        "Not finite counts as missing. Detectors fill a gap with the last value before "
-        "it, never with a later one."
-    )
-    return html.section("Missing values", html.table(heads, lines), note=note)
 
 
 def _facts(series: Series, parts: Sequence[Part]) -> Safe:

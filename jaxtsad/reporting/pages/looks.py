@@ -10,6 +10,7 @@ import numpy as np
 
 from jaxtsad import interactive
 from jaxtsad.evaluation import events as events_
+from jaxtsad.evaluation.alarms import tail
 from jaxtsad.reporting import html
 from jaxtsad.reporting.html import Safe
 from jaxtsad.reporting.run import Run
@@ -64,7 +65,8 @@ def scored(run: Run, entity: str, detector: str, **more: Any) -> interactive.Sco
     limit = run.threshold(entity, detector, first.seed)
     if limit is None:
         limit = float(np.quantile(first.score, LIKELY))
-    made = interactive.Scored(detector, first.score, limit)
+    rules = tail.fit(first.calibration).rules(limit)
+    made = interactive.Scored(detector, first.score, limit, rules.closes, rules.gap)
     return dataclasses.replace(made, **more)
 
 
@@ -77,15 +79,24 @@ def _page(run: Run, view: View) -> str:
     assert view.values is not None
     steps, count = view.values.shape
     each = []
-    for name in run.detectors(view.entity)[:MOST_DETECTORS]:
-        events = view.flagged.to_dict("records") if name == run.detector else []
-        made = scored(run, view.entity, name, events=[_event(row) for row in events])
+    for detector in run.detectors(view.entity)[:MOST_DETECTORS]:
+        main = detector == run.detector
+        events = view.flagged.to_dict("records") if main else []
+        made = scored(
+            run, view.entity, detector, events=[_event(row) for row in events]
+        )
         if len(made.scores) == steps:
             each.append(made)
-    title = f"{run.report.get('name') or run.path.name}, {view.entity}"
+    name = str(run.report.get("name") or run.path.name)
     names = channels(view.names, count)
     return interactive.page(
-        title, view.values, names, labels=view.scored.label, scored=each
+        f"{name}, {view.entity}",
+        view.values,
+        names,
+        labels=view.scored.label,
+        scored=each,
+        group=name,
+        entity=view.entity,
     ).text
 
 
