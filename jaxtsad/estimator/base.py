@@ -156,9 +156,17 @@ class BaseDetector:
 
         Raises:
             ValueError: If the detector is not fitted, cannot be exported in a format or
-                scores otherwise there, or the folder cannot be written.
+                scores otherwise there, the folder cannot be written, or it resamples
+                or cuts at gaps, which an exported scorer does not.
         """
         self._check_fitted()
+        for name in ("resample", "max_gap"):
+            value = getattr(self, name, None)
+            if value is not None:
+                raise ValueError(
+                    f"{name}={value!r} cannot be exported: a scorer takes even steps "
+                    f"without time stamps; fit on such steps, without {name}"
+                )
         names = list(getattr(self, "feature_names_in_", ()))
         return export.export(
             path,

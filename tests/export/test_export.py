@@ -142,6 +142,21 @@ def test_samples_of_every_kind(
         made.scores(test)
 
 
+@pytest.mark.parametrize("option", [{"resample": "1min"}, {"max_gap": "5min"}])
+def test_what_needs_time_stamps_is_refused(
+    option: dict[str, str], tmp_path: pathlib.Path
+) -> None:
+    import pandas as pd
+
+    time = pd.date_range("2024-01-01", periods=200, freq="min")
+    frame = pd.DataFrame(waves(200), index=time)
+    detector = TimeSeriesDetector("zscore", window=8, **option).fit(frame)
+    [(name, value)] = option.items()
+    with pytest.raises(ValueError, match=f"{name}='{value}' cannot be exported"):
+        detector.export(tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def run(path: pathlib.Path, *words: str) -> subprocess.CompletedProcess[str]:
     """The exported command line, without this package on its path."""
     command = [sys.executable, "-P", str(path / "scorer.py"), *words]
