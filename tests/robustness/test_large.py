@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pathlib
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -183,3 +185,42 @@ def test_what_cannot_be_done_on_disk_is_one_line(
     monkeypatch.setenv(blocks.VARIABLE, "0.00005")
     with pytest.raises(ValueError, match="windows of 'series' are too many"):
         detector.fit(given)
+
+
+CHILD = """
+import os, sys
+import numpy as np
+from benchmarks.throughput import memory
+from jaxtsad import TimeSeriesDetector
+
+given = np.load(sys.argv[2], mmap_mode="r")
+options = {"hidden": 8, "latent": 2} if sys.argv[1] == "lstm_vae" else None
+detector = TimeSeriesDetector(
+    sys.argv[1], window=50, stride=200, epochs=1, options=options
+)
+detector.fit(np.array(given[:3000])).decision_function(np.array(given[:3000]))
+os.environ["JAXTSAD_MEMORY_GIB"] = "0.04"
+mark = memory.begin()
+scores = detector.fit(given).decision_function(given)
+assert np.isfinite(scores).all() and len(scores) == len(given)
+print(memory.end(mark)["memory_growth_bytes"])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["zscore", "pca", "lstm_vae"])
+def test_memory_does_not_grow_with_the_values_of_a_recording(
+    name: str, tmp_path: pathlib.Path
+) -> None:
+    """A hundredth of 2e9 values and of 4 GiB: 0.8 GiB where all were in memory."""
+    path = tmp_path / "x.npy"
+    large = np.lib.format.open_memmap(path, "w+", "float32", (400_000, 50))
+    random = np.random.default_rng(0)
+    for start in range(0, 400_000, 20_000):
+        wave = np.sin(np.arange(start, start + 20_000) / 9)[:, None]
+        noise = 0.1 * random.normal(size=(20_000, 50))
+        large[start : start + 20_000] = wave + noise
+    del large
+    command = [sys.executable, "-c", CHILD, name, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 400 * 2**20
