@@ -26,7 +26,7 @@ import numpy as np
 from benchmarks.throughput import memory, results, sources
 from jaxtsad import files
 
-COUNTS, CHECKED, PLANNED = (10, 100, 1000), 3000, 100_000
+COUNTS, CHECKED, PLANNED = (10, 100, 1000), 2000, 100_000
 QUICK_COUNTS, QUICK_CHECKED = (2, 4, 8), 12
 STEPS, EPOCHS = 1000, 3
 DETECTOR = "lstm_vae"
@@ -114,6 +114,15 @@ def alone(members: int, steps: int, epochs: int) -> dict[str, float]:
     return point
 
 
+def kept(path: pathlib.Path | None, size: Mapping[str, int]) -> dict[str, float] | None:
+    """What was measured of a size before; None for nothing."""
+    lines = path.read_text().splitlines() if path and path.exists() else []
+    for point in map(json.loads, lines):
+        if all(point[name] == value for name, value in size.items()):
+            return dict(point)
+    return None
+
+
 def report(
     points: Sequence[Point],
     check: Point,
@@ -151,7 +160,7 @@ def report(
             f"By `python -m benchmarks.throughput.capacity` on {results.processor()}, "
             f"{results.slug()}. One `{DETECTOR}` a channel ({described()}), "
             f"{steps:,} steps each, {epochs} epochs, all in one program; every size "
-            "in a process of its own.",
+            "in a process of its own, with programs that were compiled before.",
             "",
             f"| | {' | '.join(columns)} |",
             f"|---|{'---|' * len(columns)}",
@@ -205,6 +214,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--hours", type=float, default=HOURS, help="to be done in")
     add("--quick", action="store_true", help="does it work? nothing is written")
     add("--out", type=pathlib.Path, help="where it is written; results/capacity.md")
+    add("--points", type=pathlib.Path, help="where sizes are kept, to go on from")
     add("--measure", type=int, help=argparse.SUPPRESS)
     asked = parser.parse_args(arguments)
     if asked.measure is not None:
@@ -216,7 +226,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     points = []
     for count in (*counts, checked):
         print(f"{count:,} members", file=sys.stderr)
-        points.append(alone(count, asked.steps, asked.epochs))
+        size = {"members": count, "steps": asked.steps, "epochs": asked.epochs}
+        points.append(kept(asked.points, size) or alone(**size))
+        if asked.points is not None and kept(asked.points, size) is None:
+            with asked.points.open("a") as file:
+                file.write(json.dumps({**points[-1], **size}) + "\n")
     plan = report(
         points[:-1],
         points[-1],

@@ -109,9 +109,11 @@ def gathered(graph: Graph, equation: Any, values: Sequence[Value]) -> Value:
 
 
 def scattered(graph: Graph, equation: Any, values: Sequence[Value]) -> Value:
-    """A window of an array replaced, by `ScatterND`."""
+    """A window of an array replaced, or several whole rows, by `ScatterND`."""
     numbers, shape = equation.params["dimension_numbers"], shape_of(equation)
     sizes = shape_of(equation, 2)
+    if _is_of_rows(numbers, shape, sizes):
+        return _rows_scattered(graph, equation, values)
     if len(shape_of(equation, 1)) != 1 or len(sizes) != len(shape):
         raise NotImplementedError("there is no rule for a scatter of several windows")
     places = list(numbers.scatter_dims_to_operand_dims)
@@ -123,6 +125,32 @@ def scattered(graph: Graph, equation: Any, values: Sequence[Value]) -> Value:
     operand = graph.op("Transpose", values[0], perm=order)
     updates = graph.op("Transpose", values[2], perm=order)
     index = _indices(graph, values[1], (), axes)
+    made = graph.op("ScatterND", operand, index, updates)
+    return graph.op("Transpose", made, perm=np.argsort(order).tolist())
+
+
+def _is_of_rows(numbers: Any, shape: Sequence[int], sizes: Sequence[int]) -> bool:
+    """Whether a scatter replaces what is at places of some axes, whole along others."""
+    places = sorted(numbers.scatter_dims_to_operand_dims)
+    rest = [size for axis, size in enumerate(shape) if axis not in places]
+    return (
+        sorted(numbers.inserted_window_dims) == places
+        and not numbers.operand_batching_dims
+        and [sizes[axis] for axis in numbers.update_window_dims] == rest
+    )
+
+
+def _rows_scattered(graph: Graph, equation: Any, values: Sequence[Value]) -> Value:
+    """The axes of the places go first, in the array as in the rows."""
+    numbers, shape = equation.params["dimension_numbers"], shape_of(equation)
+    places = list(numbers.scatter_dims_to_operand_dims)
+    order = [*places, *(axis for axis in range(len(shape)) if axis not in places)]
+    inner = list(numbers.update_window_dims)
+    rank = len(shape_of(equation, 2))
+    outer = [axis for axis in range(rank) if axis not in inner]
+    operand = graph.op("Transpose", values[0], perm=order)
+    updates = graph.op("Transpose", values[2], perm=[*outer, *inner])
+    index = graph.cast(values[1], "int64")
     made = graph.op("ScatterND", operand, index, updates)
     return graph.op("Transpose", made, perm=np.argsort(order).tolist())
 

@@ -39,6 +39,12 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "placed_each": lambda x: jax.vmap(
         lambda row: jax.lax.dynamic_update_slice(row, row[:1], (2, 0))
     )(x),
+    "columns": lambda x: (
+        jnp.zeros((3, 4, 9))
+        .at[:, :, jnp.argmax(x[0, 0]) + jnp.array([3, 0, 1])]
+        .set(x[..., :3])
+    ),
+    "cells": lambda x: x.at[jnp.array([0, 2]), jnp.array([1, 3])].set(x[:2, 0] * 2),
     "best": lambda x: jnp.stack(jax.lax.top_k(x, 2)[0:1])[0],
     "padded": lambda x: jax.lax.pad(x, 0.5, ((1, 0, 0), (0, 2, 1), (-1, 0, 0))),
     "small": lambda x: jnp.log1p(1e-7 * x) * 1e7,
@@ -102,6 +108,18 @@ def test_the_default_detector_scores_without_jax(tmp_path: pathlib.Path) -> None
     rows = np.loadtxt(done.stdout.splitlines()[1:], delimiter=",")
     agree(rows[:, 1], detector.decision_function(values))
     np.testing.assert_array_equal(rows[:, 2], detector.predict(values))
+
+
+@pytest.mark.slow
+def test_the_default_detector_of_many_channels_goes_as_onnx(
+    tmp_path: pathlib.Path,
+) -> None:
+    """Above four channels it sees whether few are live, and then those alone."""
+    from jaxtsad import TimeSeriesDetector
+
+    detector = TimeSeriesDetector("pretrained_tcn", window=8).fit(waves(300, 5))
+    parity = detector.export(tmp_path, ["onnx"])
+    assert parity["pretrained_tcn"]["largest_difference"]["onnx"] <= 1e-5
 
 
 @pytest.mark.parametrize("name", ["dplan", "latent_search"])
