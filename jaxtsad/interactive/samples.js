@@ -86,7 +86,10 @@ function list() {
     const note = document.createElement("span");
     note.textContent = words(place);
     note.className = scoreOf(place) > state.threshold ? "above" : "";
-    button.append(...Object.values(pictures).map((bytes) => canvasOf(bytes, place, side)), note);
+    const both = document.createElement("div");
+    both.className = "both";
+    both.append(...Object.values(pictures).map((bytes) => canvasOf(bytes, place, side)));
+    button.append(both, note);
     button.addEventListener("click", () => enlarge(place));
     item.append(button);
     return item;

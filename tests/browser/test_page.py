@@ -15,13 +15,15 @@ import pytest
 from jaxtsad.estimator import TimeSeriesDetector
 from jaxtsad.evaluation.alarms.rules import Rules
 from jaxtsad.interactive import Scored, marks, page, samples
-from jaxtsad.reporting.pages import exploration
+from jaxtsad.reporting.pages import comparison, exploration, run_report
 from jaxtsad.types import Series
+from tests.reporting import example
 
 pytestmark = pytest.mark.browser
 sync_api = pytest.importorskip(
     "playwright.sync_api", reason="playwright of jaxtsad[browser] is not installed"
 )
+DRAWN = "#score canvas, #channels canvas, #grid canvas"
 CHROMIUM = shutil.which("chromium")
 HOSTILE = (
     "</script><script>window.ran = 1</script>\"'<img src=x onerror='window.ran=2'>"
@@ -43,7 +45,7 @@ def browser() -> Iterator[Any]:
 class Opened:
     """A page in a tab, and what went wrong in it."""
 
-    def __init__(self, browser: Any, path: pathlib.Path) -> None:
+    def __init__(self, browser: Any, path: pathlib.Path, ready: str = DRAWN) -> None:
         self.context = browser.new_context(accept_downloads=True)
         self.tab = self.context.new_page()
         self.errors: list[str] = []
@@ -53,7 +55,7 @@ class Opened:
         self.tab.on("request", lambda request: self.requests.append(request.url))
         self.path = path
         self.tab.goto(path.as_uri())
-        self.tab.wait_for_selector("#score canvas, #channels canvas, #grid canvas")
+        self.tab.wait_for_selector(ready)
 
     def text(self, name: str) -> str:
         return self.tab.inner_text(f"#{name}")
@@ -342,6 +344,27 @@ def test_hostile_names_do_not_run(browser, tmp_path):
     tab.wait_for_timeout(100)
     assert tab.evaluate("window.ran") is None
     opened.close()
+
+
+def test_reports_and_comparisons_hold_hostile_names(browser, tmp_path, monkeypatch):
+    name = HOSTILE + "\n`"
+    monkeypatch.setattr(example, "EVENTS", {name: [(300, 340, name)]})
+    detector = "<img src=x onerror='window.ran = 3'>"  # The file's names end at a /.
+    monkeypatch.setattr(example, "DETECTOR", detector)
+    run, detectors = tmp_path / "run", (detector, "random")
+    example.write(run, steps=600, entities=(name,), detectors=detectors)
+    report = json.loads((run / "report.json").read_text())
+    report["name"] = report["config"]["name"] = report["git"] = name
+    report["notes"] = report["leaks"] = [name]
+    report["entities"][0]["channels"] = [name, "b", "c"]
+    (run / "report.json").write_text(json.dumps(report))
+    run_report.write(run)
+    (run / "compare.html").write_text(comparison.page([run, run]))
+    for page_ in ("report.html", "look_0.html", "compare.html"):
+        opened = Opened(browser, run / page_, "h1")
+        assert "window.ran" in opened.tab.inner_text("h1")
+        assert opened.tab.evaluate("window.ran") is None
+        opened.close()
 
 
 def test_a_million_steps_are_quick(browser, tmp_path):
