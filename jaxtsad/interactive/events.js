@@ -101,19 +101,20 @@ function listed() {
 
 function list() {
   const known = listed();
-  const order = [...known].sort(([, one], [, other]) => (other.score || 0) - (one.score || 0));
+  for (const event of known.values()) event.severity = detail(event).severity ?? event.score;
+  const order = [...known.values()].sort((one, other) =>
+    (other.severity ?? -Infinity) - (one.severity ?? -Infinity) || one.start - other.start);
   const body = byId("events");
   body.replaceChildren();
-  for (const [, event] of order.slice(0, MOST_EVENTS)) {
+  for (const event of order.slice(0, MOST_EVENTS)) {
     const row = body.insertRow(), about_ = detail(event);
     const other = about_.channels ? alike(event) : null;
     const shares = (about_.channels || []).map((channel, i) => {
       const share = Number((about_.shares || [])[i]);
       return channel + (share ? " " + (100 * share).toFixed(0) + " %" : "");
     }).filter((text) => !text.endsWith(" 0 %"));
-    const severity = about_.severity === undefined ? event.score : about_.severity;
     const texts = [name(event.start), name(event.stop - 1), event.stop - event.start,
-      event.kind, Number.isFinite(severity) ? severity.toPrecision(3) : "",
+      event.kind, Number.isFinite(event.severity) ? event.severity.toPrecision(3) : "",
       shares.join(", "), other ? name(other.start) : ""];
     texts.forEach((text, i) => {
       const cell_ = row.insertCell();

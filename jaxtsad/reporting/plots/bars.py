@@ -68,7 +68,7 @@ def channels(contributions: np.ndarray, names: Sequence[str]) -> Figure:
     """
     order = np.argsort(-np.abs(contributions), kind="stable")[:MOST_CHANNELS]
     ordered = [names[place] for place in order]
-    width = axes_.PAGE_WIDTH / 2
+    width = axes_.PAGE_WIDTH
     figure, axes = axes_.bar_chart(ordered, contributions[order], width, 1.8, 24)
     axes.set_title("Part of the step's score by channel")
     return figure

@@ -96,7 +96,7 @@ def _finish(axes: Axes, history: pd.DataFrame, name: str) -> None:
     if len(values) and values.min() > 0 and values.max() > 30 * values.min():
         axes_.log_scale(axes.yaxis)
     axes.set_title(svg.plain(name.replace("_", " ")))
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6, min_n_ticks=1))
     axes.set_xlabel("epoch")
     axes.grid(axis="y", color=svg.PALETTE["rule"], linewidth=0.5)
     axes.spines["left"].set_visible(False)
