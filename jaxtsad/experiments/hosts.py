@@ -172,7 +172,7 @@ def _part(config: Config, folder: pathlib.Path, hosts: Hosts, terminal: Console)
     if _without_root(theirs) != _without_root(config):
         raise ValueError(f"host {hosts.host} was given another config than host 0")
     place.folder.mkdir(parents=True, exist_ok=True)
-    before = _bytes_read()
+    before, memory = _bytes_read(), facts.peak_memory()
     series, of = _share(config, Hosts() if in_step else hosts)
     read = _bytes_read() - before
     with fleet.in_step() if in_step else contextlib.nullcontext():
@@ -190,6 +190,7 @@ def _part(config: Config, folder: pathlib.Path, hosts: Hosts, terminal: Console)
         "devices": jax.local_device_count(),
         "data_bytes": sum(a.nbytes for each in data for a in each if a is not None),
         "read_bytes": read,
+        "memory_before_bytes": memory,
         "peak_memory_bytes": facts.peak_memory(),
         "train_s": done.timings.train_s,
     }

@@ -263,3 +263,49 @@ def test_killed_hosts_end_the_others_and_any_number_goes_on(
         finish(start(rng.choice((1, 2, 3)), "--resume", str(out)))
     assert done
     same(out, tmp_path / "one", rounding=1e-6)
+
+
+AUTO = """
+from jaxtsad.training import hosts
+found = hosts.join(None, None, "/dev/null")
+hosts.meet()
+hosts.leave()
+print(found.number, found.host)
+"""
+SLURM = {
+    "SLURM_JOB_ID": "{job}",
+    "SLURM_STEP_NODELIST": "localhost",
+    "SLURM_NTASKS": "2",
+    "SLURM_STEP_NUM_NODES": "1",
+    "SLURM_PROCID": "{host}",
+    "SLURM_LOCALID": "{host}",
+}
+OPEN_MPI = {
+    "OMPI_MCA_orte_hnp_uri": "{mpi}.0;tcp://127.0.0.1:34911",
+    "OMPI_COMM_WORLD_SIZE": "2",
+    "OMPI_COMM_WORLD_RANK": "{host}",
+    "OMPI_COMM_WORLD_LOCAL_RANK": "{host}",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheduler", [SLURM, OPEN_MPI], ids=["slurm", "open_mpi"])
+def test_hosts_meet_by_what_a_scheduler_says(scheduler: dict[str, str]) -> None:
+    """A scheduler's variables, as it would set them; the port is of the job."""
+    job = os.getpid() % 4096
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", AUTO],
+            env=os.environ
+            | {"PYTHONPATH": str(ROOT), "JAX_NUM_CPU_DEVICES": "1"}
+            | {
+                name: value.format(job=job, mpi=job * 4096, host=host)
+                for name, value in scheduler.items()
+            },
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for host in range(2)
+    ]
+    told = [one.communicate(timeout=300)[0].splitlines()[-1] for one in processes]
+    assert told == ["2 0", "2 1"]
