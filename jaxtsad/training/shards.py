@@ -7,6 +7,7 @@ go on together.
 
 Orbax is for one program on all hosts, of which each saves its part of every array at
 the same step. Here members are independent, and hosts are at different steps.
+Hosts that share one model are at the same step and hold the same: the first saves it.
 """
 
 from __future__ import annotations

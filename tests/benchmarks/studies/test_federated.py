@@ -7,6 +7,7 @@ import json
 import pathlib
 
 import numpy as np
+import pytest
 
 from benchmarks.studies import study
 from benchmarks.studies.federated import __main__ as program
@@ -25,6 +26,7 @@ def test_every_row_trains_for_the_same_number_of_epochs() -> None:
         assert (how.noise > 0) == ("noise" in name)
 
 
+@pytest.mark.slow
 def test_the_smallest_run_tells_all_rows(tmp_path: pathlib.Path) -> None:
     words = ["--quick", "--rounds", "1", "--out", str(tmp_path)]
     assert study.main(program.STUDY, words) == 0
