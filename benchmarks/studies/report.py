@@ -102,8 +102,7 @@ def markdown(report: Report) -> str:
         pieces += [f"## {section.title}" if section.title else "", *section.texts]
         for table in section.tables:
             pieces += [f"### {table.title}" if table.title else "", table.lead]
-            text = formats.piped(table.heads, table.lines, table.numbers)
-            pieces.append(text.replace("||", "\\|\\|"))
+            pieces.append(formats.piped(table.heads, table.lines, table.numbers))
     pieces += report.notes
     return "\n\n".join(piece for piece in pieces if piece) + "\n"
 

@@ -7,6 +7,7 @@ import html as html_
 import io
 import json as json_
 import math
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -40,10 +41,13 @@ def markdown(rows: Iterable[Row]) -> str:
     return text + "\n" + "".join(f"\n{note}.\n" for note in table.notes)
 
 
+_BAR = re.compile(r"(?<!\\)\|")
+
+
 def piped(
     heads: Sequence[str], lines: Iterable[Sequence[str]], numbers: int = 0
 ) -> str:
-    """A Markdown table of texts as they are.
+    """A Markdown table of texts as they are, but for bars, which are escaped.
 
     Args:
         heads: Names of the columns.
@@ -57,7 +61,8 @@ def piped(
         | pca | 0.250 |
     """
     rule = ["---"] * (len(heads) - numbers) + ["---:"] * numbers
-    return "\n".join(f"| {' | '.join(line)} |" for line in (heads, rule, *lines))
+    rows = ([_BAR.sub(r"\|", text) for text in line] for line in (heads, rule, *lines))
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def _markdown_cell(cell: layout.Cell) -> str:

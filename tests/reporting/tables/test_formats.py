@@ -153,3 +153,8 @@ def test_rows_are_found_by_their_fields():
     made = [row("x", "a"), row("x", "b"), row("y", "a")]
     assert rows.find(made, detector="x", entity="b") is made[1]
     assert rows.find(made, detector="z") is None
+
+
+def test_bars_in_a_cell_do_not_end_it() -> None:
+    table = formats.piped(["row", "score"], [["|z|", "a\\|b"]], 1)
+    assert table.splitlines()[-1] == r"| \|z\| | a\|b |"
