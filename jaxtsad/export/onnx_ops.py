@@ -73,6 +73,8 @@ def _reshaped(graph: Graph, equation: Any, values: Sequence[Value]) -> Value:
 def _reduced(kind: str) -> Rule:
     def rule(graph: Graph, equation: Any, values: Sequence[Value]) -> Value:
         value, axes = values[0], ints(equation.params["axes"])
+        if not len(axes):  # To ONNX no axes are all.
+            return value
         truths = equation.invars[0].aval.dtype.kind == "b"
         if truths:
             value = graph.cast(value, "int32")

@@ -14,6 +14,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
+from jaxtsad import SampleDetector, TimeSeriesDetector
 from jaxtsad.export import onnx_graph, onnx_ops
 from jaxtsad.export.scorer import Scorer
 from tests.export.test_export import agree, fitted, waves
@@ -26,6 +27,7 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "products": lambda x: jnp.einsum("abc,adc->bad", x, x) / jnp.abs(x).sum(),
     "batched": lambda x: jax.vmap(lambda a, b: a @ b.T)(x, x[::-1]),
     "convolution": lambda x: jnp.convolve(x[0, 0], x[0, 1])[:, None] * x[0, 2][None],
+    "means of numbers": lambda x: jax.vmap(lambda number: number.mean())(x[0, 0]),
     "sums": lambda x: jnp.cumsum(x, axis=1) - jnp.cumsum(x[:, ::-1], axis=1)[:, ::-1],
     "truths": lambda x: jnp.where((x > 0).any(axis=1) & (x < 1).all(axis=1), 1.0, 0.0),
     "choices": lambda x: jnp.where(jnp.where(x > 0, x > 1, x < -1), x, 0.5),
@@ -110,13 +112,19 @@ def test_the_default_detector_scores_without_jax(tmp_path: pathlib.Path) -> None
     np.testing.assert_array_equal(rows[:, 2], detector.predict(values))
 
 
+def test_samples_score_alike_as_onnx(tmp_path: pathlib.Path) -> None:
+    random = np.random.default_rng(0)
+    train, test = random.normal(size=(40, 5)), random.normal(size=(7, 5))
+    detector = SampleDetector("deep_sad", epochs=1, batch_size=16).fit(train)
+    detector.export(tmp_path, ["onnx"])
+    agree(Scorer(tmp_path).scores(test), detector.decision_function(test))
+
+
 @pytest.mark.slow
 def test_the_default_detector_of_many_channels_goes_as_onnx(
     tmp_path: pathlib.Path,
 ) -> None:
     """Above four channels it sees whether few are live, and then those alone."""
-    from jaxtsad import TimeSeriesDetector
-
     detector = TimeSeriesDetector("pretrained_tcn", window=8).fit(waves(300, 5))
     parity = detector.export(tmp_path, ["onnx"])
     assert parity["pretrained_tcn"]["largest_difference"]["onnx"] <= 1e-5
