@@ -30,7 +30,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _without_cache()
     fleet.use_cores()
     folder, rows, slower, path = folder_of(asked), [], [], None
+    known = None
     try:
+        if asked.compare is not None:
+            # Before the file that is written takes the place of the one compared with.
+            known = regressions.earlier(asked.compare)
         for row in suites.module(asked.suite).measure(options_of(asked)):
             rows.append(row)
             if folder is not None and "refused" not in row:
@@ -41,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if path is not None:
             report.write(path)
         if asked.compare is not None:
-            changes = regressions.against(asked.compare, told)
+            changes = regressions.against(asked.compare, told, known)
             print(*changes, sep="\n")
             slower = [change for change in changes if change.regressed]
     except ValueError as error:

@@ -13,6 +13,7 @@ from benchmarks.throughput.timing import rate
 # A rate below this share of the earlier one is a regression.
 LEAST = 0.9
 ENDING = "_per_s"
+OTHERS = ("torch_", "product_")
 
 
 class Change(NamedTuple):
@@ -51,19 +52,32 @@ class Change(NamedTuple):
         )
 
 
-def against(path: pathlib.Path, rows: Sequence[Row]) -> list[Change]:
+def earlier(path: pathlib.Path) -> list[Row]:
+    """Rows of an earlier results file, read before new ones take their places.
+
+    Raises:
+        ValueError: If there is no such file, or it holds no results.
+    """
+    if not path.is_file():
+        raise ValueError(f"--compare {path}: there is no such file")
+    return results.read(path)
+
+
+def against(
+    path: pathlib.Path, rows: Sequence[Row], known: Sequence[Row] | None = None
+) -> list[Change]:
     """Changes of all rates that both have.
 
     Args:
         path: An earlier results file.
         rows: Measured now.
+        known: Rows of that file; None reads them.
 
     Raises:
         ValueError: If the file holds no results, or none of these cases.
     """
-    if not path.is_file():
-        raise ValueError(f"--compare {path}: there is no such file")
-    old = {results.place(row): row for row in results.read(path)}
+    known = earlier(path) if known is None else known
+    old = {results.place(row): row for row in known}
     found = [
         change
         for row in rows
@@ -76,8 +90,10 @@ def against(path: pathlib.Path, rows: Sequence[Row]) -> list[Change]:
 
 
 def changes(old: Row, new: Row) -> Iterator[Change]:
-    """Changes of the rates of one case."""
+    """Changes of our rates in one case; what others reach is no regression."""
     for name, value in new.items():
+        if name.startswith(OTHERS):
+            continue
         then = old.get(name)
         if name.endswith(ENDING) and isinstance(then, int | float) and then > 0:
             yield Change(new["suite"], new["case"], name, float(then), float(value))

@@ -54,3 +54,20 @@ def test_the_command_line_compares_with_earlier_results(tmp_path, capsys, faster
     old = written(tmp_path, rows)
     assert command.main([*asked, "--compare", str(old)]) == code
     assert ("SLOWER" in capsys.readouterr().out) is bool(code)
+
+
+def test_the_file_that_is_written_is_compared_with_as_it_was(tmp_path, capsys):
+    asked = ["--quick", "--detector", "zscore", "--window", "9", "--out", str(tmp_path)]
+    assert command.main(asked) == 0
+    (path,) = tmp_path.glob("*.json")
+    document = json.loads(path.read_text())
+    document["rows"][0]["train_windows_per_s"] *= 1e6
+    path.write_text(json.dumps(document))
+    assert command.main([*asked, "--compare", str(path)]) == command.REGRESSED
+    assert "SLOWER" in capsys.readouterr().out
+
+
+def test_what_others_reach_is_no_regression():
+    old = {"suite": "a", "case": "x", "torch_windows_per_s": 9.0, "jax_per_s": 9.0}
+    new = {**old, "torch_windows_per_s": 1.0, "jax_per_s": 8.9}
+    assert [change.name for change in regressions.changes(old, new)] == ["jax_per_s"]
