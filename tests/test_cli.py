@@ -65,7 +65,7 @@ def test_explore_draws_a_page(recording: pathlib.Path) -> None:
     files = [str(recording / "train.csv"), "--test", str(recording / "test.csv")]
     mine = ["explore", *files, "--time-column", "time", "--out", str(out)]
     assert cli.main(mine) == 0
-    assert "train time" in out.read_text() and "Test part" in out.read_text()
+    assert "train time" in out.read_text() and "test part" in out.read_text()
 
 
 def test_detectors_are_listed(capsys: pytest.CaptureFixture) -> None:

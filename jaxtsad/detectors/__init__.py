@@ -50,7 +50,7 @@ def summary(name: str) -> str:
     """What a detector is, in a line.
 
     Example:
-        >>> summary("zscore").startswith("Z-scores")
+        >>> summary("zscore").startswith("Mean squared z-score per step")
         True
     """
     path = pathlib.Path(__path__[0]) / name / "__init__.py"

@@ -46,11 +46,10 @@ class LiveDetector(SeriesScoring):
                 entities are enough.
             y: Known anomalies, as for `fit`.
             epochs: At most this many; None for as many as `fit`.
-            tolerance: An entity's update is refused where it loses more on held-out
-                steps of its data before, into which faults are put: where the interval
-                of the difference in VUS-PR, or in the share of faults that its
-                threshold finds, lies below the negative of this (`updates_`). None
-                refuses nothing.
+            tolerance: An entity's update is refused where it loses more than this on
+                held-out steps of its data before, into which faults are put: in
+                VUS-PR, or in the share of faults that its threshold finds, on average,
+                by an interval that leaves out 0 (`updates_`). None refuses nothing.
             callbacks: Whom training reports to.
 
         Raises:

@@ -34,8 +34,9 @@ class Comparison(NamedTuple):
     found: Estimate
 
     def worse(self, tolerance: float) -> bool:
-        """Whether one of the intervals shows a loss above the tolerance."""
-        return min(self.vus_pr.high, self.found.high) < -tolerance
+        """Whether one is lost above the tolerance, and its interval leaves out 0."""
+        both = (self.vus_pr, self.found)
+        return any(one.mean < -tolerance and one.high < 0 for one in both)
 
     @property
     def words(self) -> str:

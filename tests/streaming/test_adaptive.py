@@ -12,7 +12,7 @@ from jaxtsad.streaming import AdaptiveThreshold
 @pytest.fixture(scope="module")
 def detector() -> TimeSeriesDetector:
     values = np.random.default_rng(0).normal(size=(8000, 1))
-    return TimeSeriesDetector("zscore", window=8).fit(values)
+    return TimeSeriesDetector("zscore", window=8, threshold="quantile").fit(values)
 
 
 @pytest.mark.parametrize("kind", ["spot", "dspot"])
