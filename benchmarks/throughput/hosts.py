@@ -77,16 +77,16 @@ def measure(number: int, config: pathlib.Path, root: str) -> list[dict[str, Any]
             )
             for host in range(number)
         ]
-        told = [out / "hosts" / f"1-{host}" / "found.json" for host in range(number)]
+        found = [out / "hosts" / f"1-{host}" / "found.json" for host in range(number)]
         try:
             until = time.monotonic() + SECONDS
-            while not all(path.is_file() for path in told):
+            while not all(path.is_file() for path in found):
                 if any(p.poll() is not None for p in processes):
                     raise ValueError(f"one of {number} hosts ended early")
                 if time.monotonic() > until:
                     raise ValueError(f"{number} hosts took more than {SECONDS} s")
                 time.sleep(0.1)
-            return [json.loads(path.read_text())["host"] for path in told]
+            return [json.loads(path.read_text())["host"] for path in found]
         finally:
             for process in processes:
                 process.kill()

@@ -201,7 +201,7 @@ def _models(fitted: Fitted) -> Models:
     if head is not None:
         names = ("calibration", "channels", "gate")
         parts = {name: getattr(head, name) for name in names}
-    model = fitted.model
-    if fitted.detector.live is not None:
-        model = fleets.common(jax.tree.map(jnp.asarray, model))
-    return jax.tree.map(jnp.asarray, Models(keys, model, **parts))
+    made = jax.tree.map(jnp.asarray, Models(keys, fitted.model, **parts))
+    if fitted.detector.live is None:
+        return made
+    return made._replace(detector=fleets.common(made.detector))

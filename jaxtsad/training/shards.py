@@ -13,6 +13,7 @@ Hosts that share one model are at the same step and hold the same: the first sav
 from __future__ import annotations
 
 import contextlib
+import copy
 import hashlib
 import pathlib
 import shutil
@@ -87,15 +88,9 @@ class Shards:
 
     def of_part(self, name: str) -> Shards:
         """Shards of one of several things that are trained in turn."""
-        folder = self._folder.with_name(f"{self._folder.name}_{name}")
-        return Shards(
-            folder,
-            self._identity,
-            self._members,
-            self._attempt,
-            self._host,
-            self._in_step,
-        )
+        part = copy.copy(self)
+        part._folder = self._folder.with_name(f"{self._folder.name}_{name}")
+        return part
 
     def close(self) -> None:
         """Releases nothing: files are closed once they are written."""

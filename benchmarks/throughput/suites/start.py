@@ -64,7 +64,7 @@ def measure(options: Options) -> Iterator[Row]:
         # Every run of this case has a folder of programs of its own, empty at first.
         folders = [folder / str(number) for number in range(runs)]
         spent = [seconds(scoring, {**usual, HOME: str(path)}) for path in folders]
-        yield told(f"{kind}, loaded and first score, no programs on disk", spent)
+        yield median_row(f"{kind}, loaded and first score, no programs on disk", spent)
         warm = {**usual, HOME: str(folders[0])}
         yield row(
             f"{kind}, loaded and first score, programs on disk", scoring, runs, warm
@@ -74,10 +74,10 @@ def measure(options: Options) -> Iterator[Row]:
 def row(case: str, command: list[str], runs: int, environment: dict[str, str]) -> Row:
     """One case, a run that does not count first."""
     seconds(command, environment)
-    return told(case, [seconds(command, environment) for _ in range(runs)])
+    return median_row(case, [seconds(command, environment) for _ in range(runs)])
 
 
-def told(case: str, spent: list[tuple[float, float | None]]) -> Row:
+def median_row(case: str, spent: list[tuple[float, float | None]]) -> Row:
     """The median and every run; refused where other processes were busy."""
     seconds, others = (list(each) for each in zip(*spent, strict=True))
     made: Row = {
