@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from jaxtsad import cli
 from jaxtsad.estimator import TimeSeriesDetector
 
 STEPS = 600
@@ -132,8 +133,9 @@ def test_killed_watches_lose_and_double_no_alarm(model, rows, tmp_path, kills):
         (["-", "--entity-column", "unit"], "lacks the column 'unit'"),
     ],
 )
-def test_bad_words_are_one_line(model, words, why):
-    own = start(model, *words, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
-    _, err = own.communicate("time,speed,load\n2026-01-01,1,2\n")
-    assert own.returncode == 2
-    assert why in err.splitlines()[-1]
+def test_bad_words_are_one_line(model, words, why, tmp_path, monkeypatch, capsys):
+    path = write(tmp_path / "piped.csv", ["2026-01-01,1,2\n"])
+    with path.open() as file:
+        monkeypatch.setattr(sys, "stdin", file)
+        assert cli.main(["watch", str(model), *words]) == 2
+    assert why in capsys.readouterr().err.splitlines()[-1]

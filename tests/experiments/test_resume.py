@@ -12,8 +12,10 @@ import sys
 import time
 
 import pytest
+from rich.console import Console
 
-from jaxtsad.experiments import toml
+from jaxtsad.evaluation.protocol import STRICT
+from jaxtsad.experiments import facts, fits, recordings, toml
 from tests.experiments import layout
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -21,15 +23,18 @@ ROOT = pathlib.Path(__file__).parents[2]
 DETECTORS = ["lstm_vae", pytest.param("anomaly_transformer", marks=pytest.mark.slow)]
 EPOCHS = 12
 TRAIN = """
-import pathlib, sys
-from rich.console import Console
-from jaxtsad.evaluation.protocol import STRICT
-from jaxtsad.experiments import facts, fits, recordings, toml
-config, folder = toml.load(sys.argv[1]), pathlib.Path(sys.argv[2])
-(group,) = recordings.groups(recordings.load(config))
-main = fits.fit_main(config, group, folder, Console(quiet=True), STRICT)
-(folder / "sha256").write_text(facts.state_checksum(main.model))
+import sys
+from tests.experiments import test_resume
+test_resume.train_here(*sys.argv[1:])
 """
+
+
+def train_here(config_file: str, out: str) -> None:
+    """Trains what a run would train, and writes the checksum of the model's state."""
+    config, folder = toml.load(config_file), pathlib.Path(out)
+    (group,) = recordings.groups(recordings.load(config))
+    main = fits.fit_main(config, group, folder, Console(quiet=True), STRICT)
+    (folder / "sha256").write_text(facts.state_checksum(main.model))
 
 
 def start(folder: pathlib.Path, *arguments: str) -> subprocess.Popen:
@@ -96,7 +101,8 @@ def whole(
         evaluation={"baselines": ["zscore"]},
     )
     (folder / "tiny.toml").write_text(toml.dump(config))
-    finish(train(folder, "whole"))
+    (folder / "whole").mkdir()
+    train_here(str(folder / "tiny.toml"), str(folder / "whole"))
     assert epochs_told(folder / "whole") == list(range(EPOCHS))
     return folder
 

@@ -31,6 +31,9 @@ def rows_of(name):
     with pytest.MonkeyPatch.context() as patch:
         if name == "attention":
             patch.setattr(suites.module(name), "LAYERS", 1)
+        if name == "start":  # processes that import nothing are timed just as well
+            patch.setattr(suites.module(name), "MAKE", "")
+            patch.setattr(suites.module(name), "SCORE", "")
         return tuple(suites.module(name).measure(options_.smoke(asked)))
 
 
@@ -43,6 +46,12 @@ def test_a_suite_measures_rows_of_its_own(name):
         assert row["suite"] == name
         timed = [v for key, v in row.items() if key.endswith(("_per_s", "seconds"))]
         assert timed and all(math.isfinite(v) and v > 0 for v in timed)
+
+
+@pytest.mark.slow
+def test_starts_are_of_a_detector_that_scores():
+    rows = [*suites.module("start").measure(options_.smoke(Options()))]
+    assert [row["case"].split(", ")[0] for row in rows][-2:] == ["zscore", "zscore"]
 
 
 @pytest.mark.parametrize("name", [*filter(detectors.is_single, detectors.available())])
