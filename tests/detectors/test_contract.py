@@ -24,6 +24,7 @@ from jaxtsad.estimator import SampleDetector, TimeSeriesDetector, load
 NAMES = detectors.available()
 # Compiling costs: as a fleet these are tested by the slow command.
 SLOW_DETECTORS = (
+    "anomaly_transformer",
     "anomaly_transformer_headwise",
     "deep_clustering",
     "dplan",
@@ -36,6 +37,8 @@ KINDS = [(name, kind) for name in NAMES for kind in check.kinds(name)]
 # An ensemble has no functions of its own: it is tested through the estimators.
 SINGLE = [name for name in NAMES if detectors.is_single(name)]
 prepared = functools.cache(check.prepare)
+# All tests of a detector one after another: programs of few detectors are kept.
+each_detector = pytest.mark.parametrize("name", NAMES, scope="module")
 
 
 def sines(steps: int, channels: int, seed: int = 0) -> np.ndarray:
@@ -85,8 +88,8 @@ def slow(name: str, kind: str, promise: Any = None) -> list[pytest.MarkDecorator
             marks=slow(name, kind, promise),
             id=f"{promise.__name__}-{name}-{kind}",
         )
-        for promise in check.CHECKS
         for name, kind in KINDS
+        for promise in check.CHECKS
         if name in SINGLE
     ],
 )
@@ -100,7 +103,7 @@ def test_contract_members_together_vmapped_equal_members_alone(name: str) -> Non
     check.members_together_equal_members_alone(prepared(name), "vmap")
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each_detector
 def test_contract_unknown_options_are_fatal_and_name_the_choices(name: str) -> None:
     sizes = {"window": 8, "channels": 3}
     with pytest.raises(ValueError, match="the choices are window"):
@@ -115,31 +118,33 @@ def test_contract_unknown_options_are_fatal_and_name_the_choices(name: str) -> N
     assert detectors.load(name, sizes) is detectors.load(name, sizes)
 
 
+@each_detector
+def test_contract_saved_and_loaded_estimators_agree(name: str, tmp_path: Any) -> None:
+    detector = fitted(name)
+    agree_once_saved(detector, sines(70, detector.n_features_in_, seed=9), tmp_path)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "kind"),
-    [pytest.param(name, kind, marks=slow(name, kind)) for name, kind in KINDS],
+    ("name", "kind"), [(name, kind) for name, kind in KINDS if kind != "window"]
 )
-def test_contract_saved_and_loaded_estimators_agree(
+def test_contract_saved_and_loaded_estimators_of_samples_agree(
     name: str, kind: str, tmp_path: Any
 ) -> None:
-    detector: Any
-    if kind == "window":
-        detector = fitted(name)
-        test = sines(70, detector.n_features_in_, seed=9)
-    else:
-        config = prepared(name, kind).config
-        test = check.make(config, kind, seed=9)
-        detector = SampleDetector(
-            name, options=options_of(config), epochs=1, validation=0
-        )
-        detector.fit(check.make(config, kind))
-    detector.save(tmp_path / "saved")
+    config = prepared(name, kind).config
+    detector = SampleDetector(name, options=options_of(config), epochs=1, validation=0)
+    detector.fit(check.make(config, kind))
+    agree_once_saved(detector, check.make(config, kind, seed=9), tmp_path)
+
+
+def agree_once_saved(detector: Any, test: np.ndarray, folder: Any) -> None:
+    detector.save(folder / "saved")
     first = detector.decision_function(test)
-    second = load(tmp_path / "saved").decision_function(test)
+    second = load(folder / "saved").decision_function(test)
     np.testing.assert_array_equal(first, second)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each_detector
 @settings(max_examples=10)
 @given(steps=st.integers(1, 90), place=st.floats(0.1, 0.9))
 @example(steps=1, place=0.5)
