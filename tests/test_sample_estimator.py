@@ -165,8 +165,11 @@ def test_saved_and_loaded(tmp_path: pathlib.Path) -> None:
             again.decision_function(test), detector.decision_function(test)
         )
         np.testing.assert_array_equal(again.predict(test), detector.predict(test))
+    again = jaxtsad.load(tmp_path / "saved")
+    turned = again.decision_function(frame[list("edcba")])
+    np.testing.assert_array_equal(turned, tables.decision_function(frame))
     with pytest.raises(ValueError, match="columns e, d, c, b, a differ"):
-        jaxtsad.load(tmp_path / "saved").predict(frame[list("edcba")])
+        again.predict(frame.set_axis(list("edcbx"), axis=1).rename(columns={"x": "a"}))
 
 
 def test_parameters_follow_scikit_learn() -> None:

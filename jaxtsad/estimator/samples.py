@@ -7,6 +7,7 @@ from typing import Any, Literal, Self, overload
 
 import numpy as np
 
+from jaxtsad.datasets.reading import containers
 from jaxtsad.estimator.base import BaseDetector
 from jaxtsad.interactive import Page, samples
 from jaxtsad.pipeline import alarms, fitting, inputs, members, scoring
@@ -250,13 +251,7 @@ class SampleDetector(BaseDetector):
 
     def _part(self, X: Any) -> Split:
         self._check_fitted()
-        given = _read(X)
-        expected = tuple(getattr(self, "feature_names_in_", ()))
-        if given.names and expected and given.names != expected:
-            raise ValueError(
-                f"columns {', '.join(given.names[:8])} differ from those fitted on, "
-                f"{', '.join(expected[:8])}"
-            )
+        given = _read(X).ordered(getattr(self, "feature_names_in_", ()))
         shape, features = given.values.shape[1:], self.n_features_in_
         if given.values.ndim == 2 and shape != (features,):
             raise ValueError(
@@ -271,7 +266,9 @@ def _read(X: Any) -> inputs.NamedSamples:
     """Reads samples; what scikit-learn has words for is refused in them."""
     if hasattr(X, "toarray"):
         raise ValueError("X is sparse, which is not supported; pass X.toarray()")
-    if not hasattr(X, "columns") and not np.ma.isMaskedArray(X):
+    if hasattr(X, "lazy") or (isinstance(X, np.ndarray) and X.dtype.names):
+        X = containers.as_frame(X)  # of polars, lazy or not, and records
+    elif not hasattr(X, "columns") and not np.ma.isMaskedArray(X):
         X = np.asarray(X)
         if X.dtype.kind == "c":
             raise ValueError("Complex data not supported: X holds complex numbers")

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxtsad.datasets.reading import columns, containers, fills, tables
-from jaxtsad.datasets.reading.recording import Recording
+from jaxtsad.datasets.reading.recording import Recording, by_position, listed
 
 SMALL = (bool, np.uint8, np.int8, np.uint16, np.int16, np.float16, np.float32)
 """Types of samples that are not widened before they are scaled."""
@@ -164,6 +164,27 @@ class NamedSamples(NamedTuple):
     values: np.ndarray
     names: tuple[str, ...] = ()
 
+    def ordered(self, names: Sequence[str]) -> NamedSamples:
+        """The same with its columns in the order of those fitted on.
+
+        Args:
+            names: Of the columns fitted on; none where they had none.
+
+        Raises:
+            ValueError: If its columns are others.
+        """
+        want = tuple(names)
+        if self.names == want or not (self.names and want):
+            return self
+        if sorted(self.names) == sorted(want):
+            order = [self.names.index(name) for name in want]
+            return NamedSamples(self.values[:, order], want)
+        if by_position(self.names) or by_position(want):
+            return self
+        raise ValueError(
+            f"columns {listed(self.names)} differ from those fitted on, {listed(want)}"
+        )
+
 
 def samples(data: Any) -> NamedSamples:
     """Reads samples: an array `[N, D]`, `[N, L, C]` or `[N, H, W, C]`, or a frame.
@@ -179,6 +200,11 @@ def samples(data: Any) -> NamedSamples:
     table = containers.as_frame(data)
     if table is not None:
         names = tuple(str(column) for column in table.columns)
+        twice = [name for name in names if names.count(name) > 1]
+        if twice:
+            raise ValueError(
+                f"samples have {names.count(twice[0])} columns {twice[0]!r}; rename one"
+            )
         values = columns.numbers(table, "samples")
     elif type(data) is np.ndarray and data.dtype in SMALL:
         values = data

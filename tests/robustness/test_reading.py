@@ -125,7 +125,7 @@ def test_sorting_is_said() -> None:
     with pytest.warns(DataWarning, match="'when' is read as time"):
         DETECTOR.predict(FRAME.rename_axis("when").reset_index())
     counted = FRAME.assign(timestamp=1.7e9 + np.arange(STEPS))
-    with pytest.warns(DataWarning, match="'timestamp' looks like another.*--drop"):
+    with pytest.warns(DataWarning, match="'timestamp' looks like a time.*--drop"):
         TimeSeriesDetector("zscore", window=20).fit(counted)
 
 

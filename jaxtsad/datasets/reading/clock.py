@@ -166,7 +166,7 @@ def _merged(recording: Recording, duplicates: str) -> Recording:
     note = f"{extra} rows repeat a time stamp, the first {stamp}; " + (
         "their mean is taken" if duplicates == "mean" else "the first is taken"
     )
-    if extra > len(time) / 2:
+    if extra >= len(time) / 2:
         note += (
             "; if rows of several machines are stacked, name the column that tells "
             "them apart (--entity-column); if stamps are too coarse, leave them out "

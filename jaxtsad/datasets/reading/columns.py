@@ -10,19 +10,9 @@ import pandas as pd
 
 from jaxtsad.datasets.reading import stamps
 
-NORMAL = frozenset({"normal", "0", "false", "no", "none", "ok", "benign", "noattack"})
+NORMAL = frozenset("normal 0 false f no n none ok benign noattack".split())
 ANOMALOUS = frozenset(
-    {
-        "anomaly",
-        "anomalous",
-        "abnormal",
-        "attack",
-        "1",
-        "true",
-        "yes",
-        "fault",
-        "outlier",
-    }
+    "anomaly anomalous abnormal attack 1 true t yes y fault outlier".split()
 )
 """Words that labels are written in, in small letters and without blanks."""
 

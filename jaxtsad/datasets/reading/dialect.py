@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import collections
 import csv
+import io
 import itertools
 import re
 from collections.abc import Callable, Sequence
@@ -13,6 +14,8 @@ from typing import IO, NamedTuple
 SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "space": " "}
 """Words for separators; `space` is any run of blanks."""
 COMMENTS = ("#", "%", "//")
+_ERROR = re.compile(r"#(n/?a|div/0!|ref!|value!|name\?|num!|null!)", re.I)
+"""What spreadsheets write into a cell that they cannot compute."""
 EMPTY = frozenset(["", *"na n/a #n/a #na <na> null none -nan nan".split()])
 """What is written for a missing value, in small letters."""
 LINES = 200
@@ -37,7 +40,7 @@ class Dialect(NamedTuple):
         skip: Lines before the first row of data.
         names: Names of the columns, empty where there is no header.
         width: Cells of the first row of data.
-        comment: What lines of comment among the data begin with, or None.
+        comments: Whether there are lines of comment among the data.
         notes: What should be said.
     """
 
@@ -46,7 +49,7 @@ class Dialect(NamedTuple):
     skip: int
     names: tuple[str, ...]
     width: int
-    comment: str | None
+    comments: bool
     notes: tuple[str, ...]
 
 
@@ -56,7 +59,7 @@ class _Row(NamedTuple):
 
 
 def encoding_of(opened: Callable[[], IO[bytes]]) -> str:
-    """The encoding of a text: UTF-8 or UTF-16 with or without a mark, else Latin-1.
+    """The encoding of a text: UTF-8, UTF-16 or UTF-32 with a mark, else Latin-1.
 
     Args:
         opened: Opens the text at its beginning.
@@ -66,6 +69,8 @@ def encoding_of(opened: Callable[[], IO[bytes]]) -> str:
     """
     with opened() as stream:
         head = stream.read(1 << 16)
+    if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "utf-32"
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     if b"\x00" in head:
@@ -109,7 +114,7 @@ def sniff(
     """
     lines = [line.rstrip("\r\n") for line in itertools.islice(stream, LINES)]
     numbered = [(number, line) for number, line in enumerate(lines) if line.strip()]
-    plain = [pair for pair in numbered if not pair[1].lstrip().startswith(COMMENTS)]
+    plain = [pair for pair in numbered if not is_comment(pair[1])]
     if not plain:
         return None
     said = re.fullmatch(r"sep=(.)", plain[0][1].strip(), re.I)
@@ -140,18 +145,55 @@ def sniff(
     start = body[0].line if body else len(lines)
     skipped = rows[0].line - sum(1 for line in lines[: rows[0].line] if not line)
     if skipped:
-        notes.append(f"{skipped} lines above the table are left out")
-    marks = [line.lstrip() for number, line in numbered if number > start]
-    among = [m for m in COMMENTS if len(m) == 1 and any(x.startswith(m) for x in marks)]
+        notes.append(f"lines above the table are left out: {skipped}")
     return Dialect(
         separator,
         decimal or _decimal(body or rows),
         start,
         names,
         width,
-        among[0] if among else None,
+        any(is_comment(line) for number, line in numbered if number > start),
         tuple(notes),
     )
+
+
+def is_comment(line: str) -> bool:
+    """Whether a line is a comment, not a row that begins with such a sign.
+
+    Example:
+        >>> [is_comment(line) for line in ("# restarted", "#N/A,1", "1,2")]
+        [True, False, False]
+    """
+    plain = line.lstrip()
+    return plain.startswith(COMMENTS) and not _ERROR.match(plain)
+
+
+class WithoutComments(io.TextIOBase):
+    """A text without the lines of comment below its first `skip` lines.
+
+    Those that pandas leaves out may also be the rest of a line.
+    """
+
+    def __init__(self, text: IO[str], skip: int) -> None:
+        above = itertools.islice(text, skip)
+        below = (line for line in text if not is_comment(line))
+        self._lines = itertools.chain(above, below)
+
+    def readable(self) -> bool:
+        """Whether it can be read."""
+        return True
+
+    def read(self, size: int | None = -1) -> str:
+        """Lines of `size` signs together or a little more; None or below 0: all."""
+        if size is None or size < 0:
+            return "".join(self._lines)
+        lines, count = [], 0
+        for line in self._lines:
+            lines.append(line)
+            count += len(line)
+            if count >= size:
+                break
+        return "".join(lines)
 
 
 def is_number(cell: str) -> bool:
@@ -262,7 +304,7 @@ def _commented_header(
 ) -> tuple[str, ...]:
     """Names in the last line of comment above the data, where there are as many."""
     above = [line for number, line in numbered if number < first]
-    if not above or not above[-1].lstrip().startswith(COMMENTS):
+    if not above or not is_comment(above[-1]):
         return ()
     names = split(above[-1].lstrip().lstrip("#%/ "), separator)
     fits = len(names) == width and not any(map(is_number, names))

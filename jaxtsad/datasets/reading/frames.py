@@ -206,13 +206,13 @@ def _parsed(
     **more: Any,
 ) -> Any:
     """The table below its names, or with a `chunksize` the tables."""
+    source: Any = dialect.WithoutComments(text, how.skip) if how.comments else text
     return pd.read_csv(
-        text,
+        source,
         sep=r"\s+" if how.separator == " " else how.separator,
         header=None,
         skiprows=how.skip,
         decimal=how.decimal,
-        comment=how.comment,
         na_values=[str(word) for word in missing if isinstance(word, str)],
         skipinitialspace=True,
         low_memory=False,
@@ -271,7 +271,7 @@ def _check_width(path: pathlib.Path, encoding: str, how: dialect.Dialect) -> Non
         for number, line in enumerate(text, 1):
             if number <= how.skip or not line.strip():
                 continue
-            if how.comment and line.lstrip().startswith(how.comment):
+            if how.comments and dialect.is_comment(line):
                 continue
             cells = dialect.split(line.rstrip("\r\n"), how.separator)
             if len(cells) != how.width and line.count('"') % 2 == 0:

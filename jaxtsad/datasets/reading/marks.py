@@ -114,15 +114,16 @@ def _is_stamped(labels: pd.Series, recording: Recording) -> bool:
     return dated and recording.time is not None
 
 
-def _utc(values: Any) -> np.ndarray:
-    """Stamps as datetime64 in UTC."""
-    return stamps.parse(pd.Series(values, name="y")).time
+def _utc(values: Any, recording: Recording) -> np.ndarray:
+    """Stamps as datetime64 in UTC; without a time zone they are in the recording's."""
+    read = stamps.parse(pd.Series(values, name="y"))
+    return stamps.in_utc(read.time, None if read.zone else recording.zone)
 
 
 def _by_stamp(recording: Recording, labels: pd.Series) -> np.ndarray:
     assert recording.time is not None
     known = binary(labels.to_numpy(np.float64, na_value=np.nan), recording.name)
-    marked = _utc(labels.index)[known == 1]
+    marked = _utc(labels.index, recording)[known == 1]
     where = np.isin(recording.time, marked)
     if len(marked) and not where.any():
         raise ValueError(
@@ -140,7 +141,7 @@ def _between(recording: Recording, events: Sequence[Any]) -> np.ndarray:
     for event in events:
         if isinstance(event, str) or np.ndim(event) != 1 or len(event) != 2:
             raise ValueError(f"event {event!r} of {name!r} is no pair (start, stop)")
-        start, stop = _utc(list(event))
+        start, stop = _utc(list(event), recording)
         inside = (time >= start) & (time <= stop)
         if not inside.any():
             raise ValueError(

@@ -88,21 +88,42 @@ def is_dated(column: pd.Series) -> bool:
 
 
 def is_counted(column: pd.Series) -> bool:
-    """Whether numbers can be time stamps: an epoch, a counter, or never going back."""
+    """Whether numbers can be time stamps: an epoch, a counter, or never going back.
+
+    Some may be missing, which is for `parse` to say.
+    """
+    if pd.api.types.is_complex_dtype(column.dtype):
+        return False
     values = pd.to_numeric(column, errors="coerce").to_numpy(
         np.float64, na_value=np.nan
     )
-    if not np.isfinite(values).all():
+    known = np.isfinite(values)
+    if known.sum() <= len(values) / 2:
         return False
+    values = values[known]
     if epoch_unit(values) is not None:
         return True
-    if len(values) < 2:
+    # Stamps may repeat.
+    even = np.diff(np.unique(values))
+    if not len(even):
+        return len(values) == 1
+    steps = np.diff(values)
+    if (steps >= 0).all() or (steps <= 0).all():
+        return True
+    return bool(np.mean(even == np.median(even)) > 0.8)
+
+
+def is_epoch(column: pd.Series) -> bool:
+    """Whether numbers count from 1970, in steps that are mostly even.
+
+    A counter may have such a size, but hardly such steps.
+    """
+    values = column.to_numpy(np.float64, na_value=np.nan)
+    if len(values) < 3 or epoch_unit(values) is None:
         return False
     steps = np.diff(values)
-    if (steps > 0).all() or (steps < 0).all():
-        return True
-    even = np.diff(np.sort(values))
-    return bool(np.median(even) > 0 and np.mean(even == np.median(even)) > 0.8)
+    even = np.mean(np.isclose(steps, np.median(steps))) > 0.5
+    return bool(even and (steps > 0).all())
 
 
 def is_text(column: pd.Series) -> bool:
@@ -160,6 +181,19 @@ def parse(column: pd.Series, time_format: str | None = None) -> Stamps:
             return _dated(*_text(cells, time_format))
         return _numbers(column, time_format)
     return _dated(pd.DatetimeIndex(column))
+
+
+def in_utc(times: np.ndarray, zone: Any) -> np.ndarray:
+    """Clock times `[T]` of a time zone in UTC; None for a zone leaves them.
+
+    An hour that a clock shows twice is the second one, one that it skips is its end.
+    """
+    if zone is None or times.dtype.kind != "M":
+        return times
+    local = pd.DatetimeIndex(times).tz_localize(
+        zone, ambiguous=np.zeros(len(times), bool), nonexistent="shift_forward"
+    )
+    return _dated(local).time
 
 
 def _numbers(column: pd.Series, unit: str | None) -> Stamps:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -100,8 +101,8 @@ def recordings(
             when = stamps.parse(table[time], options.time_format)
     except ValueError as error:
         raise ValueError(f"{source}: {error}") from None
-    if when is not None:
-        notes += [*when.notes, *_other_clocks(table[chosen])]
+    notes += () if when is None else when.notes
+    notes += _other_clocks(table[[each for each in chosen if each not in kept]])
     marks = wanted["label_column"]
     if not marks:
         notes += _unmarked(table[chosen])
@@ -118,12 +119,17 @@ def recordings(
     entity = wanted["entity_column"]
     if entity is None:
         return [finish(whole, options)]
+    nameless = np.flatnonzero(table[entity].isna())
+    if nameless.size:
+        raise ValueError(
+            f"{source}: {nameless.size} rows have no name in column {entity!r}, the "
+            f"first is data row {nameless[0] + 1}; name their entity or leave them out"
+        )
+    names = table[entity].reset_index(drop=True)
+    names = names.astype(str) if names.dtype == object else names
     return [
         finish(_rows(whole, str(key), np.asarray(rows)), options)
-        for key, rows in table[entity]
-        .reset_index(drop=True)
-        .groupby(table[entity].to_numpy(), sort=True)
-        .groups.items()
+        for key, rows in names.groupby(names.to_numpy(), sort=True).indices.items()
     ]
 
 
@@ -223,6 +229,9 @@ def _index(
         for number, level in zip(keep, names, strict=True):
             cells = index.get_level_values(number)
             table = table.assign(**{str(level): cells})
+        left = [str(index.names[n]) for n in range(index.nlevels) if n not in keep]
+        if left:
+            notes.append(f"index level {listed(left)} left out")
         return table.reset_index(drop=True), None
     if asked:
         name = asked.pop()
@@ -233,10 +242,11 @@ def _index(
         return plain, None
     dated = isinstance(index, pd.DatetimeIndex | pd.PeriodIndex | pd.TimedeltaIndex)
     by_name = index.name is not None and stamps.is_name(index.name)
-    numeric = pd.api.types.is_numeric_dtype(index.dtype)
+    numeric = _is_real(index.dtype)
     if dated or (by_name and numeric and stamps.is_counted(column)):
         return plain, stamps.parse(column)
-    if not numeric and stamps.is_dated(column):
+    epoch = numeric and stamps.epoch_unit(index.to_numpy(np.float64)) is not None
+    if epoch or (not numeric and stamps.is_dated(column)):
         notes.append("the index is read as time")
         return plain, stamps.parse(column)
     return plain, None
@@ -289,6 +299,11 @@ def _recognized(
     return table, str(dated[0])
 
 
+def _is_real(kind: Any) -> bool:
+    types = pd.api.types
+    return types.is_numeric_dtype(kind) and not types.is_complex_dtype(kind)
+
+
 def _is_categorical(column: pd.Series) -> bool:
     return isinstance(column.dtype, pd.CategoricalDtype) or bool(column.isna().all())
 
@@ -301,18 +316,22 @@ def _counts_rows(column: pd.Series) -> bool:
 
 
 def _other_clocks(table: pd.DataFrame) -> list[str]:
-    """Says which channels are likely a second time, which rises for ever."""
-    numeric = table.select_dtypes("number")
-    likely = [
-        each
-        for each in numeric
-        if stamps.is_name(each) and stamps.is_counted(numeric[each])
-    ]
-    return [
-        f"column {each!r} looks like another time, but is read as a channel; leave it "
-        "out with --drop or name it with --time-column"
-        for each in likely
-    ]
+    """Says which channels are likely a second time, or a time that is out of order."""
+    notes = []
+    for name, column in table.items():
+        if not _is_real(column.dtype):
+            continue
+        if stamps.is_name(name) and not stamps.is_counted(column):
+            odd = "is called a time, but its numbers do not go on like one and it"
+        elif stamps.is_name(name) or stamps.is_epoch(column):
+            odd = "looks like a time, but"
+        else:
+            continue
+        notes.append(
+            f"column {name!r} {odd} is read as a channel; leave it out with --drop or "
+            "name it with --time-column"
+        )
+    return notes
 
 
 def _unmarked(table: pd.DataFrame) -> list[str]:

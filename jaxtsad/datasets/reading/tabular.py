@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from jaxtsad import blocks, validation
-from jaxtsad.datasets.reading import containers, frames, shards, spans, tables
+from jaxtsad.datasets.reading import containers, frames, shards, spans, stamps, tables
 from jaxtsad.datasets.reading.recording import Recording
 from jaxtsad.types import Series
 
@@ -311,21 +311,27 @@ def _cut(whole: Recording, boundary: int | float | str, path: PathLike) -> int:
     elif time is None:
         raise ValueError(f"{boundary=} is a time and needs time_column")
     else:
-        cut = int(np.searchsorted(time, _moment(boundary, time), side="left"))
+        moment = _moment(boundary, time, whole.zone)
+        cut = int(np.searchsorted(time, moment, side="left"))
         span = f"after {time[0]} and up to {time[-1]}"
     if not 0 < cut < steps:
         raise ValueError(f"{boundary=} lies outside {path}, expected {span}")
     return cut
 
 
-def _moment(boundary: float | str, time: np.ndarray) -> float | np.datetime64:
+def _moment(
+    boundary: float | str, time: np.ndarray, zone: Any
+) -> float | np.datetime64:
+    """A boundary as the stamps are; without a time zone it is in theirs."""
     dated = time.dtype.kind == "M"
     try:
         if not dated:
             return float(boundary)
         if isinstance(boundary, str):
-            stamp = pd.to_datetime(boundary, utc=True, format="ISO8601")
-            return stamp.tz_localize(None).to_datetime64()
+            stamp = pd.to_datetime(boundary, format="ISO8601")
+            if stamp.tz is not None:
+                stamp, zone = stamp.tz_convert("UTC").tz_localize(None), None
+            return stamps.in_utc(np.array([stamp.to_datetime64()]), zone)[0]
     except ValueError:
         pass
     wanted = "an ISO 8601 time" if dated else "a number like the time column"
