@@ -87,7 +87,8 @@ def joined(each: Sequence[Steps]) -> Steps:
         if len(one.values)
     ]
     values = np.concatenate([one.values for one in each])
-    narrow = values.astype(np.float32)
+    with np.errstate(over="ignore"):
+        narrow = values.astype(np.float32)
     return Steps(
         narrow if np.array_equal(narrow.astype(values.dtype), values) else values,
         np.concatenate([one.normal for one in each]),
