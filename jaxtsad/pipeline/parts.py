@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxtsad import types
+from jaxtsad import blocks, types
 from jaxtsad.datasets import preprocessing
 from jaxtsad.datasets.reading import screening
 from jaxtsad.pipeline.setup import Setup, uses_labels
@@ -180,8 +180,11 @@ def cut(
 ) -> Cut:
     """Screens a series `[T, C]` and cuts it in time.
 
+    The values of known anomalies go to a detector that learns from them, and to no
+    other.
+
     Args:
-        setup: Window length and share for validation.
+        setup: Detector, window length and share for validation.
         name: Of the series.
         values: The series.
         known: `[T]` bool, known anomalies.
@@ -191,6 +194,8 @@ def cut(
         ValueError: As `prepare`.
     """
     filled, screened = screening.screen(values, name=name)
+    if known.any() and not known.all() and not uses_labels(setup.detector):
+        filled = _without(filled, known)
     if len(filled) < setup.window:
         raise ValueError(
             f"entity {name!r} has {len(filled)} training steps, shorter than one "
@@ -215,6 +220,25 @@ def cut(
             f"entity {name!r}: all {len(fit)} steps to fit on are known anomalies"
         )
     return Cut(fit, held_out, known, screened)
+
+
+def _without(values: Any, known: np.ndarray) -> Any:
+    """A series whose known anomalies hold the last step before them, as missing do.
+
+    A detector of whole series, or a score head, sees more than the windows that meet
+    one, which are left out.
+    """
+
+    def holes() -> Iterator[np.ndarray]:
+        start = 0
+        for rows in blocks.blocks(values):
+            mark = known[start : start + len(rows), None]
+            start += len(rows)
+            yield np.where(mark, np.nan, rows)
+
+    on_disk = isinstance(values, blocks.DiskArray)
+    given: Any = blocks.stored(holes()) if on_disk else np.concatenate([*holes()])
+    return screening.screen(given)[0]
 
 
 def scaler_of(setup: Setup, cuts: Sequence[Cut]) -> preprocessing.Scaler:

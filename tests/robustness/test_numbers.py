@@ -125,3 +125,37 @@ def test_told_anomalies_enter_nothing_that_is_fitted(
 
     before, after = learned(train), learned(other)
     jax.tree.map(lambda a, b: np.testing.assert_array_equal(a, b), before, after)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("pretrained_tcn", {}),
+        ("zscore", {"head": "smooth"}),
+        ("pca", {"head": "evidence"}),
+    ],
+)
+@pytest.mark.parametrize("first", [200, 530])
+def test_told_anomalies_enter_no_score_beside_them(
+    name: str, options: dict[str, str], first: int
+) -> None:
+    """Such scores see more than the windows that meet a told anomaly."""
+    train, told = waves()[:600], [(first, first + 20)]
+    other = train.copy()
+    other[first : first + 20] += [1e6, -2000.0]
+    before, after = (
+        fitted(values, name, told, **options).fitted_ for values in (train, other)
+    )
+    assert before.thresholds == after.thresholds
+    jax.tree.map(
+        lambda a, b: np.testing.assert_array_equal(a, b),
+        (before.model, before.head, before.history, before.calibration_steps),
+        (after.model, after.head, after.history, after.calibration_steps),
+    )
+    flags = fitted(other, name, told, **options).predict(waves()[600:])
+    assert flags[BURST].all()
+
+
+def test_values_that_float32_cannot_hold_raise_no_warning() -> None:
+    values = waves() * [1e150, 1.0]
+    assert fitted(values[:600]).predict(values[600:])[BURST].all()

@@ -356,6 +356,20 @@ def test_columns_are_compared_by_name() -> None:
         DETECTOR.predict(FRAME.assign(more=1.0))
 
 
+@pytest.mark.parametrize("pattern", ["{}", "channel_{}"])
+def test_columns_whose_names_are_positions_are_compared(pattern: str) -> None:
+    values = waves(STEPS) * [1, 2, 3]
+    detector = TimeSeriesDetector("zscore", window=20).fit(values)
+    expected = detector.decision_function(values)
+    frame = pd.DataFrame(values, columns=[pattern.format(n) for n in range(3)])
+    order = [2, 0, 1]
+    for given in (frame, frame.iloc[:, order], pd.DataFrame(values)[order]):
+        np.testing.assert_array_equal(detector.decision_function(given), expected)
+    detector.fit(frame.rename(columns=str))
+    turned = pd.DataFrame(values)[order]
+    np.testing.assert_array_equal(detector.decision_function(turned), expected)
+
+
 REFUSED = {
     "complex": (lambda f: f.astype(complex), "complex"),
     "complex array": (lambda f: f.to_numpy(complex), "complex"),

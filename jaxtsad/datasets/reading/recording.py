@@ -98,7 +98,11 @@ class Recording:
             return self
         alike = set(self.channels) & set(channels)
         if len(self.channels) == len(channels) and by_position(channels) and not alike:
-            return self
+            place = _positions(self.channels)
+            if place is None:
+                return self
+            values = self.values[:, np.argsort(place)]
+            return dataclasses.replace(self, values=values, channels=tuple(channels))
         raise ValueError(f"{self.name!r} {difference(self.channels, channels)}")
 
     def warn(self, notes: Sequence[str] | None = None) -> None:
@@ -116,8 +120,16 @@ def by_position(names: Sequence[str]) -> bool:
         >>> by_position(("channel_0", "channel_1")), by_position(("a", "b"))
         (True, False)
     """
-    patterns = ("channel_{}", "{}")
-    return any(tuple(names) == numbered(len(names), each) for each in patterns)
+    return _positions(names) == list(range(len(names)))
+
+
+def _positions(names: Sequence[str]) -> list[int] | None:
+    """The positions that names such as `channel_1` or `1` say; None of others."""
+    for pattern in ("channel_{}", "{}"):
+        known = numbered(len(names), pattern)
+        if sorted(names) == sorted(known):
+            return [known.index(name) for name in names]
+    return None
 
 
 def numbered(count: int, pattern: str = "channel_{}") -> tuple[str, ...]:
