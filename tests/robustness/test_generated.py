@@ -224,5 +224,5 @@ def test_ten_thousand_recordings_are_scored_or_refused(
     assert sum(counts.values()) == PIECE
     if kind in ("containers", "texts"):
         assert counts["ok"] == PIECE
-    else:
+    elif kind.startswith("odd"):
         assert min(counts["ok"], counts["refused"]) > PIECE / 20

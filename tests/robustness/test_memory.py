@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import gc
+import subprocess
 import sys
 from collections.abc import Iterator
 
@@ -164,3 +165,28 @@ def test_a_long_member_does_not_lengthen_the_others() -> None:
             rtol=1e-4,
             atol=1e-6,
         )
+
+
+LONG_AND_SHORT = """
+import sys
+import numpy as np
+from benchmarks.throughput import memory
+from jaxtsad import TimeSeriesDetector
+
+rng = np.random.default_rng(0)
+series = [rng.normal(size=(200 + i % 50, 2)) for i in range(200)]
+series.append(rng.normal(size=(200_000, 2)))
+detector = TimeSeriesDetector(sys.argv[1], window=20)
+mark = memory.begin()
+detector.fit(series)
+print(memory.end(mark)["peak_memory_bytes"])
+"""
+
+
+@pytest.mark.slow  # a process each
+@pytest.mark.parametrize("name", ["zscore", "pca", "knn"])
+def test_many_short_series_and_a_long_one_take_little_memory(name: str) -> None:
+    """All that the process holds; of one padding for all it were 2.8 GB."""
+    command = [sys.executable, "-c", LONG_AND_SHORT, name]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 600 * MIB
