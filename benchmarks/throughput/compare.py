@@ -49,7 +49,7 @@ def rows(
         row = {"suite": suite, "case": named, **outcome(timed)}
         if isinstance(theirs, torch_best.Case) and "ratio" in row:
             rate = row["jax_windows_per_s"] * theirs.operations(part)
-            limit = ceilings.measure("float32", options.quick).flop_per_s
+            limit = ceilings.measure(theirs.precision, options.quick).flop_per_s
             row |= {
                 "jax_gflop_per_s": rate / 1e9,
                 "product_gflop_per_s": limit / 1e9,

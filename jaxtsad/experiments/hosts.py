@@ -175,7 +175,7 @@ def _part(config: Config, folder: pathlib.Path, hosts: Hosts, terminal: Console)
     before, memory = _bytes_read(), facts.peak_memory()
     series, of = _share(config, Hosts() if in_step else hosts)
     read = _bytes_read() - before
-    with fleet.in_step() if in_step else contextlib.nullcontext():
+    with fleet.on_hosts("in_step" if in_step else "apart"):
         done = work.do(config, series, folder, terminal, place)
     drawn = done.values(config)
     for main, group in zip(done.fitted, done.groups, strict=True):

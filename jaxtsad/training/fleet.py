@@ -6,7 +6,7 @@ steps inside a window, so a member's result is the same as training it alone.
 Over several devices members are padded to a multiple of these by repeating the first;
 the copies are inactive, and cut off again at the end. One member alone is on every
 device, and these may share the rows of its batches (`training.rows`); hosts that do the
-same (`in_step`) share them among the devices of all.
+same (`on_hosts`) share them among the devices of all.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import contextlib
 import contextvars
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -29,17 +29,23 @@ LEAST = 16
 """Rows of a batch below which another core does not pay."""
 Devices: TypeAlias = tuple[jax.Device, ...]
 """Devices that share the work; of one alone or of none nothing is shared."""
-_IN_STEP: contextvars.ContextVar[bool] = contextvars.ContextVar("step", default=False)
+_ON_HOSTS: contextvars.ContextVar[str] = contextvars.ContextVar("hosts", default="")
 
 
 @contextlib.contextmanager
-def in_step() -> Iterator[None]:
-    """All hosts do the same within: one member alone is shared by all of them."""
-    before = _IN_STEP.set(True)
+def on_hosts(how: Literal["in_step", "apart"]) -> Iterator[None]:
+    """Several hosts share the work within.
+
+    Args:
+        how: "in_step": all do the same and share one member's batches; "apart": each
+            has its own members, and a lone one runs as one of two, since alone it is
+            another program, whose rounding grows over many epochs.
+    """
+    before = _ON_HOSTS.set(how)
     try:
         yield
     finally:
-        _IN_STEP.reset(before)
+        _ON_HOSTS.reset(before)
 
 
 def bucket(count: int) -> int:
@@ -219,15 +225,17 @@ def devices_for(members: int, shared: int = 0) -> Devices:
 
     Args:
         members: Number of members.
-        shared: Rows of a batch that devices may share where there is one member; within
-            `in_step` they are those of all hosts.
+        shared: Rows of a batch that devices may share where there is one member; of
+            hosts in step they are those of all.
     """
+    if _ON_HOSTS.get() == "apart":
+        return tuple(jax.local_devices()[: max(1, members // 2)])
     if members > 1:
         return tuple(jax.local_devices()[:members])
     if not shared:
         return tuple(jax.local_devices()[:1])
     every = [jax.local_devices()]
-    if _IN_STEP.get():
+    if _ON_HOSTS.get() == "in_step":
         owners = range(jax.process_count())
         every = [[d for d in jax.devices() if d.process_index == o] for o in owners]
     count = _sharing_devices(shared // len(every), min(map(len, every)))
@@ -287,18 +295,19 @@ def place(tree: PyTree, devices: Devices) -> PyTree:
 
     Returns:
         Arrays `[ceil(M / D) * D, ...]` on the devices, sharded over the first axis; one
-        member on several devices is on each of them.
+        member on several devices is on each of them, on hosts `apart` it is two.
     """
-    if len(devices) <= 1:
-        return jax.device_put(tree)
-    members = members_of(tree)
-    missing = 0 if members == 1 else -members % len(devices)
+    members, missing = members_of(tree), 0
+    if members > 1 or _ON_HOSTS.get() == "apart":
+        missing = -members % (len(devices) if members > 1 else 2)
 
     def padded(leaf: Any) -> Any:
         copies = jnp.repeat(leaf[:1], missing, axis=0)
         return jnp.concatenate([leaf, copies])
 
     tree = jax.tree.map(padded, tree) if missing else tree
+    if len(devices) <= 1:
+        return jax.device_put(tree)
     placed = layout(members, devices)
     return jax.tree.map(lambda leaf: put(leaf, placed), tree)
 

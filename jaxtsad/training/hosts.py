@@ -2,7 +2,7 @@
 
 Members do not depend on each other, so hosts that share these exchange nothing while
 they train: each has programs and devices of its own, and needs no other to keep step.
-Hosts that share one member (`fleet.in_step`) run one program together, and agree on
+Hosts that share one member (`fleet.on_hosts`) run one program together, and agree on
 what is decided beside it. JAX's coordination service begins and ends them together,
 and tells that a host died: then all others end, too, with one line.
 """

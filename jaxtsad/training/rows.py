@@ -1,6 +1,6 @@
 """One member alone on several devices: each takes its share of every batch's rows.
 
-The devices may be those of several hosts (`fleet.in_step`).
+The devices may be those of several hosts (`fleet.on_hosts`).
 
 The program runs on every device alike; only functions wrapped by `split_rows`
 split: the network, which takes most of the time. Losses, noise and the optimizer see

@@ -62,7 +62,7 @@ def run(
     chunks = np.zeros(fleet.members_of(placed), np.int32)
     chunks[:number] = -(-np.asarray(counts) // batch_size)
     # Closed forms gain nothing by being compiled otherwise alone than with others.
-    alone = number == 1 and detector.steps(fleet.member(views, 0)) > 0
+    alone = len(chunks) == 1 and detector.steps(fleet.member(views, 0)) > 0
     program = _program(
         detector, output, batch_size, len(chunks), members, devices, alone
     )

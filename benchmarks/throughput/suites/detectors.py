@@ -150,9 +150,12 @@ def compared(name: str, options: Options) -> Iterator[Row]:
 
 
 def configs(name: str, options: Options) -> Iterator[tuple[str, Any]]:
-    """Cases of a comparison: the detector's defaults and, where it has them, images."""
+    """Cases of a comparison: the detector's defaults, in bfloat16 too, and images."""
     config = dataclasses.replace(config_of(name, options), **COMPARED.get(name, {}))
     yield case_of(name, config), config
+    if hasattr(config, "precision"):
+        config = dataclasses.replace(config, precision="bfloat16")
+        yield f"bfloat16, {case_of(name, config)}", config
     sizes = IMAGES.get(name)
     if sizes and not options.sizes:
         config = dataclasses.replace(config, layout="image", **sizes)

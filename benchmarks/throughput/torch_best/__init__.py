@@ -159,6 +159,7 @@ class Case:
             for members in zip(*gathered, strict=True)
         ]
         self.ways = ways(detector, config, len(gathered))
+        self.precision = getattr(config, "precision", "float32")
         self.seconds, self.show = seconds, show
 
     def training(self) -> list[Contender]:
