@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.studies.pretraining.material import Material
 from jaxtsad import files
-from jaxtsad.detectors.pretrained_tcn import features
+from jaxtsad.detectors.pretrained_tcn import features, tuning
 from jaxtsad.detectors.pretrained_tcn.network import Gate
 from jaxtsad.training import optimizers
 from jaxtsad.types import Array, PyTree
@@ -125,7 +125,7 @@ def advance(
 
     def objective(params: PyTree) -> Array:
         logits: Array = Gate().apply({"params": params}, seen)  # type: ignore[assignment]
-        return cross_entropy(logits, labels, plan.positive)
+        return tuning.cross_entropy(logits, labels, plan.positive)
 
     step, params, opt_state, average = progress
     loss, gradient = jax.value_and_grad(objective)(params)
@@ -153,13 +153,6 @@ def crops(
     within = starts[:, None] + np.arange(plan.length)
     seen = material.features[chosen[:, None], within].astype(np.float32)
     return seen, material.labels[chosen[:, None], within]
-
-
-def cross_entropy(logits: Array, labels: Array, positive: float) -> Array:
-    """Mean cross-entropy of logits `[B, L]`, steps within a fault weighted."""
-    weight = jnp.where(labels, positive, 1.0)
-    sign = jnp.where(labels, -1.0, 1.0)
-    return (weight * jax.nn.softplus(sign * logits)).mean()
 
 
 def _optimizer(plan: Plan) -> optimizers.Transform:

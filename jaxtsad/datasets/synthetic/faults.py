@@ -210,6 +210,7 @@ def inject(
     other: np.ndarray,
     train_steps: int,
     count: int,
+    longest: int = LONGEST,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Values `[T]` with faults after the training part, and their labels `[T]` bool.
 
@@ -223,6 +224,7 @@ def inject(
         other: `[T]` another column.
         train_steps: Steps of the training part.
         count: Number of faults tried.
+        longest: Most steps of a fault.
     """
     values, labels = values.copy(), np.zeros(len(values), bool)
     names = tuple(FAULTS)
@@ -232,7 +234,7 @@ def inject(
         names = OF_TWO_VALUED
     for _ in range(count):
         name = str(rng.choice(names))
-        length = int(behaviors.log_uniform(rng, 1, LONGEST))
+        length = int(behaviors.log_uniform(rng, 1, longest))
         if name == "spike":
             length = min(length, 5)
         start = int(rng.integers(train_steps, len(values) - length))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jaxtsad import validation
-from jaxtsad.validation import NotNegative, Positive, Share, Size
+from jaxtsad.validation import Count, NotNegative, Positive, Share, Size
 
 
 @validation.config
@@ -18,6 +18,8 @@ class Config:
         gate_power: Exponent of the gate's probability.
         ungated: Share of broken relations that counts whatever the gate says.
         power: Exponent of the smoothed evidence before the mean over channels.
+        fine_tuning: Optimizer steps per epoch that go on training the gate, on the fit
+            part with faults put into it; 0 leaves it as it was pre-trained.
         neighbour: Of a single channel: k, which nearest fit window is measured to.
         batch_size: Windows per scoring call, where samples are scored.
 
@@ -31,6 +33,7 @@ class Config:
     gate_power: NotNegative = 3.0
     ungated: Share = 0.1
     power: Positive = 0.35
+    fine_tuning: Count = 0
     neighbour: Size = 5
     batch_size: Size = 32
 

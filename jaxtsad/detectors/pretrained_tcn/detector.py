@@ -16,7 +16,8 @@
             of the fit part; then softplus, which keeps the order and is positive
 
 Everything is fitted on the fit part, of which the last `MOST` values count; the gate
-was pre-trained once, on synthetic columns (see `MODEL_CARD.md`).
+was pre-trained once, on synthetic columns (see `MODEL_CARD.md`), and with `fine_tuning`
+goes on training on the fit part.
 
 Shape letters: T steps, C channels, B windows.
 """
@@ -36,6 +37,7 @@ from jaxtsad.detectors.pretrained_tcn import (
     live,
     neighbours,
     relations,
+    tuning,
     weights,
 )
 from jaxtsad.detectors.pretrained_tcn.column_statistics import Statistics
@@ -56,7 +58,16 @@ from jaxtsad.detectors.pretrained_tcn.network import REACH, STRIDE
 from jaxtsad.evaluation.scoring import combine, sliding
 from jaxtsad.ops.windows import ALIGNED, WindowView
 from jaxtsad.training import closed_form
-from jaxtsad.types import Array, Batch, Detector, Key, PyTree, State
+from jaxtsad.types import (
+    Array,
+    Batch,
+    Clock,
+    Detector,
+    Key,
+    Metrics,
+    PyTree,
+    State,
+)
 
 FLOORS = {"evidence": 0.05, "wide": 0.05, "neighbours": 0.5}
 """Least deviation of a part on the fit part."""
@@ -71,7 +82,6 @@ def build(config: Config) -> Detector:
     def init(key: Key, source: WindowView) -> State:
         del key
         values, counted = _latest(source.values, source.covered() > 0)
-        length = sliding.end(counted)
         statistics = features.fit(values, counted)
         z, there = standardized(statistics, values)
         gate = jax.tree.map(jnp.asarray, weights.load())
@@ -81,12 +91,20 @@ def build(config: Config) -> Detector:
         model["relations"] = relations.fit(z, counted, config.window, there)
         moves = switches(statistics, values, there)
         model["answers"] = answers.fit(z, moves, counted)
-        made = _parts(config, model, values, length, fitting=True)
-        model["calibration"] = {
-            name: combine.calibrate(each, counted, FLOORS[name])
-            for name, each in made.log.items()
-        }
-        return State(model, ())
+        model["calibration"] = _calibrated(config, model, values, counted)
+        tuned = config.fine_tuning > 0
+        return State(model, tuning.start(gate, len(values)) if tuned else ())
+
+    def refresh(key: Key, state: State, source: WindowView) -> State:
+        return tuning.refresh(key, state, *_latest(source.values, source.covered() > 0))
+
+    def advance(
+        key: Key, state: State, source: WindowView, clock: Clock
+    ) -> tuple[State, Metrics]:
+        state, metrics = tuning.advance(key, state, clock)
+        values, counted = _latest(source.values, source.covered() > 0)
+        calibration = _calibrated(config, state.model, values, counted)
+        return State({**state.model, "calibration": calibration}, state.train), metrics
 
     def series(model: PyTree, values: Array, length: Array) -> Array:
         return score(model, _parts(config, model, values, length, fitting=False))
@@ -111,6 +129,10 @@ def build(config: Config) -> Detector:
         }
 
     detector = closed_form.solved(init, explain)
+    if config.fine_tuning:
+        detector = detector._replace(
+            steps=lambda source: config.fine_tuning, refresh=refresh, advance=advance
+        )
     return detector._replace(
         series=series,
         reach=REACH_OF_SCORE,
@@ -119,6 +141,17 @@ def build(config: Config) -> Detector:
         live=live.live(config),
         template=template,
     )
+
+
+def _calibrated(
+    config: Config, model: PyTree, values: Array, counted: Array
+) -> dict[str, combine.Calibration]:
+    """Middle and deviation of each part of the score on the fit part."""
+    made = _parts(config, model, values, sliding.end(counted), fitting=True)
+    return {
+        name: combine.calibrate(each, counted, FLOORS[name])
+        for name, each in made.log.items()
+    }
 
 
 def _shape(sizes: tuple[int, ...]) -> Any:

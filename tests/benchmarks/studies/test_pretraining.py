@@ -107,13 +107,6 @@ def test_crops_are_of_the_column_they_name_and_have_its_labels(columns):
         assert (labels[row] == columns.labels[:, steps]).all(axis=1).any()
 
 
-def test_cross_entropy_weighs_labeled_steps():
-    logits = np.array([[0.0, 2.0]], np.float32)
-    labels = np.array([[True, False]])
-    expected = (3 * np.log(2) + np.log1p(np.exp(2.0))) / 2
-    assert float(training.cross_entropy(logits, labels, 3.0)) == pytest.approx(expected)
-
-
 def test_features_of_columns_are_relative_to_their_own_training_part():
     options = ColumnOptions(steps=800, train_steps=(300, 400))
     made = material.of_columns(0, 1, options)
