@@ -176,6 +176,8 @@ class Ganomaly:
         self.generate: Any = self.generator
         self.judge: Any = self.discriminator
         if compiled:
+            # The generator's pass is used by two backward passes.
+            torch._functorch.config.donated_buffer = False
             self.generate = torch.compile(self.generator)
             self.judge = torch.compile(self.discriminator)
         self.residual = config.residual
