@@ -234,16 +234,18 @@ class Stream:
         )
         rules = [Rules(**each) for each in record["rules"]]
         stream = cls(fitted, known, parameters, channels, record["entities"], rules)
-        watcher, own = stream.watcher, "scorer/"
+        own = "scorer/"
         stream.scorer.restore(
             {n.removeprefix(own): a for n, a in arrays.items() if n.startswith(own)}
         )
-        watcher.step = record["step"]
-        watcher.states = {int(e): State(*s) for e, s in record["alarms"].items()}
-        watcher.stamps = {
-            int(entity): {int(s): storage.stamp_in(t) for s, t in known.items()}
-            for entity, known in record["stamps"].items()
-        }
+        stream.watcher.restore(
+            record["step"],
+            {int(e): State(*s) for e, s in record["alarms"].items()},
+            {
+                int(entity): {int(s): storage.stamp_in(t) for s, t in known.items()}
+                for entity, known in record["stamps"].items()
+            },
+        )
         stream.last_time = storage.stamp_in(record["last_time"])
         return stream, record["more"]
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from jaxtsad import files
-from jaxtsad.evaluation.alarms import rules as alarms
-from jaxtsad.evaluation.alarms.rules import Alarm, Rules, State
+from jaxtsad.evaluation.alarms.rules import Rules, State
+from jaxtsad.evaluation.alarms.together import Together
+
+STAMPED = ("start", "peak", "last")
+"""Fields of a state that are steps whose stamps an alarm has."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,21 +53,50 @@ class Watcher:
         entities: Names of the M entities.
         rules: How scores of each become events.
         spreads: Of each, the unit of severity.
-
-    Attributes:
-        step: Number of the next step.
-        states: Of entities with more to remember than the step, by position.
-        stamps: Stamps of steps that open alarms still need, by entity and step.
     """
 
     def __init__(
         self, entities: Sequence[str], rules: Sequence[Rules], spreads: Sequence[float]
     ) -> None:
         self.entities, self.rules, self.spreads = entities, tuple(rules), spreads
-        self._closes = np.array([each.closes for each in rules])
-        self.step = 0
-        self.states: dict[int, State] = {}
-        self.stamps: dict[int, dict[int, Any]] = {}
+        self._together = Together(rules)
+        self._stamps = {name: np.full(len(rules), None) for name in STAMPED}
+
+    @property
+    def step(self) -> int:
+        """Number of the next step."""
+        return self._together.step
+
+    @property
+    def states(self) -> dict[int, State]:
+        """Of entities with more to remember than the step, by position."""
+        return self._together.states
+
+    @property
+    def stamps(self) -> dict[int, dict[int, Any]]:
+        """Stamps of steps that runs still need, by entity and step."""
+        fields = self._together.fields
+        return {
+            entity: {
+                int(fields[name][entity]): stamps[entity]
+                for name, stamps in self._stamps.items()
+                if stamps[entity] is not None
+            }
+            for entity, state in self.states.items()
+            if state.start >= 0
+        }
+
+    def restore(
+        self,
+        step: int,
+        states: Mapping[int, State],
+        stamps: Mapping[int, Mapping[int, Any]],
+    ) -> None:
+        """Goes on where `step`, `states` and `stamps` were read."""
+        self._together.restore(step, states)
+        for entity, known in stamps.items():
+            for name in STAMPED:
+                self._stamps[name][entity] = known.get(getattr(states[entity], name))
 
     def advance(
         self, scores: np.ndarray, jumps: np.ndarray | None, time: np.ndarray | None
@@ -76,93 +108,55 @@ class Watcher:
             jumps: `[K, M]` bool, steps before which time jumps; None for none.
             time: `[K]` stamps, or None.
         """
-        high = np.flatnonzero((scores > self._closes[None]).any(axis=0)).tolist()
         opened: list[LiveAlarm] = []
         closed: list[LiveAlarm] = []
-        for entity in sorted({*high, *self.states}):
-            steps = () if jumps is None else np.flatnonzero(jumps[:, entity])
-            both = self._of_entity(entity, scores[:, entity], steps, time)
-            opened += both[0]
-            closed += both[1]
-        self.step += len(scores)
+        for number, values in enumerate(scores):
+            if jumps is not None and jumps[number].any():
+                closed += self._ended(np.flatnonzero(jumps[number]))
+            above, peaks, opening = self._together.advance(values)
+            if len(above):
+                stamp = None if time is None else time[number]
+                start = self._together.fields["start"][above]
+                self._stamps["start"][above[start == self.step - 1]] = stamp
+                self._stamps["peak"][peaks] = stamp
+                self._stamps["last"][above] = stamp
+                opened += self._live(opening)
+            closed += self._ended(self._together.over())
         return sorted(opened, key=_order), sorted(closed, key=_order)
 
     def finish(self) -> list[LiveAlarm]:
         """Closes what is open, at the end of a stream."""
-        closed = []
-        for entity, state in list(self.states.items()):
-            rules = self.rules[entity]
-            _, last = alarms.finish(rules, state._replace(step=self.step))
-            closed += [self._live(entity, alarm) for alarm in last]
-        self.states, self.stamps = {}, {}
-        return sorted(closed, key=_order)
+        return sorted(self._ended(np.arange(len(self.rules))), key=_order)
 
-    def _of_entity(
-        self,
-        entity: int,
-        scores: np.ndarray,
-        jumps: Sequence[int] | np.ndarray,
-        time: np.ndarray | None,
-    ) -> tuple[list[LiveAlarm], list[LiveAlarm]]:
-        rules = self.rules[entity]
-        state = self.states.get(entity, State())._replace(step=self.step)
-        opened: list[Alarm] = []
-        closed: list[Alarm] = []
-        pieces = np.split(scores, jumps) if len(jumps) else [scores]
-        for number, piece in enumerate(pieces):
-            if number:
-                state, last = alarms.finish(rules, state)
-                closed += last
-            state, some, last = alarms.advance(rules, state, piece)
-            opened += some
-            closed += last
-        if time is not None:
-            self._remember(entity, state, [*opened, *closed], time)
-        both = (
-            [self._live(entity, alarm) for alarm in opened],
-            [self._live(entity, alarm) for alarm in closed],
-        )
-        self._keep(entity, state)
-        return both
+    def _ended(self, places: np.ndarray) -> list[LiveAlarm]:
+        """Ends runs; the alarms that they were."""
+        if not len(places):
+            return []
+        alarms = self._live(places)
+        self._together.end(places)
+        for stamps in self._stamps.values():
+            stamps[places] = None
+        return alarms
 
-    def _keep(self, entity: int, state: State) -> None:
-        """Forgets what no later step needs."""
-        if state.start < 0 and state.muted <= state.step:
-            self.states.pop(entity, None)
-            self.stamps.pop(entity, None)
-            return
-        self.states[entity] = state
-        if entity in self.stamps:
-            needed = (state.start, state.peak, state.last)
-            known = self.stamps[entity]
-            self.stamps[entity] = {s: known[s] for s in needed if s in known}
-
-    def _remember(
-        self, entity: int, state: State, some: Sequence[Alarm], time: np.ndarray
-    ) -> None:
-        steps = {state.start, state.peak, state.last}
-        for alarm in some:
-            steps |= {alarm.start, alarm.peak, alarm.stop - 1}
-        known = self.stamps.setdefault(entity, {})
-        for step in steps:
-            if step >= self.step:
-                known[step] = time[step - self.step]
-
-    def _live(self, entity: int, alarm: Alarm) -> LiveAlarm:
-        known = self.stamps.get(entity, {})
-        severity = (alarm.score - self.rules[entity].opens) / self.spreads[entity]
-        return LiveAlarm(
-            self.entities[entity],
-            alarm.start,
-            alarm.stop,
-            alarm.peak,
-            alarm.score,
-            severity,
-            alarm.opened,
-            known.get(alarm.start),
-            known.get(alarm.stop - 1),
-            known.get(alarm.peak),
-        )
+    def _live(self, places: np.ndarray) -> list[LiveAlarm]:
+        """The open alarms of entities, those that have one."""
+        known = [(place, self._together.alarm(place)) for place in places.tolist()]
+        return [
+            LiveAlarm(
+                self.entities[place],
+                alarm.start,
+                alarm.stop,
+                alarm.peak,
+                alarm.score,
+                (alarm.score - self.rules[place].opens) / self.spreads[place],
+                alarm.opened,
+                self._stamps["start"][place],
+                self._stamps["last"][place],
+                self._stamps["peak"][place],
+            )
+            for place, alarm in known
+            if alarm is not None
+        ]
 
 
 def in_order(
