@@ -1,8 +1,8 @@
 """What a server does with rows, without the web: scores, alarms, counts, the state.
 
-Every call is made by one thread at a time. Rows are acknowledged once the state they
-led to is saved: who gets no answer sends them again, and those that counted already are
-recognized by their stamps.
+Every call is made by one thread at a time. Rows are acknowledged once they are written
+down beside the state: who gets no answer sends them again, and those that counted
+already are recognized by their stamps.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from jaxtsad import files
+from jaxtsad.serving import log
 from jaxtsad.streaming import feed, journal, rows, watching
 from jaxtsad.streaming.stream import Update
 
@@ -116,6 +117,8 @@ class Service:
         )
         self._stack = contextlib.ExitStack()
         self._journal: journal.Journal | None = None
+        self._log: log.Log | None = None
+        self._taken: list[log.Request] = []
         if state is not None:
             self._stack.enter_context(files.locked(state, "the state of a server"))
             self._journal = journal.Journal(state)
@@ -149,6 +152,7 @@ class Service:
         self._steps = []
         made = self.feed.take(lines, self._reader(), entity)
         alarms = [self._numbered(kind, alarm) for kind, alarm in made]
+        self._taken.append((entity, list(lines)))
         counts = {
             kind: number - before[kind]
             for kind, number in vars(self.feed.counts).items()
@@ -156,13 +160,24 @@ class Service:
         return Taken(entity, self._steps, alarms, counts, self.feed.reasons)
 
     def save(self) -> None:
-        """Saves the state, where there is a place for it."""
-        if self._journal is not None:
-            self._journal.save(self.feed.dump({"number": self.number}))
+        """Writes down the rows that were taken; after many, the state instead.
+
+        Raises:
+            ValueError: If they cannot be written.
+        """
+        if self._log is None:
+            self._taken = []
+        elif self._log.rows > log.MOST:
+            self._save_state()
+        else:
+            self._log.append(self._taken)
+            self._taken = []
 
     def close(self) -> None:
         """Saves the state and gives its folder free."""
-        self.save()
+        self._save_state()
+        if self._log is not None:
+            self._log.close()
         self._stack.close()
 
     def since(self, number: int, entity: str | None, most: int) -> list[dict[str, Any]]:
@@ -217,16 +232,31 @@ class Service:
         self.alarms.append(numbered)
         return numbered
 
+    def _save_state(self) -> None:
+        if self._journal is None or self._log is None:
+            return
+        later = self._log.other()
+        record = {"number": self.number, "log": later.current}
+        self._journal.save(self.feed.dump(record))
+        self._log.close()
+        self._log, self._taken = later, []
+
     def _restore(self, kept: journal.Journal) -> None:
         content = kept.state()
         if content is None:
-            kept.save(self.feed.dump({"number": 0}))
+            self._log = log.Log(kept.folder, 0, empty=True)
+            self._save_state()
             return
-        self.number = kept.number = self.feed.restore(content, kept.folder)["number"]
+        record = self.feed.restore(content, kept.folder)
+        self.number = kept.number = record["number"]
         for alarm in _lines(kept.folder / journal.ALARMS):
             # Rows after the saved state come again, and their alarms with them.
             if alarm["number"] <= self.number:
                 self.alarms.append(alarm)
+        self._log = log.Log(kept.folder, record["log"])
+        for entity, lines in self._log.requests():
+            self.take(lines, entity)
+        self._taken = []
 
 
 def _shown(time: Any) -> Any:

@@ -12,7 +12,7 @@ import json
 import os
 import pathlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, BinaryIO
 
 from jaxtsad import files
 
@@ -41,7 +41,7 @@ class Journal:
         except OSError as error:
             line = files.reason(error)
             raise ValueError(f"cannot write {str(path)!r}: {line}") from None
-        self._cut_half_a_line()
+        cut_half_a_line(self._file)
         self._file.seek(0)
         self.written = sum(1 for _ in self._file)
         self.number = 0
@@ -79,18 +79,19 @@ class Journal:
         """Closes the file of alarms."""
         self._file.close()
 
-    def _cut_half_a_line(self) -> None:
-        """Removes the end of a line that was being written when the process died."""
-        size = self._file.seek(0, os.SEEK_END)
-        place = size
-        while place:
-            step = min(place, 4096)
-            self._file.seek(place - step)
-            content = self._file.read(step)
-            end = content.rfind(b"\n")
-            if end >= 0:
-                place = place - step + end + 1
-                break
-            place -= step
-        if place < size:
-            self._file.truncate(place)
+
+def cut_half_a_line(file: BinaryIO) -> None:
+    """Removes the end of a line that was being written when the process died."""
+    size = file.seek(0, os.SEEK_END)
+    place = size
+    while place:
+        step = min(place, 4096)
+        file.seek(place - step)
+        content = file.read(step)
+        end = content.rfind(b"\n")
+        if end >= 0:
+            place = place - step + end + 1
+            break
+        place -= step
+    if place < size:
+        file.truncate(place)
