@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxtsad import validation
+from jaxtsad.ops import factorizations
 from jaxtsad.ops.windows import WindowView
 from jaxtsad.training import closed_form
 from jaxtsad.types import Array, Batch, Detector, Key, PyTree, State
@@ -141,7 +142,7 @@ def _solve(config: Config, order: int, source: WindowView, values: Array) -> Arr
 
     squares, crossed = _sum(steps, config.batch_size, products)
     # Eigenvalues below zero are rounding; a Cholesky factor would fail on them.
-    spectrum, vectors = jnp.linalg.eigh(squares)
+    spectrum, vectors = factorizations.eigh(squares)
     penalty = config.ridge * jnp.maximum(jnp.diagonal(squares).max(), 1.0)
     inverse = 1 / (jnp.maximum(spectrum, 0.0) + penalty)
     coefficients = vectors @ (inverse[:, None] * (vectors.T @ crossed))

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxtsad import validation
+from jaxtsad.ops import factorizations
 from jaxtsad.ops.windows import WindowView
 from jaxtsad.training import closed_form
 from jaxtsad.types import Array, Batch, Detector, Key, PyTree, State
@@ -69,7 +70,7 @@ def build(config: Config) -> Detector:
             return _sum(source, config.batch_size, product)
 
         if size <= config.exact:
-            values, vectors = jnp.linalg.eigh(power(jnp.eye(size)))
+            values, vectors = factorizations.eigh(power(jnp.eye(size)))
             values, vectors = values[::-1], vectors[:, ::-1]
         else:
             values, vectors = _leading(key, power, size, min(config.rank, size))
@@ -109,12 +110,12 @@ def _leading(
     key: Key, power: Callable[[Array], Array], size: int, rank: int
 ) -> tuple[Array, Array]:
     """Leading eigenpairs by subspace iteration from a random basis."""
-    basis = jnp.linalg.qr(jax.random.normal(key, (size, rank)))[0]
+    basis = factorizations.orthonormal(jax.random.normal(key, (size, rank)))
     basis = jax.lax.fori_loop(
         0,
         ITERATIONS,
-        lambda _, b: jnp.linalg.qr(power(b))[0],
+        lambda _, b: factorizations.orthonormal(power(b)),
         basis,
     )
-    values, rotation = jnp.linalg.eigh(basis.T @ power(basis))
+    values, rotation = factorizations.eigh(basis.T @ power(basis))
     return values[::-1], (basis @ rotation)[:, ::-1]

@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxtsad.evaluation.scoring import sliding
+from jaxtsad.ops import factorizations
 from jaxtsad.types import Array
 
 WIDTHS = (1, 4, 16, 64)
@@ -70,7 +71,7 @@ def fit(z: Array, switches: Array, counted: Array) -> Answers:
     centered = weight * (seen - middle[None])
     gram = jnp.matmul(centered.T, centered, precision=HIGHEST) / number
     right = jnp.matmul(centered.T, z, precision=HIGHEST) / number
-    maps = jnp.linalg.solve(gram + RIDGE * jnp.eye(len(gram)), right)
+    maps = factorizations.solve(gram + RIDGE * jnp.eye(len(gram)), right)
     left = weight * (z - jnp.matmul(seen - middle[None], maps, precision=HIGHEST))
     squares = (left**2).sum(axis=0) / number
     total = (weight * z**2).sum(axis=0) / number

@@ -23,6 +23,7 @@ from jaxtsad.detectors.pretrained_tcn.column_statistics import (
     by_column,
 )
 from jaxtsad.evaluation.scoring import sliding
+from jaxtsad.ops import factorizations
 from jaxtsad.types import Array
 
 BLOCK = 1024
@@ -329,7 +330,7 @@ def _predict(z: Array, counted: Array) -> tuple[Array, Array]:
     apart = jnp.abs(jnp.arange(LAGS)[:, None] - jnp.arange(LAGS)[None])
     gram = covariance[:, apart] + 0.05 * jnp.eye(LAGS)[None]
     right = covariance[:, 1:, None]
-    return jnp.linalg.solve(gram, right)[..., 0], where
+    return factorizations.solve(gram, right)[..., 0], where
 
 
 def _quantile(values: Array, where: Array, share: float) -> Array:

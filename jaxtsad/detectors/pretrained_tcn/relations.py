@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxtsad.evaluation.scoring import sliding
+from jaxtsad.ops import factorizations
 from jaxtsad.types import Array
 
 NEAR = 10
@@ -288,7 +289,7 @@ def _moments(z: Array, counted: Array, width: int) -> tuple[Array, Array]:
 
 def _axes(covariance: Array) -> Array:
     """Principal axes as columns; those beyond the share of variance are 0."""
-    values, vectors = jnp.linalg.eigh(covariance)
+    values, vectors = factorizations.eigh(covariance)
     values, vectors = jnp.maximum(values[::-1], 0.0), vectors[:, ::-1]
     total = jnp.maximum(values.sum(), 1e-12)
     before = (jnp.cumsum(values) - values) / total
@@ -306,10 +307,10 @@ def _given_others(covariance: Array, width: int, channels: int) -> Array:
     odd = width - skipped
     blocks = covariance.reshape(width, channels, width, channels)
     blocks = blocks[skipped:, :, skipped:].reshape(odd * channels, odd * channels)
-    precision = jnp.linalg.inv(blocks + RIDGE * jnp.eye(odd * channels))
+    precision = factorizations.inverse(blocks + RIDGE * jnp.eye(odd * channels))
     precision = precision.reshape(odd, channels, odd, channels)
     own = jnp.einsum("kclc->ckl", precision)
-    middle = jnp.linalg.inv(own)[:, :, odd // 2]
+    middle = factorizations.inverse(own)[:, :, odd // 2]
     maps = jnp.einsum("kdlc,cl->kdc", precision, middle, precision=HIGHEST)
     maps = jnp.pad(maps, ((skipped, 0), (0, 0), (0, 0)))
     return maps.reshape(width * channels, channels)
