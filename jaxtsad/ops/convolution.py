@@ -18,7 +18,7 @@ from typing import Literal, TypeAlias
 import jax
 import jax.numpy as jnp
 
-from jaxtsad.ops import convolution_rows, products
+from jaxtsad.ops import convolution_taps, products
 from jaxtsad.types import Array
 
 Implementation: TypeAlias = Literal["product", "lax"]
@@ -63,9 +63,9 @@ def convolve(
     if sizes == kernels and not padding:
         rows = x.reshape(len(x), *(1,) * rank, -1)
         return products.product(rows, kernel.reshape(-1, kernel.shape[-1]))
-    if rank == 2 and stride == 1 and sizes[1] + 2 * padding <= convolution_rows.WIDEST:
+    if rank == 2 and stride == 1 and convolution_taps.fits(kernel):
         edges = [(0, 0), *((padding, padding),) * rank, (0, 0)]
-        return convolution_rows.convolve(jnp.pad(x, edges) if padding else x, kernel)
+        return convolution_taps.convolve(jnp.pad(x, edges) if padding else x, kernel)
     outs = [
         (s + 2 * padding - k) // stride + 1 for s, k in zip(sizes, kernels, strict=True)
     ]
@@ -132,8 +132,8 @@ def transpose(
     if set(sizes) == {1} and not padding:
         wide = jnp.moveaxis(kernel, -2, 0).reshape(kernel.shape[-2], -1)
         return products.product(x, wide).reshape(len(x), *kernels, -1)
-    if rank == 2 and stride == 1 and outs[1] + 2 * padding <= convolution_rows.WIDEST:
-        outputs = convolution_rows.transpose(x, kernel)
+    if rank == 2 and stride == 1 and convolution_taps.fits(kernel):
+        outputs = convolution_taps.transpose(x, kernel)
         rows, columns = (slice(padding, size - padding) for size in outputs.shape[1:3])
         return outputs[:, rows, columns]
     taps = [-(-k // stride) for k in kernels]

@@ -1,4 +1,4 @@
-"""Convolutions a row at a time: the compiler's own result and gradients."""
+"""Convolutions a few images at a time: the compiler's own result and gradients."""
 
 from __future__ import annotations
 
@@ -7,13 +7,18 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxtsad.ops import convolution, convolution_rows
+from jaxtsad.ops import convolution, convolution_taps
 
 
+@pytest.mark.parametrize("cached", [10, 700, 2**17])
 @pytest.mark.parametrize("name", ["convolve", "transpose"])
-def test_equals_the_compilers_own(name: str) -> None:
+def test_equals_the_compilers_own(
+    name: str, cached: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One image at a time, two of five, and all at once."""
+    monkeypatch.setattr(convolution_taps, "CACHED", cached)
     x_key, kernel_key = jax.random.split(jax.random.key(0))
-    x = jax.random.normal(x_key, (2, 6, 5, 3))
+    x = jax.random.normal(x_key, (5, 6, 5, 3))
     kernel = jax.random.normal(kernel_key, (3, 4, 3, 2))
 
     def both(function: object, **options: str) -> tuple:
@@ -23,7 +28,7 @@ def test_equals_the_compilers_own(name: str) -> None:
 
         return jax.jit(jax.grad(loss, argnums=(0, 1), has_aux=True))(x, kernel)
 
-    found = both(convolution_rows)
+    found = both(convolution_taps)
     expected = both(convolution, implementation="lax")
     for one, other in zip(
         jax.tree.leaves(found), jax.tree.leaves(expected), strict=True
@@ -33,15 +38,14 @@ def test_equals_the_compilers_own(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["convolve", "transpose"])
-def test_wide_images_are_not_seen_as_rows(
+def test_a_kernel_too_large_for_the_cache_is_used_once(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both ways give the same; past a width the other one is faster."""
     x = jax.random.normal(jax.random.key(0), (1, 4, 9, 2))
     kernel = jax.random.normal(jax.random.key(1), (3, 3, 2, 1))
     run = getattr(convolution, name)
     expected = run(x, kernel, padding=1, implementation="product")
-    monkeypatch.setattr(convolution_rows, "WIDEST", 8)
-    monkeypatch.delattr(convolution_rows, name)
+    monkeypatch.setattr(convolution_taps, "CACHED", 17)
+    monkeypatch.delattr(convolution_taps, name)
     found = run(x, kernel, padding=1, implementation="product")
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
