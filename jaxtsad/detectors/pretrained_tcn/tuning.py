@@ -19,7 +19,7 @@ import numpy as np
 from jaxtsad.datasets.synthetic import faults
 from jaxtsad.detectors.pretrained_tcn import column_statistics, features
 from jaxtsad.detectors.pretrained_tcn.column_statistics import Statistics
-from jaxtsad.detectors.pretrained_tcn.network import Gate
+from jaxtsad.detectors.pretrained_tcn.network import REACH, Gate
 from jaxtsad.training import optimizers
 from jaxtsad.types import Array, Clock, Key, Metrics, PyTree, State
 
@@ -56,7 +56,7 @@ class Tuning(NamedTuple):
 
 def start(gates: PyTree, steps: int) -> Tuning:
     """Before the first epoch; `steps` T are those of the fit part, padded."""
-    shape = (COLUMNS * CROPS, min(LENGTH, steps))
+    shape = (COLUMNS * CROPS, max(2 * REACH, min(LENGTH, steps)))
     zeros = jnp.zeros(shape)
     return Tuning(ADAM.init(gates), jnp.zeros((*shape, features.COUNT)), zeros, zeros)
 
@@ -79,7 +79,9 @@ def refresh(key: Key, state: State, values: Array, counted: Array) -> State:
         return state
     tuning: Tuning = state.train
     drawn = rng.choice(varying, COLUMNS)
-    lines = np.array(values[:, drawn].T)
+    size = tuning.seen.shape[1]
+    more = max(size - len(values), 0)
+    lines = np.pad(np.array(values[:, drawn].T), ((0, 0), (0, more)), "edge")
     labels = np.zeros(lines.shape, np.float32)
     starts = np.zeros((COLUMNS, CROPS), np.int32)
     for row, other in enumerate(rng.permutation(COLUMNS)):
@@ -92,15 +94,15 @@ def refresh(key: Key, state: State, values: Array, counted: Array) -> State:
             FAULTS,
             longest=min(faults.LONGEST, length // 8),
         )
-        starts[row] = _starts(rng, labels[row, :length], tuning.seen.shape[1])
+        starts[row] = _starts(rng, labels[row, :length], size)
     crops = _cropped(
         jax.tree.map(lambda leaf: leaf[drawn], column_statistics.by_column(statistics)),
         lines,
         labels,
         starts,
-        jnp.asarray(counted, jnp.float32),
+        jnp.pad(jnp.asarray(counted, jnp.float32), (0, more)),
         jnp.int32(length),
-        tuning.seen.shape[1],
+        size,
     )
     return State(state.model, Tuning(tuning.adam, *crops))
 

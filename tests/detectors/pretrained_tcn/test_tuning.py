@@ -11,7 +11,7 @@ import pytest
 from jaxtsad import TimeSeriesDetector
 from jaxtsad.detectors.pretrained_tcn import TINY, build, tuning, weights
 from jaxtsad.ops.windows import view
-from jaxtsad.types import Clock
+from jaxtsad.types import Clock, cut_train
 
 STEPS = 600
 CONFIG = dataclasses.replace(TINY, fine_tuning=4)
@@ -26,7 +26,8 @@ def waves(steps: int = STEPS, seed: int = 0) -> np.ndarray:
 
 def refreshed(values: np.ndarray):
     detector = build(CONFIG)
-    source = view(values, CONFIG.window)
+    split, _ = cut_train(values, window=CONFIG.window, validation=0)
+    source = view(split, CONFIG.window, 1)
     state = jax.jit(detector.init)(jax.random.key(0), source)
     return detector, source, state, detector.refresh(jax.random.key(1), state, source)
 
