@@ -35,14 +35,14 @@ def waves(steps: int, channels: int = 3, seed: int = 0) -> np.ndarray:
 def fitted(name: str, **more: Any) -> TimeSeriesDetector:
     """An estimator of a detector's small config."""
     channels = detectors.module(name).TINY.channels
-    return tiny.estimator(name, **more).fit(waves(160, channels))
+    return tiny.estimator(name, **more).fit(waves(tiny.STEPS, channels))
 
 
 def agree(exported: np.ndarray, known: np.ndarray, within: float = 1e-5) -> None:
     np.testing.assert_allclose(exported, known, rtol=within, atol=within)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", tiny.each(NAMES))
 def test_every_detector_scores_alike_exported(
     name: str, tmp_path: pathlib.Path
 ) -> None:
@@ -120,7 +120,7 @@ def test_random_scores_are_those_of_the_librarys_keys(tmp_path: pathlib.Path) ->
 @pytest.mark.parametrize(
     ("name", "shape"),
     [
-        ("ganomaly", (32, 32, 1)),
+        pytest.param("ganomaly", (32, 32, 1), marks=pytest.mark.slow),
         ("pca", (6, 6, 3)),
         ("deep_sad", (5,)),
         ("iforest", (5,)),

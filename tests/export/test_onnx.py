@@ -17,16 +17,25 @@ import pytest
 from jaxtsad import SampleDetector, TimeSeriesDetector
 from jaxtsad.export import onnx_graph, onnx_ops
 from jaxtsad.export.scorer import Scorer
+from jaxtsad.ops import convolution
+from tests.detectors import tiny
 from tests.export.test_export import agree, fitted, waves
 
 NAMES = ["zscore", "pca", "knn", "ar", "iforest", "lstm_vae", "lstm_autoencoder"]
 NAMES += ["anomaly_transformer", "ganomaly", "deep_sad", "devnet"]
 GRID = np.random.default_rng(0).normal(size=(3, 4, 5)).astype(np.float32)
 TABLE = np.arange(24, dtype=np.float32).reshape(6, 4)
+KERNEL = np.random.default_rng(1).normal(size=(4, 4, 1, 2)).astype(np.float32)
 FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "products": lambda x: jnp.einsum("abc,adc->bad", x, x) / jnp.abs(x).sum(),
     "batched": lambda x: jax.vmap(lambda a, b: a @ b.T)(x, x[::-1]),
     "convolution": lambda x: jnp.convolve(x[0, 0], x[0, 1])[:, None] * x[0, 2][None],
+    "strided": lambda x: convolution.convolve(
+        x[..., None], KERNEL, stride=2, padding=1
+    ),
+    "transposed": lambda x: convolution.transpose(
+        x[..., None], KERNEL, stride=2, padding=1
+    ),
     "means of numbers": lambda x: jax.vmap(lambda number: number.mean())(x[0, 0]),
     "sums": lambda x: jnp.cumsum(x, axis=1) - jnp.cumsum(x[:, ::-1], axis=1)[:, ::-1],
     "truths": lambda x: jnp.where((x > 0).any(axis=1) & (x < 1).all(axis=1), 1.0, 0.0),
@@ -78,7 +87,7 @@ def test_functions_are_those_of_jax(name: str) -> None:
         np.testing.assert_allclose(made, known, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", tiny.each(NAMES))
 def test_detectors_score_alike_as_onnx(name: str, tmp_path: pathlib.Path) -> None:
     detector = fitted(name)
     parity = detector.export(tmp_path, ["onnx"])

@@ -34,7 +34,7 @@ def waves(steps: int, channels: int, level: float, seed: int = 0) -> np.ndarray:
 @functools.cache
 def first_fit(name: str, **more: Any) -> TimeSeriesDetector:
     channels = detectors.module(name).TINY.channels
-    return tiny.estimator(name, **more).fit(waves(400, channels, OLD))
+    return tiny.estimator(name, **more).fit(waves(tiny.STEPS, channels, OLD))
 
 
 def updated(name: str, **more: Any) -> tuple[TimeSeriesDetector, TimeSeriesDetector]:
@@ -45,7 +45,7 @@ def updated(name: str, **more: Any) -> tuple[TimeSeriesDetector, TimeSeriesDetec
     return before, after
 
 
-@pytest.mark.parametrize("name", SINGLE)
+@pytest.mark.parametrize("name", tiny.each(SINGLE))
 def test_contract_an_update_can_be_saved_and_taken_back(
     name: str, tmp_path: pathlib.Path
 ) -> None:

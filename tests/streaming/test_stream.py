@@ -34,7 +34,7 @@ def waves(steps: int, channels: int = 3, seed: int = 0) -> np.ndarray:
 def fitted(name: str, **more: Any) -> TimeSeriesDetector:
     """An estimator of a detector's small config, fitted on waves."""
     channels = detectors.module(name).TINY.channels
-    return tiny.estimator(name, **more).fit(waves(160, channels))
+    return tiny.estimator(name, **more).fit(waves(tiny.STEPS, channels))
 
 
 def restarted(stream: Stream) -> Stream:
@@ -70,7 +70,7 @@ def streamed(
     return np.concatenate(scores), np.concatenate(flags), closed
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", tiny.each(NAMES))
 def test_contract_streamed_scores_are_causal_scores(name: str) -> None:
     detector = fitted(name)
     stream = detector.stream()
