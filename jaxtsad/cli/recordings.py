@@ -64,9 +64,10 @@ def _scored(detector: Any, series: Any) -> str:
         index = pd.DatetimeIndex(time)
     frame = pd.DataFrame(np.asarray(values), columns=list(names), index=index)
     several = len(detector.entities_) > 1
+    labels = series.labels if tested else None
     page: str = detector.plot(
         {series.name: frame} if several else frame,
-        series.labels if tested else None,
+        {series.name: labels} if several and labels is not None else labels,
         title=series.name,
     ).text
     return page

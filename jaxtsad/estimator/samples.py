@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Self, overload
 
 import numpy as np
 
-from jaxtsad.datasets.reading import containers
+from jaxtsad import interactive
+from jaxtsad.datasets.reading import containers, marks
+from jaxtsad.datasets.reading.recording import Recording
 from jaxtsad.estimator.base import BaseDetector
-from jaxtsad.interactive import Page, samples
-from jaxtsad.pipeline import alarms, fitting, inputs, members, scoring
+from jaxtsad.interactive import Page
+from jaxtsad.pipeline import alarms, fitting, inputs, inspection, members, scoring
 from jaxtsad.pipeline.setup import Setup
 from jaxtsad.training.fit import Callbacks
 from jaxtsad.types import Split
@@ -104,8 +107,9 @@ class SampleDetector(BaseDetector):
 
         Args:
             X: `[N, D]`, `[N, L, C]` or `[N, H, W, C]` array, or a data frame.
-            y: `[N]` 1 for a known anomaly, 0 for unlabelled; None for no labels. A
-                detector that does not learn from labels leaves known anomalies out.
+            y: `[N]` 1 for a known anomaly, 0 for unlabelled; or known anomalies as
+                pairs (start, stop) of sample numbers; None for none. A detector that
+                does not learn from labels leaves known anomalies out.
             callbacks: Whom training reports to.
 
         Raises:
@@ -209,8 +213,8 @@ class SampleDetector(BaseDetector):
         """Samples as a page: a grid sorted by score, with reconstructions and marks.
 
         A notebook shows it; `save` writes it. Values are those that the detector sees,
-        scaled. Marks are saved as a file (`interactive.marks.known`), a sample as an
-        event of one step.
+        scaled. What is marked as an anomaly is saved as a file, a sample as an event of
+        one step, and `fit(X, interactive.marks.known(file))` reads it.
 
         Args:
             X: Samples, as for `decision_function`.
@@ -222,16 +226,13 @@ class SampleDetector(BaseDetector):
         """
         part = self._part(X)
         scores = scoring.score(self.fitted_, [part])[0].values
-        made = None
-        if self.fitted_.detector.inspect is not None:
-            seen = scoring.outputs(self.fitted_, [part], "inspect")[0]
-            made = seen.get("reconstruction")
-        values = np.asarray(part.values)
-        if made is not None and np.shape(made) != values.shape:
-            made = None
-        known = None if labels is None else _labels(labels, len(values))
+        known = None if labels is None else _labels(labels, len(scores))
+        places = interactive.chosen(part.values, scores)
+        shown = part.map(operator.itemgetter(places), ())
+        made = inspection.reconstructions(self.fitted_, shown)
+        seen = interactive.pictures(places, shown.values, made)
         threshold = self.fitted_.thresholds[0].value
-        return samples(title, values, scores, threshold, labels=known, made=made)
+        return interactive.samples(title, seen, scores, threshold, labels=known)
 
     def __sklearn_tags__(self) -> Any:
         """Rows, windows and images, finite; checked by scikit-learn's own checks."""
@@ -287,6 +288,9 @@ def _read(X: Any) -> inputs.NamedSamples:
 
 def _labels(y: Any, count: int) -> np.ndarray:
     labels = np.asarray(y)
+    if labels.ndim == 2 or not labels.size:
+        events = Recording(np.empty((count, 0)), (), name="samples")
+        return marks.steps(events, labels).astype(np.int64)
     if labels.shape != (count,):
         raise ValueError(f"{labels.shape=} of y, expected ({count},)")
     if not np.isin(labels, (0, 1)).all():

@@ -11,12 +11,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from rich.console import Console
 
+from jaxtsad import interactive
 from jaxtsad.evaluation import protocol as protocols
 from jaxtsad.evaluation.scoring import smoothing
 from jaxtsad.experiments import console, toml
 from jaxtsad.experiments.config import Config
 from jaxtsad.experiments.recordings import Group
-from jaxtsad.pipeline import fitting, members, parts, scoring
+from jaxtsad.interactive import Pictures
+from jaxtsad.pipeline import fitting, inspection, members, parts, scoring
 from jaxtsad.pipeline.members import Fitted
 from jaxtsad.pipeline.setup import Setup, build, layout_of
 from jaxtsad.reporting import training_log
@@ -208,6 +210,31 @@ def scored(
                 )
             )
     return found
+
+
+def pictures(
+    fitted: Fitted, group: Group, found: Sequence[Scored]
+) -> dict[str, Pictures]:
+    """By entity, samples of its test part to look at, and what is made of them.
+
+    Args:
+        fitted: The models, of which an entity's first is asked.
+        group: Whose test parts.
+        found: Their scores.
+    """
+    seen = {}
+    for one in group.series:
+        score = next((each.score for each in found if each.entity == one.name), None)
+        if one.test is None or score is None:
+            continue
+        owners = [member.entity for member in fitted.members]
+        index = 0 if fitted.setup.pooled else owners.index(one.name)
+        places = interactive.chosen(one.test, score)
+        part = members.test_part(fitted, index, one.name, one.test[places])
+        alone = members.subset(fitted, [index])
+        made = inspection.reconstructions(alone, part)
+        seen[one.name] = interactive.pictures(places, part.values, made)
+    return seen
 
 
 def _overlapping_scores(fitted: Fitted, group: Group) -> list[np.ndarray]:

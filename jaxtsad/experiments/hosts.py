@@ -183,6 +183,7 @@ def _part(config: Config, folder: pathlib.Path, hosts: Hosts, terminal: Console)
     values = {name: array for name, (array, _) in drawn.items()}
     scores = place.folder / run_directory.SCORES
     run_directory.write_scores(scores, done.scored, values, exact=True)
+    run_directory.write_pictures(place.folder, done.pictures)
     data = [(one.train, one.test, one.labels) for one in series]
     about = {
         "host": hosts.host,
@@ -269,6 +270,8 @@ def _gathered(
     for place in places:
         values |= run_directory.read_values(place / run_directory.SCORES)
     run_directory.write_scores(folder / run_directory.SCORES, scored, values)
+    seen = [run_directory.read_pictures(place) for place in places]
+    run_directory.write_pictures(folder, {k: v for one in seen for k, v in one.items()})
     fitted = [
         members.joined(
             [

@@ -58,6 +58,7 @@ def _run(config: Config, folder: pathlib.Path, terminal: Console) -> dict[str, A
     scored = done.scored + fits.smoothed(done.scored, config)
     values = {name: array for name, (array, _) in done.values(config).items()}
     run_directory.write_scores(folder / run_directory.SCORES, scored, values)
+    run_directory.write_pictures(folder, done.pictures)
     names = [(group.name, group.channels) for group in done.groups]
     work.save_models(folder, done.fitted, config, names)
     made = report.make(config, scored, facts=done.facts(config))

@@ -14,6 +14,7 @@ from jaxtsad.experiments import baselines, console, facts, fits, recordings
 from jaxtsad.experiments.config import Config
 from jaxtsad.experiments.fits import Place
 from jaxtsad.experiments.recordings import Group
+from jaxtsad.interactive import Pictures
 from jaxtsad.pipeline import members, saving
 from jaxtsad.pipeline.members import Fitted
 from jaxtsad.reporting.run_directory import Scored
@@ -29,6 +30,7 @@ class Work(NamedTuple):
         fitted: The experiment's detector on each group.
         scored: Its scores and those of the detectors beside it.
         timings: Seconds and windows of the detector.
+        pictures: Of samples, by entity, those that the report shows.
     """
 
     series: Sequence[Series]
@@ -36,6 +38,7 @@ class Work(NamedTuple):
     fitted: Sequence[Fitted]
     scored: list[Scored]
     timings: Timings
+    pictures: dict[str, Pictures]
 
     def values(self, config: Config) -> dict[str, Any]:
         """By entity the channels to draw and their names."""
@@ -84,7 +87,7 @@ def do(
     """
     protocol = protocols.PROTOCOLS[config.evaluation.protocol]
     groups = recordings.groups(series)
-    work = Work(series, groups, [], [], Timings())
+    work = Work(series, groups, [], [], Timings(), {})
     fitted: list[Fitted] = []
     for group in groups:
         main = fits.fit_main(config, group, folder, terminal, protocol, place)
@@ -94,6 +97,8 @@ def do(
             fits.scored(main, config.detector.name, group, protocol, explain=True)
         )
         work.timings.add(main, time.perf_counter() - began, group)
+        if config.kind == "samples":
+            work.pictures.update(fits.pictures(main, group, work.scored))
         for baseline in baselines.chosen(config):
             console.say(terminal, f"beside it: {baseline.row}")
             other = fits.fit(

@@ -8,6 +8,15 @@ uPlot 1.6.32 draws (MIT, `uplot_LICENSE.txt`, https://github.com/leeoniya/uPlot,
 from __future__ import annotations
 
 from jaxtsad.interactive.page import Page, Scored, live, page
-from jaxtsad.interactive.samples import samples
+from jaxtsad.interactive.samples import Pictures, chosen, pictures, samples
 
-__all__ = ["Page", "Scored", "live", "page", "samples"]
+__all__ = [
+    "Page",
+    "Pictures",
+    "Scored",
+    "chosen",
+    "live",
+    "page",
+    "pictures",
+    "samples",
+]

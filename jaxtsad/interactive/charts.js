@@ -35,6 +35,22 @@ function line(chart) {
   ctx.restore();
 }
 
+// Axes of numbers are as wide as the longest number of all charts, below each other.
+let gutter = 60;
+function gutterOf(self, values, index) {
+  const context = self.ctx;
+  context.font = self.axes[index].font[0];
+  const widths = (values || []).map((text) => context.measureText(text ?? "").width);
+  const wanted = Math.ceil(Math.max(0, ...widths) / devicePixelRatio) + 20;
+  if (wanted > gutter) {
+    gutter = wanted;
+    requestAnimationFrame(() => [overview, ...charts].forEach((each) => each.redraw(false, true)));
+  }
+  return gutter;
+}
+
+// Half of a time stamp fits on the right of the last step.
+const PADDING = [null, 40, null, null];
 const COLORS = ["--line", "--ink", "--third", "--fourth", "--fifth"];
 about.scored.forEach((row, i) => { row.color = COLORS[i % COLORS.length]; });
 
@@ -43,7 +59,7 @@ function chart(place, rows, height, options) {
   const axis = { stroke: style("--ink"), grid: { stroke: style("--rule"), width: 0.5 } };
   const made = new uPlot({
     width, height, title: options.title,
-    legend: { show: false },
+    legend: { show: false }, padding: PADDING,
     cursor: { sync: { key: "steps" }, drag: { x: true, y: false, setScale: false } },
     scales: {
       x: { time: false, range: () => options.whole ? [0, about.steps] : [state.from, state.to] },
@@ -55,7 +71,7 @@ function chart(place, rows, height, options) {
         values: (_, splits) => splits.map((at) => name(at).replace(" ", "\n")),
       },
       {
-        ...axis, size: 60, show: !options.whole,
+        ...axis, size: gutterOf, space: 20, values: options.whole ? () => [] : undefined,
         filter: (self, splits) => splits.map((at) => (named(at, self) ? at : null)),
       },
     ],
@@ -137,7 +153,8 @@ function byContribution() {
   const sums = new Map();
   for (const event of about.scored.length ? about.scored[0].events : []) {
     (event.channels || []).forEach((channel, i) => {
-      sums.set(channel, (sums.get(channel) || 0) + Number((event.shares || [])[i] || 1));
+      const share = event.shares ? Number(event.shares[i]) || 0 : 1;
+      sums.set(channel, (sums.get(channel) || 0) + share);
     });
   }
   const sum = (row) => sums.get(row.name) || (row.high > row.low ? 0 : -1);
@@ -164,11 +181,11 @@ function associate(given) {
   const axis = { stroke: style("--ink"), grid: { stroke: style("--rule"), width: 0.5 } };
   inside = new uPlot({
     width: Math.max(200, byId("associations").clientWidth), height: HEIGHT.inside,
-    legend: { show: false }, scales: { x: { time: false } },
+    legend: { show: false }, scales: { x: { time: false } }, padding: PADDING,
     axes: [
       { ...axis, space: 110, size: 52,
         values: (_, splits) => splits.map((at) => name(at).replace(" ", "\n")) },
-      { ...axis, size: 60 },
+      { ...axis, size: gutterOf },
     ],
     series: [{}, { label: "series", stroke: style("--line") },
       { label: "prior", stroke: style("--fifth"), dash: [6, 4] }],

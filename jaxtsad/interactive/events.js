@@ -1,6 +1,7 @@
 "use strict";
 // Events by the threshold, and the list of them with what a person marked.
 const MOST_EVENTS = 500;
+const HEADS = Array.from(byId("events").parentElement.tHead.rows[0].cells, (each) => each.textContent);
 
 // ---- events by the threshold, as the library makes them
 
@@ -120,6 +121,7 @@ function list() {
       const cell_ = row.insertCell();
       cell_.textContent = text;
       if (i === 5) cell_.className = "wide";
+      cell_.dataset.name = HEADS[i];
     });
     row.tabIndex = 0;
     row.setAttribute("aria-label", "Event from " + texts[0] + " to " + texts[1]);
@@ -136,7 +138,10 @@ function list() {
     });
     if (about.live) continue;  // Steps leave a live page; marks would lose their place.
     const [choice, note] = marking(event, "the event from " + texts[0]);
-    row.insertCell().append(choice);
-    row.insertCell().append(note);
+    for (const [i, made] of [choice, note].entries()) {
+      const cell_ = row.insertCell();
+      cell_.dataset.name = HEADS[texts.length + i];
+      cell_.append(made);
+    }
   }
 }

@@ -67,15 +67,11 @@ function take(news) {
 }
 
 async function recent() {
-  try {
-    const answer = await (await ask(base + "/recent")).json();
-    if (!started) {
-      about.scored[0].threshold = about.scored[0].closes = answer.threshold;
-    }
-    take({ steps: answer.steps, alarms: [] });
-  } catch (error) {
-    if (error.message !== "no rows came yet") throw error;
+  const answer = await (await ask(base + "/recent")).json();
+  if (!started && answer.steps.length) {
+    about.scored[0].threshold = about.scored[0].closes = answer.threshold;
   }
+  take({ steps: answer.steps, alarms: [] });
   (await (await ask(base + "/events?since=" + known)).json()).alarms.forEach(alarm);
 }
 

@@ -61,7 +61,7 @@ function save(text, type, ending) {
 
 function cell(value) {
   const text = String(value ?? "");
-  const safe = /^[=+\-@\t\r]/.test(text) && Number.isNaN(Number(text)) ? "'" + text : text;
+  const safe = /^[=+\-@\t\r']/.test(text) && Number.isNaN(Number(text)) ? "'" + text : text;
   return '"' + safe.replaceAll('"', '""') + '"';
 }
 

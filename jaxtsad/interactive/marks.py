@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 KINDS = ("anomaly", "normal", "investigate")
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+QUOTED = ("=", "+", "-", "@", "\t", "\r", "'")
+"""How a text begins that is saved with a quote before it, as in `spreadsheet`."""
 
 
 def read(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
@@ -57,7 +58,7 @@ def _mark(given: Mapping[str, Any]) -> dict[str, Any]:
 def _text(given: Any) -> str:
     """Text of a cell, without the quote that keeps it from being a formula."""
     text = "" if given is None else str(given)
-    return text[1:] if text[:1] == "'" and text[1:2] in FORMULA else text
+    return text[1:] if text[:1] == "'" and text[1:2] in QUOTED else text
 
 
 def known(path: str | os.PathLike[str]) -> list[tuple[int, int]]:

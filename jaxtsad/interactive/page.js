@@ -68,6 +68,7 @@ function summarize() {
   byId("summary").textContent = about.steps.toLocaleString("en") + " steps, " +
     about.channels.length + " channels" +
     (about.labels === null ? "" : ", " + truth.length + " labeled events (green)") +
+    (about.scored.length ? ", found events orange in the upper half" : "") +
     (about.borders.length ? ", test data from " + name(about.borders[0]) + " on" : "") +
     (about.bucket > 1 ? "; values of " + about.bucket + " steps are drawn together" : "");
 }
@@ -76,6 +77,8 @@ function start() {
   summarize();
   byId("found").hidden = false;
   byId("found").classList.toggle("bare", !about.scored.length);
+  byId("found").classList.toggle("plain", !(about.scored[0] || { events: [] }).events.length);
+  byId("found").classList.toggle("live", Boolean(about.live));
   for (const id of ["mark", "save-json", "save-csv"]) byId(id).hidden = Boolean(about.live);
   byId("read").parentElement.hidden = Boolean(about.live);
   if (about.scored.length) {
@@ -91,8 +94,9 @@ function start() {
         if (box.checked) state.off.delete(row.name); else state.off.add(row.name);
         build();
       });
-      label.append(box, " " + row.name);
-      label.style.color = "var(" + row.color + ")";
+      const sample = document.createElement("i");
+      sample.style.background = "var(" + row.color + ")";
+      label.append(box, " ", sample, " " + row.name);
       byId("detectors").append(label, " ");
     }
   }

@@ -116,7 +116,7 @@ def page(
         raise ValueError(f"labels are {np.shape(labels)}, expected ({steps},)")
     bucket = pyramid.bucket_of(steps, values.shape[1] + len(scored))
     about = {
-        **_named(title, group, entity),
+        **named(title, group, entity),
         "steps": steps,
         "bucket": bucket,
         "borders": [int(step) for step in borders],
@@ -146,7 +146,7 @@ def live(title: str, channels: Sequence[str], base: str) -> tuple[Page, str]:
     """
     empty = np.zeros(0)
     about = {
-        **_named(title, None, None),
+        **named(title, None, None),
         "steps": 0,
         "bucket": 1,
         "borders": [],
@@ -161,7 +161,8 @@ def live(title: str, channels: Sequence[str], base: str) -> tuple[Page, str]:
     return Page(text), policy
 
 
-def _named(title: str, group: str | None, entity: str | None) -> dict[str, Any]:
+def named(title: str, group: str | None, entity: str | None) -> dict[str, Any]:
+    """What a page is called and what its marks are kept by, see `page`."""
     return {
         "title": title,
         "group": title if group is None else group,

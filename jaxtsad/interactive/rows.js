@@ -3,7 +3,7 @@
 // the x of every chart; time stamps only name them.
 performance.mark("begin");
 const MISSING = 65535, LAST = 65534, FACTOR = 4, COARSEST = 512, NEAR = 8;
-const HEIGHT = { score: 220, channel: 130, overview: 70, inside: 180 };
+const HEIGHT = { score: 220, channel: 150, overview: 96, inside: 180 };
 const byId = (name) => document.getElementById(name);
 const about = JSON.parse(byId("about").textContent);
 const state = { from: 0, to: about.steps, threshold: 0, events: [], off: new Set() };
@@ -82,18 +82,31 @@ function name(step) {
   return new Date(stampOf(at) * 1000).toISOString().slice(0, 19).replace("T", " ");
 }
 
-// ---- light or dark, as the system says or a person chooses
+// ---- light or dark, as the system says or a person chooses; on paper light, as wide as a page
 
 function themed(redraw_) {
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
   const theme = (on) => document.documentElement.classList.toggle("dark", on);
+  const isDark = () => document.documentElement.classList.contains("dark");
   theme(dark.matches);
   dark.addEventListener("change", (event) => {
     theme(event.matches);
     redraw_();
   });
   byId("theme").addEventListener("click", () => {
-    theme(!document.documentElement.classList.contains("dark"));
+    theme(!isDark());
+    redraw_();
+  });
+  let before = false;
+  window.addEventListener("beforeprint", () => {
+    before = isDark();
+    theme(false);
+    document.body.classList.add("paper");
+    redraw_();
+  });
+  window.addEventListener("afterprint", () => {
+    theme(before);
+    document.body.classList.remove("paper");
     redraw_();
   });
 }

@@ -79,7 +79,8 @@ function enlarge(place) {
 
 function list() {
   count();
-  const order = chosen(), side = Number(byId("size").value);
+  const order = chosen(), room = byId("grid").clientWidth / Object.keys(pictures).length;
+  const side = Math.min(Number(byId("size").value), Math.floor(room) - 12);
   byId("more").hidden = order.length <= many;
   byId("grid").replaceChildren(...order.slice(0, many).map((place) => {
     const item = document.createElement("li"), button = document.createElement("button");
@@ -103,7 +104,8 @@ byId("summary").textContent = about.steps.toLocaleString("en") + " samples, " +
 for (const id of ["sort", "filter", "size"]) byId(id).addEventListener("input", list);
 byId("more").addEventListener("click", () => { many += PAGE; list(); });
 byId("closer").addEventListener("close", list);
-byId("threshold").value = state.threshold = about.threshold;
+state.threshold = about.threshold;
+byId("threshold").value = Number(about.threshold.toPrecision(6));
 byId("threshold").addEventListener("input", (event) => {
   if (!Number.isFinite(event.target.valueAsNumber)) return;
   state.threshold = event.target.valueAsNumber;

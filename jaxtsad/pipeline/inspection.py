@@ -12,6 +12,7 @@ import numpy as np
 
 from jaxtsad.ops import aggregate, windows
 from jaxtsad.pipeline.members import Fitted, keys_of
+from jaxtsad.pipeline.scoring import outputs
 from jaxtsad.pipeline.setup import view
 from jaxtsad.training import fleet, scoring
 from jaxtsad.types import Array, Batch, PyTree, Split
@@ -127,6 +128,26 @@ def associations(
         lists = {name: np.round(row, 5).tolist() for name, row in seen.items()}
         made.append({"step": int(step), "start": int(start), **lists})
     return made
+
+
+def reconstructions(fitted: Fitted, part: Split) -> np.ndarray | None:
+    """What a detector makes of each sample, shaped like the part `[N, ...]`.
+
+    Args:
+        fitted: One member.
+        part: Scaled samples.
+
+    Returns:
+        Reconstructions; None of a detector that makes none of whole samples. A
+        detector that searches from random starts draws others than for its scores.
+    """
+    if fitted.detector.inspect is None:
+        return None
+    made = outputs(fitted, [part], "inspect")[0].get("reconstruction")
+    shape = np.shape(part.values)
+    if made is None or np.size(made) != np.prod(shape):
+        return None
+    return np.asarray(made).reshape(shape)
 
 
 def _of_piece(

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from jaxtsad.interactive import Pictures
 from jaxtsad.reporting import run_directory, training_log
 from jaxtsad.reporting.run_directory import Scored
 from jaxtsad.reporting.tables import rows as rows_
@@ -28,6 +29,7 @@ class Run:
         history: `metrics.jsonl`, empty where nothing was trained.
         scores: All scores of `scores.npz`.
         channels: By entity, its channels to draw `[T, K]`.
+        pictures: By entity, samples to draw.
     """
 
     path: pathlib.Path
@@ -36,6 +38,7 @@ class Run:
     history: pd.DataFrame
     scores: Sequence[Scored]
     channels: Mapping[str, np.ndarray]
+    pictures: Mapping[str, Pictures]
 
     @property
     def rows(self) -> list[Row]:
@@ -153,4 +156,5 @@ def read(folder: str | os.PathLike[str]) -> Run:
         pd.DataFrame(training_log.records(path)),
         run_directory.read_scores(path / run_directory.SCORES),
         run_directory.read_values(path / run_directory.SCORES),
+        run_directory.read_pictures(path),
     )

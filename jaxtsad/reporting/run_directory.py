@@ -14,11 +14,13 @@ import numpy as np
 import pandas as pd
 
 from jaxtsad import files
+from jaxtsad.interactive import Pictures
 from jaxtsad.reporting import spreadsheet
 
 KIND = "the run directory"
 CONFIG, REPORT = "config.toml", "report.json"
 SCORES, EVENTS, INSPECTION = "scores.npz", "events.csv", "inspection.npz"
+PICTURES = "pictures.npz"
 EVENT_COLUMNS = ("entity", "detector", "seed", "start", "stop", "severity", "channels")
 
 
@@ -155,6 +157,39 @@ def read_inspection(folder: pathlib.Path) -> dict[str, np.ndarray]:
 def write_inspection(folder: pathlib.Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Writes `inspection.npz`."""
     files.write_arrays(folder / INSPECTION, arrays)
+
+
+def read_pictures(folder: pathlib.Path) -> dict[str, Pictures]:
+    """By entity, the samples of `pictures.npz`; empty of a run of series.
+
+    Raises:
+        ValueError: If the file is no archive of arrays, or of another layout.
+    """
+    path = folder / PICTURES
+    arrays = _read(path, lambda name: True) if path.is_file() else {}
+    found = {}
+    for stem in [n.removesuffix("/places") for n in arrays if n.endswith("/places")]:
+        places, given = arrays[f"{stem}/places"], arrays.get(f"{stem}/given")
+        made = arrays.get(f"{stem}/made")
+        shapes = {np.shape(a) for a in (given, made) if a is not None}
+        if given is None or len(shapes) > 1 or given.ndim != 4:
+            raise ValueError(f"{path}: {stem}/given must be [n, h, w, 1 or 3]")
+        if places.shape != given.shape[:1]:
+            raise ValueError(f"{path}: {stem}/places must be {given.shape[:1]}")
+        found[stem] = Pictures(places, given, made)
+    return found
+
+
+def write_pictures(folder: pathlib.Path, seen: Mapping[str, Pictures]) -> None:
+    """Writes `pictures.npz`, where there are any."""
+    arrays = {
+        f"{entity}/{name}": array
+        for entity, one in seen.items()
+        for name, array in one._asdict().items()
+        if array is not None
+    }
+    if arrays:
+        files.write_arrays(folder / PICTURES, arrays)
 
 
 def read_report(folder: pathlib.Path) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import anyio.to_thread
 import prometheus_client
 import uvicorn
 from starlette.applications import Starlette
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import (
     HTMLResponse,
@@ -35,6 +36,15 @@ HEARTBEAT = 5.0
 MOST_ALARMS = 1000
 GRACE = 5
 """Seconds that requests in progress have to end in, when the server is told to."""
+
+
+class EntityName(PathConvertor):
+    """A name in a path, which may hold any sign, newlines, too."""
+
+    regex = "(?s:.*)"
+
+
+register_url_convertor("entity", EntityName())
 
 
 class Server:
@@ -76,14 +86,14 @@ class Server:
             Route("/metrics", self.metrics),
             Route("/entities", self.entities),
         ]
-        for prefix in ("", "/entities/{entity:path}"):
+        for prefix in ("", "/entities/{entity:entity}"):
             routes += [
                 Route(f"{prefix}/rows", self.rows, methods=["POST"]),
                 Route(f"{prefix}/events", self.events),
                 Route(f"{prefix}/recent", self.recent),
                 Route(f"{prefix}/live", self.live),
             ]
-        routes.append(Route("/entities/{entity:path}", self.page))
+        routes.append(Route("/entities/{entity:entity}", self.page))
 
         @contextlib.asynccontextmanager
         async def life(app: Starlette) -> AsyncIterator[None]:
@@ -140,16 +150,16 @@ class Server:
         return JSONResponse({"alarms": self.service.since(since, entity, most)})
 
     async def recent(self, request: Request) -> Response:
-        """The last steps of an entity, with its threshold."""
+        """The last steps of an entity, with its threshold; none before rows came."""
         entity = request.path_params.get("entity")
         steps = self.service.recent.get(entity)
-        if steps is None:
-            raise Unknown("no rows came yet")
+        if steps is None and entity not in (None, *self.service.entities):
+            raise Unknown(f"no rows came of {entity!r}")
         return JSONResponse(
             {
                 "channels": self.service.channels,
-                "threshold": self.service.threshold(entity),
-                "steps": [step._asdict() for step in [*steps]],
+                "threshold": None if steps is None else self.service.threshold(entity),
+                "steps": [step._asdict() for step in [*(steps or ())]],
             }
         )
 

@@ -19,6 +19,8 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 OPEN = ("/", "/health")
 """Paths that tell nothing of the data, and need no token."""
+ENTITY, FEEDS = "/entities/", ("rows", "events", "recent", "live")
+"""Where the live page of an entity is, which asks for a token, and what needs one."""
 CLIENTS = 10_000
 """Clients whose rate is remembered, at most."""
 
@@ -104,7 +106,7 @@ class Guard:
         if not self._in_budget((scope.get("client") or ("",))[0]):
             words = f"more than {self.limits.rate:g} requests in a second"
             return 429, words, {"retry-after": "1"}
-        if self.limits.token is not None and scope["path"] not in OPEN:
+        if self.limits.token is not None and not _is_open(scope["path"]):
             given = headers.get("authorization", "").removeprefix("Bearer ")
             if not hmac.compare_digest(given.encode(), self.limits.token.encode()):
                 named = {"www-authenticate": "Bearer"}
@@ -136,3 +138,10 @@ async def refuse(send: Send, status: int, words: str, headers: dict[str, str]) -
     each = [(k.encode(), v.encode()) for k, v in {**named, **headers}.items()]
     await send({"type": "http.response.start", "status": status, "headers": each})
     await send({"type": "http.response.body", "body": body})
+
+
+def _is_open(path: str) -> bool:
+    """Whether a path needs no token."""
+    # Routes take a newline at the end of a path for its end.
+    last = path.rstrip("\n").rsplit("/", 1)[-1]
+    return path in OPEN or (path.startswith(ENTITY) and last not in FEEDS)

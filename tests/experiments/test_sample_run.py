@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import pathlib
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -21,6 +23,7 @@ from jaxtsad.experiments import (
     toml,
 )
 from jaxtsad.experiments.config import Config, SampleCut
+from jaxtsad.reporting.run_directory import read_report, read_scores
 from jaxtsad.training.fit import Interrupted
 
 
@@ -64,6 +67,32 @@ def test_a_run_of_images_has_rows_of_samples(finished: pathlib.Path) -> None:
     assert "vus_pr" not in row["metrics"] and 0 <= row["metrics"]["auc_roc"] <= 1
     assert (finished / "report.html").stat().st_size > 1000
     assert isinstance(jaxtsad.load(finished / "model"), jaxtsad.SampleDetector)
+
+
+def test_a_run_of_images_has_a_page_of_each_class(finished: pathlib.Path) -> None:
+    report = (finished / "report.html").read_text()
+    classes = [one["name"] for one in read_report(finished)["entities"]]
+    assert sorted(classes) == ["ball", "box"]
+    kept = {(s.entity, s.detector): s for s in read_scores(finished / "scores.npz")}
+    for place, entity in enumerate(classes):
+        assert f'<a href="look_{place}.html">{entity}</a>' in report
+        text = (finished / f"look_{place}.html").read_text()
+        [content] = re.findall(r'id="about">(.*?)</script>', text, re.DOTALL)
+        about, scored = json.loads(content), kept[entity, "ganomaly"]
+        assert (about["title"], about["entity"]) == (f"tiny, {entity}", entity)
+        np.testing.assert_allclose(about["scores"], scored.score, rtol=1e-5)
+        assert about["labels"] == scored.label.tolist()
+        order = np.argsort(-scored.score, kind="stable").tolist()
+        assert about["pictures"]["places"] == order
+        given, made = (
+            np.frombuffer(base64.b64decode(about["pictures"][name]), np.uint8)
+            for name in ("given", "made")
+        )
+        assert given.size == made.size == 48 * 8 * 8 * 3
+        task = next(t for t in sample_tasks.load(config()) if t.name == entity)
+        drawn = task.test[order][..., :3].astype(float).ravel()
+        # Channels are scaled each by itself.
+        assert np.corrcoef(given, drawn)[0, 1] > 0.99
 
 
 def test_a_run_of_images_is_judged_again(finished: pathlib.Path) -> None:

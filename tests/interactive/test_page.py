@@ -14,7 +14,15 @@ from hypothesis import strategies as st
 from jaxtsad import cli
 from jaxtsad.estimator import SampleDetector, TimeSeriesDetector
 from jaxtsad.evaluation.alarms.rules import Rules
-from jaxtsad.interactive import Scored, marks, page, pyramid, samples
+from jaxtsad.interactive import (
+    Scored,
+    chosen,
+    marks,
+    page,
+    pictures,
+    pyramid,
+    samples,
+)
 from jaxtsad.pipeline import inspection
 
 HOSTILE = "</script><script>alert(1)</script>\"'\n<img src=x onerror=alert(2)>\u2028"
@@ -100,6 +108,22 @@ def test_a_detector_draws_its_scores_and_events() -> None:
         detector.plot([test, test])
 
 
+def test_one_entity_of_several_is_explored_with_its_labels(tmp_path) -> None:
+    rng = np.random.default_rng(0)
+    data = {name: rng.normal(size=(300, 2)) for name in "ab"}
+    TimeSeriesDetector("zscore", window=20).fit(data).save(tmp_path / "m")
+    lines = ["machine,u,v,label"]
+    for name in "ab":
+        rows = enumerate(data[name])
+        lines += [f"{name},{u},{v},{int(5 <= step < 9)}" for step, (u, v) in rows]
+    (tmp_path / "x.csv").write_text("\n".join(lines) + "\n")
+    words = ["explore", str(tmp_path / "x.csv"), "b", "--model", str(tmp_path / "m")]
+    words += ["--entity-column", "machine", "--label-column", "label"]
+    assert cli.main([*words, "--out", str(tmp_path / "b.html")]) == 0
+    about = embedded((tmp_path / "b.html").read_text())
+    assert about["title"] == "b" and len(about["scored"]) == 1
+
+
 def test_rules_of_a_page_make_its_events(tmp_path, capsys) -> None:
     rng = np.random.default_rng(0)
     train, test = rng.normal(size=(500, 2)), rng.normal(size=(200, 2))
@@ -142,16 +166,46 @@ def test_samples_are_drawn_beside_their_reconstructions() -> None:
     assert about["title"] == HOSTILE and about["labels"][5] == 1
     assert int(np.argmax(about["scores"])) == 5 == about["pictures"]["places"][0]
     assert about["threshold"] == pytest.approx(detector.threshold_)
-    text = samples("s", test, labels, 0.5, made=test * 0).text
-    shown = embedded(text)["pictures"]
+    places = np.arange(9)
+    seen = pictures(places, test, test * 0)
+    shown = embedded(samples("s", seen, labels, 0.5).text)["pictures"]
     size = [len(base64.b64decode(shown[name])) for name in ("given", "made")]
     assert size == [9 * 16, 9 * 16]
-    many = rng.normal(size=(3000, 128, 128, 4))[:, ::2]
-    about = embedded(samples("s", many, np.arange(3000.0), 2e3).text)
-    assert about["pictures"]["places"][0] == 2999 and len(about["scores"]) == 3000
-    assert 50 < len(about["pictures"]["places"]) < 3000
     with pytest.raises(ValueError, match=r"made is \(1,\), expected \(9, 4, 4, 1\)"):
-        samples("s", test, labels, 0.5, made=np.zeros(1))
+        pictures(places, test, np.zeros(1))
+    with pytest.raises(ValueError, match=r"labels are \(9,\), expected \(3,\)"):
+        samples("s", seen, np.zeros(3), 0.5, labels=labels)
+    with pytest.raises(ValueError, match="a picture of sample 8, 3 have scores"):
+        samples("s", seen, np.zeros(3), 0.5)
+
+
+def test_of_many_samples_the_highest_are_shown_and_others_evenly() -> None:
+    rng = np.random.default_rng(0)
+    many = rng.normal(size=(3000, 128, 128, 4)).astype(np.float32)[:, ::2]
+    places = chosen(many, np.arange(3000.0))
+    assert places[0] == 2999 and places[-1] == 0 and 50 < len(places) < 1000
+    half = len(places) // 2
+    assert places[:half].tolist() == list(range(2999, 2999 - half, -1))
+    seen = pictures(places, many[places], many[places])
+    assert seen.given.shape == seen.made.shape == (len(places), 32, 64, 3)
+    text = samples("s", seen, np.arange(3000.0), 2e3).text
+    assert len(embedded(text)["scores"]) == 3000 and len(text) < 2e6
+
+
+def test_samples_marked_in_a_page_are_left_out_of_the_next_fit(tmp_path) -> None:
+    rng = np.random.default_rng(0)
+    train = rng.normal(size=(80, 4))
+    train[3:5] += 1000
+    path = tmp_path / "marks.csv"
+    path.write_text("start,stop,mark,note\n3,4,anomaly,\n4,5,anomaly,\n9,10,normal,\n")
+    known = marks.known(path)
+    detector = SampleDetector("zscore").fit(train, known)
+    labels = np.zeros(80, int)
+    labels[3:5] = 1
+    other = SampleDetector("zscore").fit(train, labels)
+    assert detector.threshold_ == other.threshold_ < 1000
+    with pytest.raises(ValueError, match="is not within its 80"):
+        detector.fit(train, [(79, 81)])
 
 
 def test_marks_of_several_entities_become_known_anomalies(tmp_path, capsys) -> None:
@@ -223,11 +277,19 @@ def test_marks_become_known_anomalies(tmp_path, capsys) -> None:
 
 @pytest.mark.slow
 def test_dplan_learns_from_marks(tmp_path) -> None:
-    path = tmp_path / "marks.csv"
-    path.write_text("start,stop,mark,note\n10,20,anomaly,\n")
+    from jaxtsad import load
+
     values = np.random.default_rng(0).normal(size=(60, 1))
     np.savetxt(tmp_path / "x.csv", values, header="u", comments="")
     fit = ["fit", str(tmp_path / "x.csv"), "--detector", "dplan", "--window", "10"]
-    fit += ["--option", "block=50", "--option", "warm_up=10", "--epochs", "1"]
-    fit += ["--labels", str(path)]
-    assert cli.main([*fit, "--out", str(tmp_path / "d")]) == 0
+    sizes = "block=50", "warm_up=10", "capacity=100", "subset=20", "trees=5"
+    fit += [word for size in sizes for word in ("--option", size)]
+    scores = []
+    for kind in ("anomaly", "normal"):
+        path = tmp_path / f"{kind}.csv"
+        path.write_text(f"start,stop,mark,note\n10,20,{kind},\n")
+        own = ["--epochs", "1", "--labels", str(path), "--out", str(tmp_path / kind)]
+        assert cli.main([*fit, *own]) == 0
+        scores.append(load(tmp_path / kind).decision_function(values))
+    # A known anomaly is learned from; a range marked as normal is not one.
+    assert not np.allclose(*scores)

@@ -10,6 +10,9 @@ import numpy as np
 import pandas as pd
 from sklearn import metrics
 
+from jaxtsad import interactive
+from jaxtsad.reporting import run_directory
+
 DETECTOR = "anomaly_transformer"
 EVENTS = {
     "machine-1": [(300, 340, "spike"), (900, 1000, "drift"), (1500, 1512, "dropout")],
@@ -208,6 +211,24 @@ def write(
     lines = "".join(json.dumps(line) + "\n" for line in history)
     (run / "metrics.jsonl").write_text(lines)
     return report
+
+
+def as_samples(run: pathlib.Path) -> None:
+    """Makes the same a run of images: one score each, some of them as pictures."""
+    report = json.loads((run / "report.json").read_text())
+    with np.load(run / "scores.npz") as arrays:
+        kept = {key: arrays[key] for key in arrays if not key.endswith("/values")}
+    np.savez(run / "scores.npz", **kept)
+    for row in report["rows"]:
+        row["level"] = "sample"
+    seen = {}
+    for entity in report["entities"]:
+        entity["events"], entity["channels"] = [], []
+        values = np.random.default_rng(0).random((20, 6, 6, 1))
+        seen[entity["name"]] = interactive.pictures(np.arange(20), values, values)
+    (run / "report.json").write_text(json.dumps(report))
+    run_directory.write_events(run, [], run_directory.EVENT_COLUMNS)
+    run_directory.write_pictures(run, seen)
 
 
 def events_of(

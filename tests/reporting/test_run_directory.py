@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from jaxtsad import files
+from jaxtsad.interactive import Pictures
 from jaxtsad.reporting import run_directory
 from jaxtsad.reporting.run_directory import Scored
 
@@ -44,6 +45,33 @@ def test_an_array_that_is_missing_is_named(tmp_path, name):
     files.write_arrays(path, kept)
     with pytest.raises(ValueError, match=f"a/mine/0/{name} is missing"):
         run_directory.read_scores(path)
+
+
+def test_pictures_are_read_as_they_were_written(tmp_path):
+    assert run_directory.read_pictures(tmp_path) == {}
+    run_directory.write_pictures(tmp_path, {})
+    assert not list(tmp_path.iterdir())
+    given = np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 3, 4, 1)
+    seen = {
+        "a/given": Pictures(np.array([5, 2]), given, given[::-1]),
+        "a": Pictures(np.array([0, 1]), given, None),
+    }
+    run_directory.write_pictures(tmp_path, seen)
+    read = run_directory.read_pictures(tmp_path)
+    assert [*read] == [*seen] and read["a"].made is None
+    for name, one in seen.items():
+        np.testing.assert_array_equal(read[name].places, one.places)
+        np.testing.assert_array_equal(read[name].given, given)
+    np.testing.assert_array_equal(read["a/given"].made, given[::-1])
+    for broken in (
+        {"a/places": np.arange(2)},
+        {"a/places": np.arange(2), "a/given": given[0]},
+        {"a/places": np.arange(2), "a/given": given, "a/made": given[:1]},
+        {"a/places": np.arange(3), "a/given": given},
+    ):
+        files.write_arrays(tmp_path / "pictures.npz", broken)
+        with pytest.raises(ValueError, match=r"pictures.npz: a/.* must be"):
+            run_directory.read_pictures(tmp_path)
 
 
 def test_events_keep_names_that_look_like_missing_values(tmp_path):

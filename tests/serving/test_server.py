@@ -274,6 +274,11 @@ def test_a_token_is_needed_where_one_is_set(model, tmp_path):
     for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "é"}):
         status, answer = client.ask("POST", "/rows", b"[1,2]", **headers)
         assert (status, "token" in answer["error"]) == (401, True)
+    # The page of an entity asks for the token; what it shows needs it.
+    assert client.ask("GET", "/entities/left")[0] == 200
+    for name in ("recent", "events", "live", "recent%0A", "a/recent", "rows"):
+        assert client.ask("GET", f"/entities/left/{name}")[0] == 401
+    assert client.ask("GET", "/entities")[0] == 401
     right = {"Authorization": "Bearer correct-horse"}
     assert client.ask("POST", "/rows", b"[1,2]", **right)[0] == 200
     statuses = [client.ask("GET", "/events", **right)[0] for _ in range(80)]

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtsad import interactive
 from jaxtsad.evaluation import events as events_
 from jaxtsad.evaluation.alarms import tail
-from jaxtsad.reporting import html
+from jaxtsad.reporting import html, run_directory
 from jaxtsad.reporting.html import Safe
 from jaxtsad.reporting.run import Run
 from jaxtsad.reporting.view import View
@@ -24,32 +24,38 @@ LIKELY = 0.99
 
 
 def pages(run: Run, views: Sequence[View]) -> dict[str, str]:
-    """By name of the file, the page of each entity whose scores are of steps.
+    """By name of the file, the page of each entity that there is something to draw of.
 
     Args:
         run: The run directory.
         views: What the report shows.
     """
-    if run.level != "step":
-        return {}
-    drawn = (view for view in views if view.values is not None)
-    each = zip(range(MOST_ENTITIES), drawn, strict=False)
-    return {f"look_{place}.html": _page(run, view) for place, view in each}
+    make = _page if run.level == "step" else _of_samples
+    drawn = enumerate(_drawn(run, views))
+    return {f"look_{place}.html": make(run, view) for place, view in drawn}
 
 
 def links(run: Run, views: Sequence[View]) -> Safe:
     """A section that leads to these pages; nothing where there are none."""
-    if run.level != "step":
-        return Safe("")
-    drawn = [view for view in views if view.values is not None][:MOST_ENTITIES]
     items = [
         html.element("li", html.element("a", view.entity, href=f"look_{place}.html"))
-        for place, view in enumerate(drawn)
+        for place, view in enumerate(_drawn(run, views))
     ]
     if not items:
         return Safe("")
     note = "Zoom, move the threshold, mark events: a page of each entity."
+    if run.level != "step":
+        note = (
+            "Look at the samples and what the detector makes of them, move the "
+            "threshold, mark samples: a page of each entity."
+        )
     return html.section("A closer look", html.element("ul", *items), note=note)
+
+
+def _drawn(run: Run, views: Sequence[View]) -> list[View]:
+    """Those that there is something to draw of, the first of the report."""
+    drawn = [v for v in views if v.values is not None or v.entity in run.pictures]
+    return drawn[:MOST_ENTITIES]
 
 
 def scored(run: Run, entity: str, detector: str, **more: Any) -> interactive.Scored:
@@ -62,12 +68,16 @@ def scored(run: Run, entity: str, detector: str, **more: Any) -> interactive.Sco
         more: Other fields of what is made.
     """
     first = run.scored(entity, detector)[0]
-    limit = run.threshold(entity, detector, first.seed)
-    if limit is None:
-        limit = float(np.quantile(first.score, LIKELY))
+    limit = _limit(run, first)
     rules = tail.fit(first.calibration).rules(limit)
     made = interactive.Scored(detector, first.score, limit, rules.closes, rules.gap)
     return dataclasses.replace(made, **more)
+
+
+def _limit(run: Run, first: run_directory.Scored) -> float:
+    """The threshold of one member, or what is drawn where it is no single number."""
+    limit = run.threshold(first.entity, first.detector, first.seed)
+    return float(np.quantile(first.score, LIKELY)) if limit is None else limit
 
 
 def channels(names: Sequence[str], count: int) -> list[str]:
@@ -87,7 +97,7 @@ def _page(run: Run, view: View) -> str:
         )
         if len(made.scores) == steps:
             each.append(made)
-    name = str(run.report.get("name") or run.path.name)
+    name = _name(run)
     names = channels(view.names, count)
     return interactive.page(
         f"{name}, {view.entity}",
@@ -98,6 +108,23 @@ def _page(run: Run, view: View) -> str:
         group=name,
         entity=view.entity,
     ).text
+
+
+def _of_samples(run: Run, view: View) -> str:
+    name = _name(run)
+    return interactive.samples(
+        f"{name}, {view.entity}",
+        run.pictures[view.entity],
+        view.scored.score,
+        _limit(run, view.scored),
+        labels=view.scored.label,
+        group=name,
+        entity=view.entity,
+    ).text
+
+
+def _name(run: Run) -> str:
+    return str(run.report.get("name") or run.path.name)
 
 
 def _event(row: dict[Any, Any]) -> dict[str, Any]:

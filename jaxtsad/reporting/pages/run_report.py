@@ -25,8 +25,8 @@ def write(folder: str | os.PathLike[str]) -> list[pathlib.Path]:
 
     Beside them goes an interactive page of each entity (`pages.looks`).
 
-    Everything comes from `report.json`, `scores.npz`, `events.csv`, `metrics.jsonl` and
-    `inspection.npz`; nothing is trained or scored.
+    Everything comes from `report.json`, `scores.npz`, `events.csv`, `metrics.jsonl`,
+    `pictures.npz` and `inspection.npz`; nothing is trained or scored.
 
     Args:
         folder: The run directory.

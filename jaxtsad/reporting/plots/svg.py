@@ -28,7 +28,7 @@ PALETTE = {
     "truth": "#c4523a",
     "found": "#2c6e9e",
     "score": "#3b3f66",
-    "threshold": "#cc8419",
+    "threshold": "#a36710",
     "fit": "#5a5f8f",
     "validation": "#3f8f6b",
     "chance": "#9aa1ab",

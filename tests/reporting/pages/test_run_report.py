@@ -241,16 +241,12 @@ def test_a_run_without_training_or_labels_has_a_report(tmp_path):
 
 
 def test_samples_have_curves_and_no_time_axis(tmp_path):
-    report = example.write(tmp_path, steps=400, seeds=(0,), entities=("machine-2",))
-    with np.load(tmp_path / "scores.npz") as arrays:
-        kept = {key: arrays[key] for key in arrays if not key.endswith("/values")}
-    np.savez(tmp_path / "scores.npz", **kept)
-    for row in report["rows"]:
-        row["level"] = "sample"
-    report["entities"][0]["events"] = []
-    (tmp_path / "report.json").write_text(json.dumps(report))
+    example.write(tmp_path, steps=400, seeds=(0,), entities=("machine-2",))
+    example.as_samples(tmp_path)
     run_report.write(tmp_path)
     page = page_of(tmp_path)
+    assert "Look at the samples" in page.text(within="section")
+    assert (tmp_path / "look_0.html").is_file()
     drawn = page.text(within="svg")
     assert "Precision-recall" in drawn and "found" not in drawn
     assert "machine-2 (samples)" in page.text(kind="results")

@@ -1,12 +1,9 @@
-"""The interactive page in a real browser, as a person would use it."""
+"""The page of a series in a real browser, as a person would use it."""
 
 from __future__ import annotations
 
 import json
-import pathlib
-import shutil
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,59 +11,12 @@ import pytest
 
 from jaxtsad.estimator import TimeSeriesDetector
 from jaxtsad.evaluation.alarms.rules import Rules
-from jaxtsad.interactive import Scored, marks, page, samples
-from jaxtsad.reporting.pages import comparison, exploration, run_report
+from jaxtsad.interactive import Scored, marks, page
+from jaxtsad.reporting.pages import exploration
 from jaxtsad.types import Series
-from tests.reporting import example
+from tests.browser.opened import Opened
 
 pytestmark = pytest.mark.browser
-sync_api = pytest.importorskip(
-    "playwright.sync_api", reason="playwright of jaxtsad[browser] is not installed"
-)
-DRAWN = "#score canvas, #channels canvas, #grid canvas"
-CHROMIUM = shutil.which("chromium")
-HOSTILE = (
-    "</script><script>window.ran = 1</script>\"'<img src=x onerror='window.ran=2'>"
-)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if CHROMIUM is None:
-        pytest.skip("no chromium is installed")
-    with sync_api.sync_playwright() as driver:
-        made = driver.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox"], headless=True
-        )
-        yield made
-        made.close()
-
-
-class Opened:
-    """A page in a tab, and what went wrong in it."""
-
-    def __init__(self, browser: Any, path: pathlib.Path, ready: str = DRAWN) -> None:
-        self.context = browser.new_context(accept_downloads=True)
-        self.tab = self.context.new_page()
-        self.errors: list[str] = []
-        self.requests: list[str] = []
-        self.tab.on("console", lambda m: self.errors.append(f"{m.type}: {m.text}"))
-        self.tab.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.tab.on("request", lambda request: self.requests.append(request.url))
-        self.path = path
-        self.tab.goto(path.as_uri())
-        self.tab.wait_for_selector(ready)
-
-    def text(self, name: str) -> str:
-        return self.tab.inner_text(f"#{name}")
-
-    def close(self) -> None:
-        assert self.errors == []
-        loaded = [
-            url for url in self.requests if not url.startswith(("data:", "blob:"))
-        ]
-        assert set(loaded) == {self.path.as_uri()}
-        self.context.close()
 
 
 @pytest.fixture(scope="module")
@@ -184,76 +134,6 @@ def test_a_budget_and_a_gap_are_set_and_their_option_makes_the_same_events(
     assert count() == len(detector.events(test, rules=rules))
 
 
-def test_a_recording_alone_is_looked_at_and_marked(browser, tmp_path):
-    rng = np.random.default_rng(0)
-    labels = np.zeros(200, np.int8)
-    labels[50:60] = 1
-    train, test = rng.normal(size=(300, 2)), rng.normal(size=(200, 2))
-    path = tmp_path / "alone.html"
-    exploration.page(
-        Series(HOSTILE, train, test, labels, (HOSTILE, "b")), HOSTILE
-    ).save(path)
-    opened = Opened(browser, path)
-    tab = opened.tab
-    assert tab.is_hidden("#scores") and "test data from 300 on" in opened.text(
-        "summary"
-    )
-    row = tab.locator("#events tr").first
-    assert row.inner_text().split()[:4] == ["350", "359", "10", "true"]
-    row.locator("td").first.click()
-    tab.wait_for_timeout(100)
-    assert opened.text("range") == "310 to 399"
-    tab.click("#mark")
-    assert tab.locator("#events tr").count() == 2
-    with tab.expect_download() as download:
-        tab.click("#save-csv")
-    download.value.save_as(tmp_path / "marks.csv")
-    assert marks.known(tmp_path / "marks.csv") == [(310, 400)]
-    assert tab.evaluate("window.ran") is None
-    opened.close()
-
-
-def test_samples_are_sorted_enlarged_and_marked(browser, tmp_path):
-    rng = np.random.default_rng(0)
-    values = rng.normal(size=(90, 6, 6, 1))
-    scores = rng.permutation(90).astype(float)
-    worst = int(scores.argmax())
-    path = tmp_path / "samples.html"
-    labels = (scores > 85).astype(int)
-    samples(HOSTILE, values, scores, 79.5, labels=labels, made=values).save(path)
-    opened = Opened(browser, path)
-    tab = opened.tab
-    assert "10 of 90" in opened.text("counts") and "recall 100 %" in opened.text(
-        "counts"
-    )
-    first = tab.locator("#grid button").first
-    assert first.inner_text() == f"Sample {worst}: 89.00, above, anomalous"
-    assert first.locator("canvas").count() == 2
-    tab.fill("#threshold", "87.5")
-    assert "recall 50 %" in opened.text("counts")
-    tab.select_option("#filter", "missed")
-    assert tab.locator("#grid button").count() == 2
-    tab.select_option("#filter", "all")
-    tab.select_option("#sort", "low")
-    assert tab.locator("#grid button").count() == 60
-    tab.click("#more")
-    assert tab.locator("#grid button").count() == 90
-    tab.locator("#grid button").first.press("Enter")
-    assert "its reconstruction" in opened.text("closer")
-    tab.locator("#closer select").select_option("anomaly")
-    tab.locator("#closer input").fill(HOSTILE)
-    tab.keyboard.press("Escape")
-    tab.select_option("#filter", "marked")
-    assert "marked anomaly" in tab.locator("#grid button").first.inner_text()
-    with tab.expect_download() as download:
-        tab.click("#save-json")
-    download.value.save_as(tmp_path / "marks.json")
-    least = int(scores.argmin())
-    assert marks.known(tmp_path / "marks.json") == [(least, least + 1)]
-    assert tab.evaluate("window.ran") is None
-    opened.close()
-
-
 def test_an_event_is_shown_marked_saved_and_fitted_with(opened, data, tmp_path):
     tab, whole = opened.tab, opened.text("range")
     row = tab.locator("#events tr").first
@@ -262,15 +142,12 @@ def test_an_event_is_shown_marked_saved_and_fitted_with(opened, data, tmp_path):
     assert opened.text("range") != whole
     row.locator("select").select_option("anomaly")
     row.locator("input").fill('real; the "pump"')
-    for name in ("json", "csv"):
-        with tab.expect_download() as download:
-            tab.click(f"#save-{name}")
-        download.value.save_as(tmp_path / f"marks.{name}")
-    content = json.loads((tmp_path / "marks.json").read_text())
+    saved, table = (opened.saved(name, tmp_path) for name in ("save-json", "save-csv"))
+    content = json.loads(saved.read_text())
     [mark] = content["marks"]
     assert (mark["mark"], mark["note"]) == ("anomaly", 'real; the "pump"')
-    known = marks.known(tmp_path / "marks.json")
-    assert known == marks.known(tmp_path / "marks.csv")
+    known = marks.known(saved)
+    assert known == marks.known(table)
     assert known == [(mark["start"], mark["stop"])]
     _, test, _ = data
     TimeSeriesDetector("zscore", window=20).fit(test, known)
@@ -281,11 +158,33 @@ def test_an_event_is_shown_marked_saved_and_fitted_with(opened, data, tmp_path):
     # Marks of a file come back, and their events are listed.
     tab.evaluate("localStorage.clear()")
     tab.reload()
-    tab.set_input_files("#read", tmp_path / "marks.json")
+    tab.set_input_files("#read", saved)
     tab.wait_for_timeout(200)
     assert (
         tab.locator("#events tr").first.locator("input").input_value() == mark["note"]
     )
+
+
+def test_a_recording_alone_is_looked_at_and_marked(browser, tmp_path):
+    rng = np.random.default_rng(0)
+    labels = np.zeros(200, np.int8)
+    labels[50:60] = 1
+    train, test = rng.normal(size=(300, 2)), rng.normal(size=(200, 2))
+    path = tmp_path / "alone.html"
+    exploration.page(Series("a", train, test, labels, ("u", "v")), "x.csv").save(path)
+    opened = Opened(browser, path)
+    tab = opened.tab
+    assert tab.is_hidden("#scores")
+    assert "test data from 300 on" in opened.text("summary")
+    row = tab.locator("#events tr").first
+    assert row.inner_text().split()[:4] == ["350", "359", "10", "true"]
+    row.locator("td").first.click()
+    tab.wait_for_timeout(100)
+    assert opened.text("range") == "310 to 399"
+    tab.click("#mark")
+    assert tab.locator("#events tr").count() == 2
+    assert marks.known(opened.saved("save-csv", tmp_path)) == [(310, 400)]
+    opened.close()
 
 
 def test_detectors_are_toggled_and_channels_searched(browser, tmp_path):
@@ -307,64 +206,44 @@ def test_detectors_are_toggled_and_channels_searched(browser, tmp_path):
     opened.close()
 
 
-def test_hostile_names_do_not_run(browser, tmp_path):
-    values = np.random.default_rng(1).normal(size=(300, 2))
-    seen = {"step": 15, "start": 10, "series": [0.5] * 20, "prior": [0.5] * 20}
-    event = {"start": 10, "stop": 20, "channels": [HOSTILE], "shares": [1.0]}
-    event["associations"] = seen
-    scored = [
-        Scored(HOSTILE, np.abs(values[:, 0]), 1.0, option=HOSTILE, events=[event])
-    ]
-    path = tmp_path / "hostile.html"
-    made = page(
-        HOSTILE,
-        values,
-        [HOSTILE, "b"],
-        scored=scored,
-        labels=np.arange(300) == 15,
-        group=HOSTILE,
-        entity=HOSTILE,
-    )
-    made.save(path)
+def test_channels_are_in_order_of_contribution_and_constant_ones_last(
+    browser, tmp_path
+):
+    values = np.random.default_rng(1).normal(size=(300, 3))
+    values[:, 0] = 1
+    event = {"start": 9, "stop": 20, "channels": ["still", "most"], "shares": [0, 1]}
+    scored = [Scored("a", np.abs(values[:, 1]), 2.0, events=[event])]
+    path = tmp_path / "order.html"
+    page("order", values, ["still", "other", "most"], scored=scored).save(path)
     opened = Opened(browser, path)
-    tab = opened.tab
-    assert tab.inner_text("h1").startswith("</script>")
-    row = tab.locator("#events tr", has_text="window.ran").first
-    row.locator("input").fill(HOSTILE)
-    row.locator("select").select_option("anomaly")
-    row.locator("td").first.click()
-    assert tab.is_visible("#associations canvas")
-    for name in ("json", "csv"):
-        with tab.expect_download() as download:
-            tab.click(f"#save-{name}")
-        download.value.save_as(tmp_path / f"marks.{name}")
-        [mark] = marks.read(tmp_path / f"marks.{name}")
-        assert (mark["entity"], mark["note"]) == (HOSTILE, HOSTILE)
-    tab.set_input_files("#read", tmp_path / "marks.json")
-    tab.wait_for_timeout(100)
-    assert tab.evaluate("window.ran") is None
+    assert opened.tab.locator("#channels .u-title").all_inner_texts() == [
+        "most",
+        "other",
+        "still",
+    ]
     opened.close()
 
 
-def test_reports_and_comparisons_hold_hostile_names(browser, tmp_path, monkeypatch):
-    name = HOSTILE + "\n`"
-    monkeypatch.setattr(example, "EVENTS", {name: [(300, 340, name)]})
-    detector = "<img src=x onerror='window.ran = 3'>"  # The file's names end at a /.
-    monkeypatch.setattr(example, "DETECTOR", detector)
-    run, detectors = tmp_path / "run", (detector, "random")
-    example.write(run, steps=600, entities=(name,), detectors=detectors)
-    report = json.loads((run / "report.json").read_text())
-    report["name"] = report["config"]["name"] = report["git"] = name
-    report["notes"] = report["leaks"] = [name]
-    report["entities"][0]["channels"] = [name, "b", "c"]
-    (run / "report.json").write_text(json.dumps(report))
-    run_report.write(run)
-    (run / "compare.html").write_text(comparison.page([run, run]))
-    for page_ in ("report.html", "look_0.html", "compare.html"):
-        opened = Opened(browser, run / page_, "h1")
-        assert "window.ran" in opened.tab.inner_text("h1")
-        assert opened.tab.evaluate("window.ran") is None
-        opened.close()
+def test_on_paper_a_page_is_light_and_fits(browser, tmp_path):
+    values = np.random.default_rng(1).normal(size=(300, 2))
+    scored = [Scored("a", np.abs(values[:, 0]), 2.0)]
+    path = tmp_path / "paper.html"
+    page("paper", values, ["u", "v"], scored=scored).save(path)
+    wide = {"viewport": {"width": 1400, "height": 900}}
+    opened = Opened(browser, path, color_scheme="dark", **wide)
+    tab = opened.tab
+    width = "document.querySelector('#score canvas').clientWidth"
+    assert tab.evaluate(width) > 1000
+    tab.evaluate(
+        "window.addEventListener('beforeprint', () => { window.seen = "
+        f"[document.documentElement.className, {width}]; }})"
+    )
+    tab.pdf()
+    dark, drawn = tab.evaluate("window.seen")
+    assert dark == "" and drawn <= 700
+    assert tab.evaluate("document.documentElement.className") == "dark"
+    assert tab.evaluate(width) > 1000
+    opened.close()
 
 
 def test_a_million_steps_are_quick(browser, tmp_path):
