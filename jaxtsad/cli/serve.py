@@ -21,7 +21,9 @@ def serve(options: argparse.Namespace) -> None:
     if lacking:
         raise ValueError(f"serving needs {lacking[0]}: pip install 'jaxtsad[serve]'")
     from jaxtsad.serving import app, limits, service
+    from jaxtsad.training import memory
 
+    memory.keep()
     for name, least in (("body", 1), ("rate", 0.001), ("port", 1)):
         if getattr(options, name) < least:
             value = getattr(options, name)

@@ -24,7 +24,9 @@ def watch(options: argparse.Namespace) -> None:
     """Watches a feed until it ends or the process is told to."""
     from jaxtsad import files
     from jaxtsad.streaming import feed, journal, rows, sources
+    from jaxtsad.training import memory
 
+    memory.keep()
     if options.save_every < 1:
         raise ValueError(f"--save-every={options.save_every} must be at least 1")
     if options.follow and options.file == STANDARD_INPUT:

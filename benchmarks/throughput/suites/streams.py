@@ -18,6 +18,7 @@ import psutil
 from benchmarks.throughput.options import Options, Row
 from jaxtsad import TimeSeriesDetector
 from jaxtsad.streaming import Stream
+from jaxtsad.training import memory
 
 CHANNELS, TRAIN, BLOCK = 10, 2_000, 64
 DETECTORS = ("pretrained_tcn", "zscore", "pca", "lstm_vae")
@@ -36,6 +37,7 @@ def measure(options: Options) -> Iterator[Row]:
         ValueError: If the command line asks for sizes or a comparison.
     """
     options.refuse("streams", "sizes", "against")
+    memory.keep()  # As the commands that watch do.
     names = DETECTORS if options.detector is None else (options.detector,)
     sizes = options.members or ((1, 3) if options.quick else ENTITIES)
     for name in names:
