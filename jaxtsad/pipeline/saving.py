@@ -5,6 +5,7 @@ The JSON holds checksums of the arrays and of itself: a changed bit is refused.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -69,12 +70,27 @@ def save(
         raise ValueError(f"a parameter cannot be saved as JSON: {error}") from None
     with files.locked(path, f"the folder of a {KIND}") as folder:
         check(path)
+        _finish(folder)
         try:
             files.write_bytes(folder / NEXT, text)
             files.write_bytes(folder / ARRAYS, content)
             (folder / NEXT).replace(folder / RECORD)
         finally:
             (folder / NEXT).unlink(missing_ok=True)
+
+
+def _finish(folder: pathlib.Path) -> None:
+    """Ends a save that was cut short after its arrays were written.
+
+    Its record would else be lost to the next one while the arrays are still its own.
+    """
+    if not all((folder / name).is_file() for name in (NEXT, ARRAYS)):
+        return
+    with contextlib.suppress(*UNREADABLE):
+        record = json.loads((folder / NEXT).read_bytes())
+        content = (folder / ARRAYS).read_bytes()
+        if record["arrays_sha256"] == hashlib.sha256(content).hexdigest():
+            (folder / NEXT).replace(folder / RECORD)
 
 
 def _contents(fitted: Fitted) -> tuple[dict[str, Any], dict[str, Any]]:

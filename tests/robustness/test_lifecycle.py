@@ -155,6 +155,32 @@ def test_a_flipped_bit_of_a_detector_is_refused_and_names_come_back(
         one_line(error.value)
 
 
+def test_a_save_cut_short_after_another_loses_neither(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first ended between its arrays and its record, the second before arrays."""
+    values = np.random.default_rng(0).normal(size=(60, 2))
+    first, second = (
+        TimeSeriesDetector("zscore", window=8).fit(each) for each in (values, values**3)
+    )
+    first.save(tmp_path / "m")
+    second.save(tmp_path / "other")
+    for name, place in ((saving.ARRAYS, saving.ARRAYS), (saving.RECORD, saving.NEXT)):
+        (tmp_path / "other" / name).replace(tmp_path / "m" / place)
+    assert saving.load(tmp_path / "m")[0].thresholds == second.fitted_.thresholds
+    write = files.write_bytes
+
+    def full(path: pathlib.Path, content: bytes) -> None:
+        if path.name == saving.ARRAYS:
+            raise ValueError("No space left on device")
+        write(path, content)
+
+    monkeypatch.setattr(files, "write_bytes", full)
+    with pytest.raises(ValueError, match="No space"):
+        first.save(tmp_path / "m")
+    assert saving.load(tmp_path / "m")[0].thresholds == second.fitted_.thresholds
+
+
 @pytest.mark.parametrize("count", cases(50))
 def test_seeds_are_keys_or_one_line(count: int) -> None:
     @holds(count, seed=st.integers(0, 2**63 - 1), other=st.integers(0, 2**63 - 1))
