@@ -206,7 +206,8 @@ def _logits(
     needed, which of telemetry are most, it is what the gate says of a constant.
     """
     seen = jnp.broadcast_to(features.STILL, (STRIDE, 1, features.COUNT))
-    still = jnp.resize(weights.logits(model["gate"], seen, STRIDE), (len(values),))
+    # One number, not one for each place in a stride: scores of constants are constant.
+    still = jnp.full(len(values), weights.logits(model["gate"], seen, STRIDE).mean())
 
     def column(given: tuple[Array, Array, Statistics]) -> Array:
         line, needed, statistics = given

@@ -16,7 +16,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxtsad.datasets.synthetic import faults
 from jaxtsad.detectors.pretrained_tcn import column_statistics, features
 from jaxtsad.detectors.pretrained_tcn.column_statistics import Statistics
 from jaxtsad.detectors.pretrained_tcn.network import REACH, Gate
@@ -70,6 +69,8 @@ def refresh(key: Key, state: State, values: Array, counted: Array) -> State:
         values: `[T, C]` the fit part, padded at its end.
         counted: `[T]` which of its steps count.
     """
+    from jaxtsad.datasets.synthetic import faults  # It needs SciPy's statistics.
+
     rng = np.random.default_rng(int(jax.random.bits(key, (), jnp.uint32)))
     statistics: Statistics = state.model["statistics"]
     several = np.asarray(statistics.variety) > np.log(2.5)

@@ -38,6 +38,8 @@ JEFFREYS = 0.5
 QUANTILES = 201
 DRAWS = 4000
 CHUNK = 512
+ALIKE = 1e-3
+"""Share of a score by which others differ that are the same but for rounding."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -98,7 +100,7 @@ class Tail:
         At least the level: more often than they do no runs come.
         """
         if self.posterior is None:
-            return float(self.quantiles[-1])
+            return self.level
         return self.level + self.posterior.excess(rate / self.rate)
 
     def probability(self, scores: np.ndarray) -> np.ndarray:
@@ -161,6 +163,7 @@ def fit(scores: np.ndarray, gap: int | None = None) -> Tail:
     Returns:
         The tail. Its level is the highest of four quantiles above which there are 20
         runs and twenty in 1000 steps, or where none has as many, that with most runs.
+        Where all scores are alike, as of constant data, it is above them all.
 
     Example:
         >>> tail = fit(np.random.default_rng(0).exponential(size=20_000))
@@ -181,6 +184,9 @@ def fit(scores: np.ndarray, gap: int | None = None) -> Tail:
             break
     assert best is not None
     level, excesses = best
+    high = float(values.max())
+    if high - float(values.min()) <= ALIKE * abs(high):
+        level, excesses = high + ALIKE * abs(high), np.zeros(0)
     quantiles = np.quantile(values, np.linspace(0, 1, QUANTILES))
     share = float(np.mean(values > level))
     return Tail(len(values), level, share, gap, np.sort(excesses), quantiles)

@@ -154,9 +154,9 @@ def _value(kind: str) -> Callable[..., float]:
 def fit(kind: str, calibration: types.Scores, **options: Any) -> Threshold:
     """Fits a threshold on calibration scores, never on test scores.
 
-    Scores that are all equal give that number, whatever the kind, so nothing like
-    them is flagged. One score is enough for every kind but "pot", which needs 20
-    excesses over the median.
+    Scores that are all equal give that number, so nothing like them is flagged; a
+    budget gives one a little above, so that rounding is not either. One score is enough
+    for every kind but "pot", which needs 20 excesses over the median.
 
     Args:
         kind: "quantile" (q=0.99), "gaussian" (k=3), "mad" (k=3.5), "iqr" (k=1.5),
@@ -184,6 +184,6 @@ def fit(kind: str, calibration: types.Scores, **options: Any) -> Threshold:
         for name, option in (choices(kind) | options).items()
     }
     value = KINDS[kind](values, **used)
-    if values.min() == values.max():
+    if kind != "budget" and values.min() == values.max():
         value = float(values[0])
     return Threshold(kind, value, str(calibration.role), used)

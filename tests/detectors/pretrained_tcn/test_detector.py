@@ -145,3 +145,12 @@ def test_all_events_of_the_bundled_recordings_are_found_with_few_false_ones() ->
     assert len(true) == 7
     assert all(any(meet(event, span) for span in spans) for event in true)
     assert sum(not any(meet(event, span) for event in true) for span in spans) <= 2
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_what_never_changes_is_never_flagged(channels):
+    constant = np.full((500, channels), 3.0)
+    detector = TimeSeriesDetector().fit(constant)
+    scores = detector.decision_function(constant)
+    assert np.ptp(scores) == 0
+    assert not detector.predict(constant).any()

@@ -125,9 +125,20 @@ def test_confidence_is_low_near_the_threshold_and_grows_with_the_steps() -> None
 
 def test_equal_scores_open_no_event_of_their_kind() -> None:
     known = tail.fit(np.full(50, 3.0))
-    assert known.score_of(1e-3) == 3.0
+    assert known.score_of(1e-3) == pytest.approx(3.0 * (1 + tail.ALIKE))
     assert rules.find(known.rules(3.0), np.full(50, 3.0)) == []
     assert known.probability(np.array([2.0, 3.0, 4.0]))[0] == 1
+
+
+@pytest.mark.parametrize("size", [0.0, 0.6931472, -40.0])
+def test_scores_that_differ_by_rounding_open_no_event(size: float) -> None:
+    rounding = np.random.default_rng(0).normal(0, 1e-6 * abs(size), 400)
+    made = tail.fit(size + rounding)
+    level = made.score_of(1e-3)
+    assert level >= size + 5e-4 * abs(size)
+    assert not rules.find(made.rules(level), size + rounding[::-1])
+    [event] = rules.find(made.rules(level), np.repeat([size, size + 1, size], 9))
+    assert (event.start, event.stop) == (9, 18)
 
 
 def test_expected_counts_hold_the_budget_and_widen_with_few_steps() -> None:
