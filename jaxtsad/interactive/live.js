@@ -69,7 +69,8 @@ function take(news) {
 async function recent() {
   const answer = await (await ask(base + "/recent")).json();
   if (!started && answer.steps.length) {
-    about.scored[0].threshold = about.scored[0].closes = answer.threshold;
+    const { opens, closes, gap, shortest, cool_down: pause } = answer.rules;
+    Object.assign(about.scored[0], { threshold: opens, closes, gap, shortest, pause });
   }
   take({ steps: answer.steps, alarms: [] });
   (await (await ask(base + "/events?since=" + known)).json()).alarms.forEach(alarm);

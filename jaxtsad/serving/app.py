@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import functools
 import json
 from collections.abc import AsyncIterator, Callable
@@ -150,15 +151,17 @@ class Server:
         return JSONResponse({"alarms": self.service.since(since, entity, most)})
 
     async def recent(self, request: Request) -> Response:
-        """The last steps of an entity, with its threshold; none before rows came."""
+        """The last steps of an entity, with its event rules; none before rows came."""
         entity = request.path_params.get("entity")
         steps = self.service.recent.get(entity)
         if steps is None and entity not in (None, *self.service.entities):
             raise Unknown(f"no rows came of {entity!r}")
+        rules = None if steps is None else self.service.rules(entity)
         return JSONResponse(
             {
                 "channels": self.service.channels,
-                "threshold": None if steps is None else self.service.threshold(entity),
+                "threshold": None if rules is None else rules.opens,
+                "rules": None if rules is None else dataclasses.asdict(rules),
                 "steps": [step._asdict() for step in [*(steps or ())]],
             }
         )

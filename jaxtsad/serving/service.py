@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from jaxtsad import files
+from jaxtsad.evaluation.alarms.rules import Rules
 from jaxtsad.serving import log
 from jaxtsad.streaming import feed, journal, rows, watching
 from jaxtsad.streaming.stream import Update
@@ -132,9 +133,9 @@ class Service:
             return [str(name) for name in self.detector.entities_]
         return [name for name in self.feed.entities if name is not None]
 
-    def threshold(self, entity: str | None) -> float:
-        """The threshold of an entity that sent rows."""
-        return float(self.feed.entities[entity].stream.fitted.thresholds[0].value)
+    def rules(self, entity: str | None) -> Rules:
+        """How scores of an entity that sent rows become alarms."""
+        return self.feed.entities[entity].stream.watcher.rules[0]
 
     def take(self, lines: Sequence[bytes], entity: str | None = None) -> Taken:
         """Scores the rows of a request: CSV with its header, or JSON lines.

@@ -71,3 +71,49 @@ def test_the_page_fills_as_rows_come(browser, tmp_path):
     finally:
         code = client.end()
     assert code == 0
+
+
+def test_events_are_the_alarms_of_the_server(browser, tmp_path):
+    from tests.serving.test_server import Client
+
+    noise = np.random.default_rng(0).normal(size=(1007, 2))
+    smooth = sum(noise[i : i + 1000] for i in range(8)) / np.sqrt(8)
+    detector = TimeSeriesDetector("zscore", window=8, shortest=2)
+    detector.fit(pd.DataFrame(smooth, columns=["speed", "load"]))
+    detector.save(tmp_path / "model")
+    client = Client(tmp_path / "model").ready()
+    quiet, low, high = 0.0, 2.0, 9.0
+    calm = [quiet] * 6
+    through_low = [high, high, low, high, high]
+    through_quiet = [high, high, quiet, high, high]
+    rows = [*calm, *through_low, *calm, *through_quiet, *calm, high, *calm]
+    first = len(calm) + 3  # Within an alarm.
+
+    def send(levels: list[float]) -> list[int]:
+        body = json.dumps([[level, level] for level in levels])
+        status, answer = client.ask("POST", "/rows", body)
+        assert status == 200
+        return answer["flags"]
+
+    try:
+        tab = browser.new_page()
+        tab.goto(f"http://127.0.0.1:{client.port}/")
+        flags = send(rows[:first])
+        tab.wait_for_function(f"about.steps === {first}")
+        flags += send(rows[first:])
+        alarms = client.ask("GET", "/events")[1]["alarms"]
+        closed = [[a["start"], a["stop"]] for a in alarms if a["alarm"] == "closed"]
+        assert len(closed) == 2
+        # By the threshold alone there are five.
+        assert np.sum(np.diff([0, *flags]) == 1) == 5
+        for _ in range(2):
+            tab.wait_for_function(f"about.steps === {len(rows)}")
+            shown = "state.events.map((each) => [each.start, each.stop])"
+            assert tab.evaluate(shown) == closed
+            assert tab.inner_text("#counts").startswith("2 events")
+            assert tab.locator("#events tr").count() == 2
+            tab.reload()
+        tab.close()
+    finally:
+        code = client.end()
+    assert code == 0

@@ -160,6 +160,7 @@ def test_rows_of_any_form_become_scores_and_alarms(client):
     assert [one["number"] for one in answer["alarms"]] == numbers[-1:]
     status, answer = client.ask("GET", "/recent")
     assert answer["channels"] == ["speed", "load"]
+    assert answer["rules"]["opens"] == answer["threshold"] >= answer["rules"]["closes"]
     assert len(answer["steps"]) == 64
     assert answer["steps"][60]["values"] == [1.0, None]
 
