@@ -32,7 +32,7 @@ MUTATIONS = (
     Mutation(
         "the scaler of each entity is fitted on validation data too",
         "jaxtsad/pipeline/parts.py",
-        "scalers = [_scaler(setup, [each]) for each in normal]",
+        "scalers = [scaler_of(setup, [each]) for each in cuts]",
         "scalers = [\n"
         "            _scaler(\n"
         "                setup, [types.cut_train(values, window=1, validation=0)[0]]\n"
@@ -49,12 +49,12 @@ MUTATIONS = (
     Mutation(
         "the pooled scaler is fitted on validation data too",
         "jaxtsad/pipeline/parts.py",
-        "scalers = [_scaler(setup, normal)] * len(cut)",
+        "scalers = [scaler_of(setup, cuts)] * len(cuts)",
         "whole = [\n"
         "            types.cut_train(values, window=1, validation=0)[0]\n"
         "            for _, values, _ in data\n"
         "        ]\n"
-        "        scalers = [_scaler(setup, whole)] * len(cut)",
+        "        scalers = [_scaler(setup, whole)] * len(cuts)",
         (
             f"{SCALING}::test_scores_do_not_depend_on_the_validation_part"
             "[pooled-zscore]",
@@ -71,15 +71,15 @@ MUTATIONS = (
     Mutation(
         "predict flags every series by the first one's threshold",
         "jaxtsad/estimator/series_scoring.py",
-        "self.fitted_.thresholds[member].flags(one).astype(np.int64)",
-        "self.fitted_.thresholds[0].flags(one).astype(np.int64)",
+        "thresholds[member].flags(one).astype(np.int64)",
+        "thresholds[0].flags(one).astype(np.int64)",
         (f"{FLEET}::test_each_series_is_flagged_as_by_a_detector_of_its_own[noisy]",),
     ),
     Mutation(
         "events flag every series by the first one's threshold",
         "jaxtsad/pipeline/alarms.py",
-        "opens = fitted.thresholds[member].value",
-        "opens = fitted.thresholds[0].value",
+        "opens, setup = fitted.thresholds[member].value",
+        "opens, setup = fitted.thresholds[0].value",
         (f"{FLEET}::test_each_series_has_the_events_of_a_detector_of_its_own[noisy]",),
     ),
     Mutation(
@@ -92,8 +92,8 @@ MUTATIONS = (
     Mutation(
         "values are not clipped where each entity has a scaler",
         "jaxtsad/pipeline/parts.py",
-        "_scaler(setup, [each]) for each",
-        "preprocessing.fit_scaler(setup.scaler, [each]) for each",
+        "scaler_of(setup, [each]) for each",
+        "preprocessing.fit_scaler(setup.scaler, [each.normal]) for each",
         (f"{SCALING}::test_values_are_clipped_in_every_series[per_entity]",),
     ),
     Mutation(
@@ -123,7 +123,7 @@ MUTATIONS = (
     ),
     Mutation(
         "the last seed's model is saved",
-        "jaxtsad/experiments/run.py",
+        "jaxtsad/experiments/work.py",
         "seed = config.training.seeds[0]",
         "seed = config.training.seeds[-1]",
         (f"{ROWS}::test_the_model_that_is_left_is_of_the_first_seed",),
@@ -178,7 +178,7 @@ MUTATIONS = (
     ),
     Mutation(
         "severities are in another series' unit after loading",
-        "jaxtsad/pipeline/saving.py",
+        "jaxtsad/pipeline/restoring.py",
         'spreads = tuple(record["spreads"])',
         'spreads = tuple(record["spreads"][::-1])',
         (f"{FLEET}::test_severities_are_the_same_after_loading",),
