@@ -49,6 +49,19 @@ function gutterOf(self, values, index) {
   return gutter;
 }
 
+// Numbers of an axis with as many digits as the largest needs.
+function numbers(self, splits) {
+  const most = Math.max(...splits.map(Math.abs));
+  const digits = Math.max(3, 3 - Math.floor(Math.log10(most || 1)));
+  const format = new Intl.NumberFormat("en", digits > 6
+    ? { notation: "scientific", maximumSignificantDigits: 3 }
+    : { maximumFractionDigits: digits });
+  return splits.map((at) => {
+    if (at === null) return null;
+    return at === 0 ? "0" : format.format(at).replace("E", "e");
+  });
+}
+
 // Half of a time stamp fits on the right of the last step.
 const PADDING = [null, 40, null, null];
 const COLORS = ["--line", "--ink", "--third", "--fourth", "--fifth"];
@@ -71,7 +84,7 @@ function chart(place, rows, height, options) {
         values: (_, splits) => splits.map((at) => name(at).replace(" ", "\n")),
       },
       {
-        ...axis, size: gutterOf, space: 20, values: options.whole ? () => [] : undefined,
+        ...axis, size: gutterOf, space: 20, values: options.whole ? () => [] : numbers,
         filter: (self, splits) => splits.map((at) => (named(at, self) ? at : null)),
       },
     ],
@@ -132,14 +145,16 @@ function build() {
   for (const row of order.slice(0, number)) {
     charts.push(chart(byId("channels"), [row], HEIGHT.channel, { title: row.name }));
   }
-  frame();
+  queueMicrotask(frame);  // Charts know their scales in a task that was queued before.
 }
 
-// Of logarithmic steps 1, 2 and 5, and the end of the linear part.
+// Of logarithmic steps 1, 2 and 5 that are not too near to the end of the linear part, and it.
 function named(at, chart_) {
   const { min, distr, asinh } = chart_.scales.y;
   if (at < min) return false;
-  return distr !== 4 || at === 0 || at === asinh || "125".includes(at.toExponential()[0]);
+  if (distr !== 4 || at === 0 || at === asinh) return true;
+  const apart = Math.abs(chart_.valToPos(at, "y") - chart_.valToPos(asinh, "y"));
+  return apart > LINE && "125".includes(at.toExponential()[0]);
 }
 
 // Linear up to the threshold, logarithmic above: scores have long tails.
@@ -185,7 +200,7 @@ function associate(given) {
     axes: [
       { ...axis, space: 110, size: 52,
         values: (_, splits) => splits.map((at) => name(at).replace(" ", "\n")) },
-      { ...axis, size: gutterOf },
+      { ...axis, size: gutterOf, values: numbers },
     ],
     series: [{}, { label: "series", stroke: style("--line") },
       { label: "prior", stroke: style("--fifth"), dash: [6, 4] }],

@@ -2,7 +2,7 @@
 // Rows of a recording and its steps in time: see page.py for what `about` holds. Steps are
 // the x of every chart; time stamps only name them.
 performance.mark("begin");
-const MISSING = 65535, LAST = 65534, FACTOR = 4, COARSEST = 512, NEAR = 8;
+const MISSING = 65535, LAST = 65534, FACTOR = 4, COARSEST = 512, NEAR = 8, LINE = 16;
 const HEIGHT = { score: 220, channel: 150, overview: 96, inside: 180 };
 const byId = (name) => document.getElementById(name);
 const about = JSON.parse(byId("about").textContent);

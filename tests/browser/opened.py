@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import time
 from typing import Any
 
 DRAWN = "#score canvas, #channels canvas, #grid canvas"
@@ -11,6 +12,14 @@ HOSTILE = (
     "\n`${window.ran = 3}`]]>--><!--&lt;"
 )
 """A name that would run, were it put anywhere but into text."""
+
+
+def until(tab: Any, condition: str, seconds: float = 30) -> None:
+    """Waits for a condition; the page's policy refuses `wait_for_function`."""
+    end = time.monotonic() + seconds
+    while not tab.evaluate(condition):
+        assert time.monotonic() < end, f"{condition} did not come"
+        tab.wait_for_timeout(50)
 
 
 class Opened:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from jaxtsad.estimator import TimeSeriesDetector
-from tests.browser.opened import HOSTILE
+from tests.browser.opened import HOSTILE, until
 
 pytestmark = pytest.mark.browser
 for name in ("starlette", "uvicorn", "prometheus_client"):
@@ -50,11 +50,11 @@ def test_the_page_fills_as_rows_come(browser, tmp_path):
         tab.click("#token button")
         send(values[:50])
         tab.wait_for_selector("#score canvas")
-        tab.wait_for_function("about.steps === 50")
+        until(tab, "about.steps === 50")
         rows = values[50:60].copy()
         rows[5] += 40
         send(rows)
-        tab.wait_for_function("about.steps === 60")
+        until(tab, "about.steps === 60")
         assert tab.inner_text("#status").startswith("Step 59")
         assert "opened" in tab.inner_text("#alarms")
         assert tab.inner_text("#channels").startswith("</script>")
@@ -99,7 +99,7 @@ def test_events_are_the_alarms_of_the_server(browser, tmp_path):
         tab = browser.new_page()
         tab.goto(f"http://127.0.0.1:{client.port}/")
         flags = send(rows[:first])
-        tab.wait_for_function(f"about.steps === {first}")
+        until(tab, f"about.steps === {first}")
         flags += send(rows[first:])
         alarms = client.ask("GET", "/events")[1]["alarms"]
         closed = [[a["start"], a["stop"]] for a in alarms if a["alarm"] == "closed"]
@@ -107,7 +107,7 @@ def test_events_are_the_alarms_of_the_server(browser, tmp_path):
         # By the threshold alone there are five.
         assert np.sum(np.diff([0, *flags]) == 1) == 5
         for _ in range(2):
-            tab.wait_for_function(f"about.steps === {len(rows)}")
+            until(tab, f"about.steps === {len(rows)}")
             shown = "state.events.map((each) => [each.start, each.stop])"
             assert tab.evaluate(shown) == closed
             assert tab.inner_text("#counts").startswith("2 events")

@@ -14,7 +14,7 @@ from jaxtsad.evaluation.alarms.rules import Rules
 from jaxtsad.interactive import Scored, marks, page
 from jaxtsad.reporting.pages import exploration
 from jaxtsad.types import Series
-from tests.browser.opened import Opened
+from tests.browser.opened import Opened, until
 
 pytestmark = pytest.mark.browser
 
@@ -222,6 +222,36 @@ def test_channels_are_in_order_of_contribution_and_constant_ones_last(
         "still",
     ]
     opened.close()
+
+
+def test_axes_name_small_numbers_and_the_overview_shows_the_range(browser, tmp_path):
+    steps = np.arange(400.0)
+    values = np.sin(steps / 9)[:, None] * [4e-7, 0.004, 4.0]
+    scored = [Scored("zscore", np.abs(values[:, 2]) * 4, 9.0)]
+    names = ["tiny", "small", "plain"]
+    page("sizes", values, names, scored=scored).save(tmp_path / "page.html")
+    made = Opened(browser, tmp_path / "page.html")
+    shown = "charts.map((one) => one.axes[1]._values.filter((text) => text !== null))"
+    score, *channels = made.tab.evaluate(shown)
+    titles = made.tab.locator(".u-title").all_inner_texts()
+    numbers = dict(zip(titles, channels, strict=True))
+    for name, column in zip(names, values.T, strict=True):
+        ticks = np.array([float(text.replace(",", "")) for text in numbers[name]])
+        assert len(ticks) > 2
+        apart = np.diff(ticks)
+        np.testing.assert_allclose(apart, apart[0], rtol=1e-9)
+        assert 0.4 * np.max(column) < np.max(ticks) < 3 * np.max(column)
+    # The next tick of logarithmic ones, 10, would be upon it.
+    assert "9" in score and "10" not in score
+    width = "document.querySelector('#overview .u-select').clientWidth"
+    whole = made.tab.evaluate(width)
+    made.tab.click("#in")
+    until(made.tab, f"{width} < {0.6 * whole}")
+    part = made.tab.evaluate(width)
+    made.tab.click("#theme")
+    until(made.tab, f"{width} > 0")
+    assert made.tab.evaluate(width) == part
+    made.close()
 
 
 def test_on_paper_a_page_is_light_and_fits(browser, tmp_path):
