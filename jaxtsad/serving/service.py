@@ -153,7 +153,8 @@ class Service:
         self._steps = []
         made = self.feed.take(lines, self._reader(), entity)
         alarms = [self._numbered(kind, alarm) for kind, alarm in made]
-        self._taken.append((entity, list(lines)))
+        if self._journal is not None:
+            self._taken.append((entity, list(lines)))
         counts = {
             kind: number - before[kind]
             for kind, number in vars(self.feed.counts).items()
@@ -167,12 +168,12 @@ class Service:
             ValueError: If they cannot be written.
         """
         if self._log is None:
-            self._taken = []
-        elif self._log.rows > log.MOST:
+            return
+        if self._log.rows > log.MOST:
             self._save_state()
-        else:
-            self._log.append(self._taken)
-            self._taken = []
+            return
+        self._log.append(self._taken)
+        self._taken = []
 
     def close(self) -> None:
         """Saves the state and gives its folder free."""
@@ -254,7 +255,7 @@ class Service:
             # Rows after the saved state come again, and their alarms with them.
             if alarm["number"] <= self.number:
                 self.alarms.append(alarm)
-        self._log = log.Log(kept.folder, record["log"])
+        self._log = log.Log(kept.folder, record.get("log", 0))
         for entity, lines in self._log.requests():
             self.take(lines, entity)
         self._taken = []
