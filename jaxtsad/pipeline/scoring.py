@@ -19,7 +19,7 @@ from jaxtsad.types import Scores, Split
 
 CHUNK = 2**16
 """Steps or samples that are scored at a time; results do not depend on it."""
-CELLS = 2**20
+CELLS = 2**19
 """Values that a detector of whole series sees at a time, about."""
 
 
