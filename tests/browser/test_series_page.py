@@ -57,14 +57,20 @@ def test_what_is_shown_at_first_is_what_the_library_says(opened):
     assert first.startswith(start)
 
 
-def test_zoom_pan_and_everything(opened):
-    tab, whole = opened.tab, opened.text("range")
-    box = tab.locator("#score .u-over").bounding_box()
-    tab.mouse.move(box["x"] + 0.4 * box["width"], box["y"] + 10)
+def select(tab, chart, begin, end):
+    """Drags over a part of a chart, in shares of its width; the chart's box."""
+    box = tab.locator(f"{chart} .u-over").bounding_box()
+    tab.mouse.move(box["x"] + begin * box["width"], box["y"] + 10)
     tab.mouse.down()
-    tab.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 10, steps=4)
+    tab.mouse.move(box["x"] + end * box["width"], box["y"] + 10, steps=4)
     tab.mouse.up()
     tab.wait_for_timeout(100)
+    return box
+
+
+def test_zoom_pan_and_everything(opened):
+    tab, whole = opened.tab, opened.text("range")
+    box = select(tab, "#score", 0.4, 0.5)
     zoomed = opened.text("range")
     assert zoomed.startswith("2026-01-01 13:") and zoomed != whole
     tab.keyboard.press("ArrowRight")
@@ -77,12 +83,7 @@ def test_zoom_pan_and_everything(opened):
     tab.mouse.wheel(0, -300)
     tab.wait_for_timeout(100)
     assert opened.text("range") != whole
-    box = tab.locator("#overview .u-over").bounding_box()
-    tab.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 10)
-    tab.mouse.down()
-    tab.mouse.move(box["x"] + 0.9 * box["width"], box["y"] + 10, steps=4)
-    tab.mouse.up()
-    tab.wait_for_timeout(100)
+    select(tab, "#overview", 0.7, 0.9)
     assert opened.text("range").startswith("2026-01-01 23:")
 
 

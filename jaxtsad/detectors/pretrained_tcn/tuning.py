@@ -73,8 +73,8 @@ def refresh(key: Key, state: State, values: Array, counted: Array) -> State:
 
     rng = np.random.default_rng(int(jax.random.bits(key, (), jnp.uint32)))
     statistics: Statistics = state.model["statistics"]
-    several = np.asarray(statistics.variety) > np.log(2.5)
-    varying = np.flatnonzero(several & (np.asarray(statistics.constant) == 0))
+    few = np.asarray(statistics.constant) + np.asarray(statistics.two_valued)
+    varying = np.flatnonzero(few == 0)
     length = int(np.flatnonzero(np.asarray(counted)).max(initial=-1)) + 1
     if length < LEAST or not len(varying):
         return state

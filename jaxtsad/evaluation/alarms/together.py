@@ -5,7 +5,7 @@ Shape letters: M streams.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -96,9 +96,9 @@ class Together:
         state = State(0, *(self.fields[name][place].item() for name in FIELDS))
         return state.alarm
 
-    def end(self, places: np.ndarray | Iterable[int]) -> None:
+    def end(self, places: np.ndarray) -> None:
         """Ends the runs of streams: nothing is left of them but the cool-down."""
-        own, places = self.fields, np.asarray(places, int)
+        own = self.fields
         events = places[own["opened"][places] >= 0]
         own["muted"][events] = own["last"][events] + 1 + self._cool_down[events]
         for name in FIELDS:
