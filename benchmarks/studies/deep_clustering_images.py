@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import functools
+import pathlib
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -21,6 +22,7 @@ import numpy as np
 from benchmarks.studies import digits, study
 from benchmarks.studies.report import Report, Section, Table
 from benchmarks.studies.study import Session, Study
+from jaxtsad import files
 from jaxtsad.datasets import catalog
 from jaxtsad.datasets.reading import pictures as pictures_
 from jaxtsad.evaluation.metrics import clustering
@@ -149,26 +151,36 @@ def compare(
     size: Size,
     loss: str,
     seeds: Sequence[int],
+    folder: pathlib.Path,
 ) -> list[Row]:
-    """Clusters codes after reconstruction, and after both losses."""
+    """Clusters codes after reconstruction, and after both losses.
+
+    Training goes on from the folder where it was interrupted.
+    """
     clusters = len(np.unique(labels))
-    kept: dict[int, PyTree] = {}
+    ends = (size.pretrain, size.pretrain + size.refine)
 
     def keep(epoch: int, model: PyTree) -> None:
-        if epoch + 1 in (size.pretrain, size.pretrain + size.refine):
-            kept[epoch + 1] = jax.tree.map(np.array, model)
+        if epoch + 1 in ends:
+            leaves = map(np.asarray, jax.tree.leaves(model))
+            named = {str(place): leaf for place, leaf in enumerate(leaves)}
+            files.write_arrays(folder / f"after_{epoch + 1}.npz", named)
+
+    def kept(epoch: int) -> Fitted:
+        with np.load(folder / f"after_{epoch}.npz", allow_pickle=False) as file:
+            leaves = [file[str(place)] for place in range(len(file.files))]
+        model = jax.tree.unflatten(jax.tree.structure(fitted.model), leaves)
+        return dataclasses.replace(fitted, model=model)
 
     fitted = session.fit(
         f"{name} {loss}",
         setup(size, clusters, loss),
         [(name, values)],
+        folder=folder / "checkpoints",
         seeds=seeds,
         callbacks=Callbacks(model=keep),
     )
-    early, before = (
-        dataclasses.replace(fitted, model=kept[epoch])
-        for epoch in (size.pretrain, size.pretrain + size.refine)
-    )
+    early, before = map(kept, ends)
     rows = []
     for member, seed in enumerate(seeds):
         codes = _seen(early, member, values)["latent"]
@@ -215,6 +227,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     add("--losses", nargs="+", choices=LOSSES, default=list(LOSSES))
     add("--seeds", type=int, nargs="+", default=[0, 1, 2])
     add("--size", default="cpu", choices=("test", "cpu", "full"))
+    add("--pictures", type=int, help="most pictures, 0 for all")
     add("--pretrain", type=int)
     add("--refine", type=int)
     add("--unpool", choices=("repeat", "argmax"))
@@ -238,6 +251,8 @@ def run(session: Session) -> Report:
         wanted["unpool"] = given.unpool
     for name in given.data:
         size = SIZES[name][given.size]
+        if given.pictures is not None:
+            size = size._replace(pictures=given.pictures)
         size = size._replace(
             pretrain=given.pretrain or size.pretrain,
             refine=given.refine or size.refine,
@@ -253,7 +268,8 @@ def run(session: Session) -> Report:
         make = functools.partial(pixels, name, values, labels, given.seeds)
         kept = cache.tree(f"{name}_pixels", {"data": data, "seeds": given.seeds}, make)
         for loss in given.losses:
-            own = name, values, labels, size, loss, given.seeds
+            place = cache.place(f"{name}_{loss}", same)
+            own = name, values, labels, size, loss, given.seeds, place
             make = functools.partial(compare, session, *own)
             # What reconstruction alone gives is the same under every loss.
             kept += [

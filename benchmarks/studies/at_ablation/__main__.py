@@ -3,13 +3,14 @@
 python -m benchmarks.studies.at_ablation --data-root DIR --datasets msl smap smd
 
 What is finished is kept in `--out` and not done again by the same command. The preset
-`cpu` takes a small model, 16 columns and some of the entities; `full` is for an
-accelerator.
+`cpu` takes a small model, 16 columns and some of the entities, `whole` all columns and
+entities, `wide` these and the full width for few epochs; `full` is for an accelerator.
 """
 
 from __future__ import annotations
 
 import argparse
+import pathlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -75,6 +76,9 @@ def of_set(
         kept: Mapping[str, Any] = cache.tree(part, {**same, "about": about}, told)
         return kept
 
+    def folder(one: Variant) -> pathlib.Path:
+        return cache.place(one.name, {**same, "about": one._asdict()})
+
     pair = task, preset
     return {
         "data": data,
@@ -88,7 +92,9 @@ def of_set(
         ),
         "variants": {
             one.name: stage(
-                one.name, one._asdict(), partial(rows.of_variant, one, *pair, seeds)
+                one.name,
+                one._asdict(),
+                partial(rows.of_variant, one, *pair, seeds, session, folder(one)),
             )
             for one in chosen
         },

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,6 +18,8 @@ from benchmarks.studies.at_ablation.scores import Reader
 from benchmarks.studies.at_ablation.tasks import Task
 from benchmarks.studies.at_ablation.variants import PUBLISHED_PLAN, Preset, Variant
 from benchmarks.studies.published import PUBLISHED
+from benchmarks.studies.study import Session
+from jaxtsad import files
 from jaxtsad.evaluation import protocol as protocols
 from jaxtsad.evaluation.metrics import point
 from jaxtsad.experiments import recordings, toml
@@ -38,9 +42,22 @@ REDRAWN = ("mean", "spread")
 
 
 def of_variant(
-    variant: Variant, task: Task, preset: Preset, seeds: Sequence[int]
+    variant: Variant,
+    task: Task,
+    preset: Preset,
+    seeds: Sequence[int],
+    session: Session,
+    folder: pathlib.Path,
 ) -> dict[str, Any]:
     """Trains a variant and measures all its scores.
+
+    Args:
+        variant: The variant.
+        task: What it is trained and tested on.
+        preset: How large it is.
+        seeds: One model each, all in one program.
+        session: The run.
+        folder: Of checkpoints and curves, by which an interrupted training goes on.
 
     Returns:
         `rows`, see `measures.rows`; and of a followed variant `curves`, every score's
@@ -62,15 +79,25 @@ def of_variant(
         model = jax.tree.map(lambda leaf: leaf[: len(seeds)], model)
         return Reader(setup, layout, who, model, ())
 
-    curves: list[dict[str, Any]] = []
-
     def after_epoch(epoch: int, model: PyTree) -> None:
         if variant.followed:
             along = scores.steps(reader(model), task.tests)
-            curves.extend(_curves(epoch, seeds, along, task.labels))
+            curve = _curves(epoch, seeds, along, task.labels)
+            files.write_json(folder / f"curve_{epoch:03d}.json", curve)
 
-    callbacks = Callbacks(model=after_epoch)
-    fitted = fitting.fit(setup, recordings_, seeds=seeds, callbacks=callbacks)
+    fitted = session.fit(
+        f"{task.name}: {variant.name}",
+        setup,
+        recordings_,
+        folder=None if variant.untrained else folder / "checkpoints",
+        seeds=seeds,
+        callbacks=Callbacks(model=after_epoch),
+    )
+    curves = [
+        row
+        for path in sorted(folder.glob("curve_*.json"))
+        for row in json.loads(path.read_text())
+    ]
     held_out = [part.validation for part in task.parts if part.validation]
     calibrated = held_out or [part.fit for part in task.parts]
     trained = reader(fitted.model)

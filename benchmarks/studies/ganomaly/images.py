@@ -23,7 +23,7 @@ from jaxtsad.datasets import catalog
 from jaxtsad.datasets.reading import pictures as pictures_
 from jaxtsad.detectors.ganomaly import losses as objectives
 from jaxtsad.evaluation.metrics import point
-from jaxtsad.experiments import facts
+from jaxtsad.experiments import facts, toml
 from jaxtsad.pipeline import members, scoring
 from jaxtsad.pipeline.setup import Setup
 from jaxtsad.training.plan import Plan
@@ -240,8 +240,13 @@ def options(parser: argparse.ArgumentParser) -> None:
     add("--size", default="cpu", choices=tuple(SIZES))
     add("--protocol", default="strict", choices=PROTOCOLS)
     add("--epochs", type=int)
-    add("--latent", type=int)
-    add("--contextual", type=float, help="weight of L_con")
+    add(
+        "--options",
+        nargs="+",
+        default=[],
+        metavar="NAME=VALUE",
+        help="options of the detector instead of the size's",
+    )
 
 
 def run(
@@ -268,11 +273,7 @@ def run(
     given = session.options
     size = SIZES[given.size]
     size = size._replace(epochs=given.epochs or size.epochs)
-    wanted = {
-        option: getattr(given, option)
-        for option in ("latent", "contextual")
-        if getattr(given, option) is not None
-    }
+    wanted = toml.assignments(given.options, "ganomaly")
     chosen = given.classes or (classes if given.size == "full" else default)
     unknown = [one for one in chosen if one not in classes]
     if unknown:
@@ -280,6 +281,7 @@ def run(
             f"--classes {unknown[0]}; the choices are {', '.join(classes)}"
         )
     said = [*notes, f"protocol {given.protocol}, size {given.size}: {size}"]
+    said += [f"options {wanted}"] if wanted else []
     if given.protocol == "paper":
         said += [f"leak: {note}" for note in PAPER_NOTES]
     values, labels = load(session, dataset)

@@ -50,8 +50,9 @@ def options(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=list(presets.COMPARED),
         metavar="MODEL",
-        help="detectors by name, or configs whose window, detector and training "
-        f"sections count (default: {' '.join(presets.COMPARED)})",
+        help="detectors by name ('knn neighbour=5' with options), or configs whose "
+        "window, detector and training sections count "
+        f"(default: {' '.join(presets.COMPARED)})",
     )
     add("--channels", nargs="+", help="instead of the published rule's")
     add("--seeds", type=int, nargs="+", default=[42])
@@ -82,6 +83,7 @@ def run(session: Session) -> Report:
     notes = [
         str(selection),
         *_other_windows(recipes),
+        *_other_options(asked.models),
         *(f"{name}: {note}" for name, own in facts.items() for note in own["notes"]),
     ]
     tree = {
@@ -130,6 +132,12 @@ def _other_windows(recipes: Sequence[Recipe]) -> list[str]:
         for one in recipes
         if (one.setup.window, one.setup.stride) != (first.window, first.stride)
     ]
+
+
+def _other_options(models: Sequence[str]) -> list[str]:
+    """Options that the command gave instead of the preset's."""
+    pairs = [model.partition(" ") for model in models if not model.endswith(".toml")]
+    return [f"{name}: {given}" for name, _, given in pairs if given]
 
 
 def tables(tree: Mapping[str, Any], notes: Sequence[str]) -> Report:

@@ -120,7 +120,8 @@ def recipe(
 
     Args:
         preset: `strict` or `as_run`.
-        model: Name of a detector, or the path of a config whose sections window,
+        model: Name of a detector, with options behind it if the preset's are not
+            wanted (`knn neighbour=5`), or the path of a config whose sections window,
             detector and training are taken; everything else is the preset's.
         epochs: At most this many, None for the preset's.
         trivial: Whether it is there for comparison only.
@@ -134,8 +135,11 @@ def recipe(
         config = toml.load(model)
         row, setup, calibrated = config.name, config.setup(), "fit"
     else:
-        row, calibrated = model, PRESETS[preset].calibrated
-        setup = _setup(preset, model)
+        row, _, given = model.partition(" ")
+        calibrated = PRESETS[preset].calibrated
+        setup = _setup(preset, row)
+        options = {**setup.options, **toml.assignments(given.split(), row)}
+        setup = dataclasses.replace(setup, options=options)
         if model.startswith("anomaly_transformer"):
             calibrated = "fit"
     calibrated = calibrated if PRESETS[preset].protocol.calibrates_on_test else "fit"

@@ -58,13 +58,24 @@ def test_rows_of_groups_leave_other_classes_out() -> None:
     def share(labels: np.ndarray, values: np.ndarray) -> float:
         return float(values[labels == 1].mean())
 
-    found = dplan_tabular.rows([cut], scores, share, dplan_tabular.SYNTHETIC)
+    found = dplan_tabular.rows([cut], scores, share, dplan_tabular.GROUPS["synthetic"])
     assert [(row.group, row.value) for row in found] == [
         ("synthetic known", 1.0),
         ("synthetic unknown", 0.0),
         ("synthetic made up", 0.0),
     ]
     assert dplan_tabular.constant({"flat": [np.zeros(3)]}) == {"flat": 1}
+
+
+def test_any_options_make_a_row_of_the_agent() -> None:
+    size = dplan_tabular.SIZES["cpu"]
+    found = dplan_tabular.setup(size, "stand_ins=600 stand_ins_always=true", 100)
+    assert found.detector == "dplan"
+    assert found.options == {"stand_ins": 600, "stand_ins_always": True}
+    assert dplan_tabular.setup(size, "dplan_p05", 100).options == {"p": 0.05}
+    assert dplan_tabular.setup(size, "devnet", 100).detector == "devnet"
+    with pytest.raises(ValueError, match="'dplann' must be NAME=VALUE"):
+        dplan_tabular.setup(size, "dplann", 100)
 
 
 @pytest.mark.parametrize("events", [[], [(100, 120)]])

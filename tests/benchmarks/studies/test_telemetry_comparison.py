@@ -173,6 +173,8 @@ def test_presets_follow_what_they_are_named_after() -> None:
     assert presets.recipe("as_run", "anomaly_transformer").calibrated == "fit"
     assert presets.recipe("strict", "lstm_vae").calibrated == "fit"
     assert presets.recipe("strict", "anomaly_transformer").setup.window == 200
+    near = presets.recipe("strict", "knn neighbour=5", trivial=True)
+    assert near.row == "knn" and near.setup.options["neighbour"] == 5
 
 
 def test_everything_is_written(strict: tuple[pathlib.Path, dict[str, Any]]) -> None:
