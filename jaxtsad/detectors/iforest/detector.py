@@ -27,14 +27,18 @@ MOST_WINDOWS = 10_000
 def build(config: Config) -> Detector:
     """Builds the detector: a forest on rows of the fit part, then path lengths.
 
-    The score lies in (0, 1), as in the paper: one per step, or one per window. It says
-    nothing about channels, so there is no `explain`. A row beyond the fit part's range
-    follows the paths of the most extreme fit rows, however far out it is.
+    The score is that of the paper, in (0, 1): one per step, or one per window. It says
+    nothing about channels, so there is no `explain`. The size of a row counts where it
+    lies far beyond all fit rows (`forest.with_size`), which the paper's score does not
+    see.
     """
+    each = config.window if config.on == "step" else 1
+    features = config.channels * (config.window // each)
 
     def init(key: Key, source: WindowView) -> State:
         del key, source
-        return State(forest.empty(config.trees, config.max_samples), ())
+        bounds = {"low": jnp.zeros(features), "high": jnp.zeros(features)}
+        return State(forest.empty(config.trees, config.max_samples) | bounds, ())
 
     def refresh(key: Key, state: State, source: WindowView) -> State:
         from sklearn import ensemble  # Importing it takes seconds.
@@ -46,13 +50,15 @@ def build(config: Config) -> Detector:
             max_samples=min(config.max_samples, len(rows)),
             random_state=_seed(forest_key),
         )
-        return State(forest.arrays(trees.fit(rows), config.max_samples), state.train)
+        bounds = {"low": jnp.asarray(rows.min(0)), "high": jnp.asarray(rows.max(0))}
+        grown = forest.arrays(trees.fit(rows), config.max_samples)
+        return State(grown | bounds, state.train)
 
     def score(keys: Array, model: PyTree, batch: Batch) -> Array:
         del keys
-        each = config.window if config.on == "step" else 1
         rows = batch.values.reshape(len(batch.values) * each, -1)
-        scores = forest.score(model, rows, config.max_samples)
+        paths = forest.score(model, rows, config.max_samples)
+        scores = forest.with_size(paths, rows, model["low"], model["high"])
         return scores.reshape(-1, each) if config.on == "step" else scores
 
     return Detector(

@@ -11,6 +11,10 @@ import numpy as np
 
 from jaxtsad.types import Array, PyTree
 
+FAR = 10.0
+"""So many ranges of the fit rows beyond all of them, size itself begins to count."""
+CUTS = ("feature", "threshold", "left", "right", "path")
+
 
 def nodes(max_samples: int) -> int:
     """Most nodes of a tree grown on `max_samples` rows."""
@@ -101,11 +105,33 @@ def score(forest: PyTree, rows: Array, max_samples: int) -> Array:
         return tree["path"][jax.lax.fori_loop(0, depth(max_samples), down, root)]
 
     expected = forest["expected"]
-    trees = {name: leaf for name, leaf in forest.items() if name != "expected"}
+    trees = {name: forest[name] for name in CUTS}
     mean = jax.vmap(path)(trees).mean(axis=0)
     # Of a tree of one row nothing is expected; scikit-learn then says one half.
     ratio = jnp.where(expected > 0, mean / jnp.maximum(expected, 1e-30), 1.0)
     return 2.0**-ratio
+
+
+def with_size(scores: Array, rows: Array, low: Array, high: Array) -> Array:
+    """Scores in which the size of rows far beyond all fit rows counts, too.
+
+    A path ends where the outermost fit row's does, however far out a row is. Beyond
+    `FAR` ranges (1 where a column is constant), e ranges more add log(1 + e); up to
+    there it stays the published score.
+
+    Args:
+        scores: `[N]`, in (0, 1).
+        rows: `[N, F]`.
+        low: `[F]`, the least of the fit rows.
+        high: `[F]`, the greatest.
+
+    Returns:
+        `[N]`.
+    """
+    unit = jnp.where(high > low, high - low, 1.0)
+    beyond = jnp.maximum(rows - high[None], low[None] - rows) / unit[None]
+    excess = jnp.maximum(beyond.max(axis=1) - FAR, 0.0)
+    return scores + jnp.log1p(excess)
 
 
 def _tree(tree: Any, size: int) -> dict[str, np.ndarray]:

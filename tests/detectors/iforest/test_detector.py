@@ -64,6 +64,14 @@ def test_numbers_worked_out_by_hand() -> None:
     np.testing.assert_allclose(_forest.score(certain, jnp.ones((2, 3)), 8), 1.0)
 
 
+def test_size_counts_far_beyond_all_fit_rows_alone() -> None:
+    low, high = jnp.array([-1.0, 3.0]), jnp.array([1.0, 3.0])
+    rows = [[21.0, 3.0], [-23.0, 3.0], [0.0, 14.0], [0.0, -7.5], [1e30, 3.0]]
+    found = _forest.with_size(jnp.full(5, 0.6), jnp.array(rows), low, high)
+    added = np.log([1, 2, 2, 1.5, 5e29])
+    np.testing.assert_allclose(found, 0.6 + added, rtol=1e-6)
+
+
 @pytest.mark.parametrize("on", ["step", "window"])
 def test_the_forest_grows_on_real_rows_whatever_the_plan(on: str) -> None:
     config = Config(LENGTH, CHANNELS, on=on, trees=30, max_samples=64)
