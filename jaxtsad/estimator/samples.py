@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import operator
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Self, overload
 
 import numpy as np
 
 from jaxtsad import interactive
-from jaxtsad.datasets.reading import containers, marks
+from jaxtsad.datasets.reading import containers, fills, marks
 from jaxtsad.datasets.reading.recording import Recording
 from jaxtsad.estimator.base import BaseDetector
 from jaxtsad.interactive import Page
 from jaxtsad.pipeline import alarms, fitting, inputs, inspection, members, scoring
 from jaxtsad.pipeline.setup import Setup
 from jaxtsad.training.fit import Callbacks
-from jaxtsad.types import Split
+from jaxtsad.types import DataWarning, Split
 
 
 class SampleDetector(BaseDetector):
@@ -114,10 +115,15 @@ class SampleDetector(BaseDetector):
 
         Raises:
             ValueError: If a parameter or the data is bad, in one line.
+            DataWarning: A warning, where a column of rows likely holds a fill value.
         """
         given = _read(X)
         if len(given.values) < 2:
             raise ValueError("X holds 1 sample; fitting needs at least 2")
+        if given.values.ndim == 2:
+            notes = fills.of_rows(given.names, given.values)
+            if notes:
+                warnings.warn("; ".join(notes), DataWarning, stacklevel=2)
         known = None if y is None else _labels(y, len(given.values))
         detector = self.detector
         if detector == "auto":

@@ -6,11 +6,13 @@ from typing import Any
 
 import jax
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxtsad import SampleDetector, TimeSeriesDetector
+from jaxtsad.types import DataWarning
 
 SERIES = ("zscore", "pca", "ar", "knn")
 ROWS = ("zscore", "pca", "iforest")
@@ -87,19 +89,40 @@ def test_a_constant_channel_with_a_large_value_counts_nothing() -> None:
 
 
 @pytest.mark.parametrize("scaler", ["zscore", "minmax", "none"])
-@pytest.mark.parametrize("name", SERIES)
+@pytest.mark.parametrize("name", [*SERIES, "iforest"])
 @few
 @given(spike=huge, step=st.integers(0, 299), channel=st.integers(0, 1))
 def test_a_spike_of_any_size_is_flagged_and_the_rest_is_judged(
     name: str, scaler: str, spike: float, step: int, channel: int
 ) -> None:
-    """Of an isolation forest scores are finite, too, but size means nothing to it."""
     values = waves()
     detector = fitted(values[:600], name, scaler=scaler)
     test = values[600:].copy()
     test[step, channel] = spike
     scores, flags = detector.decision_function(test), detector.predict(test)
     assert np.isfinite(scores).all() and flags[step] == 1
+
+
+@pytest.mark.parametrize("name", [*ROWS, "knn"])
+@few
+@given(spike=huge, row=st.integers(0, 99), column=st.integers(0, 2))
+def test_a_row_of_a_spike_of_any_size_is_flagged(
+    name: str, spike: float, row: int, column: int
+) -> None:
+    rows = np.random.default_rng(0).normal(size=(300, 3))
+    detector = SampleDetector(name).fit(rows[:200])
+    test = rows[200:].copy()
+    test[row, column] = spike
+    scores, flags = detector.decision_function(test), detector.predict(test)
+    assert np.isfinite(scores).all() and flags[row] == 1
+
+
+def test_rows_of_a_likely_fill_value_are_said() -> None:
+    rows = np.random.default_rng(0).normal(size=(300, 3))
+    rows[[5, 9], 1] = -999
+    frame = pd.DataFrame(rows, columns=["flow", "level", "speed"])
+    with pytest.warns(DataWarning, match="column level holds -999 2 times, far from"):
+        SampleDetector("zscore").fit(frame)
 
 
 @pytest.mark.parametrize("name", SERIES)

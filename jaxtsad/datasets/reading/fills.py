@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 
 from jaxtsad import blocks
@@ -29,20 +31,40 @@ def notes(recording: Recording) -> tuple[str, ...]:
         >>> notes(Recording(values, ("flow",)))[0][:46]
         'channel flow holds -999 once, far from the res'
     """
-    lines = []
     if isinstance(recording.values, blocks.DiskArray):
         return ()
-    for name, column in zip(recording.channels, recording.values.T, strict=True):
+    return tuple(
+        f"channel {line}, declare it (missing_values=[{value:g}], --missing {value:g})"
+        for line, value in _found(recording.channels, recording.values)
+    )
+
+
+def of_rows(names: Sequence[str], rows: np.ndarray) -> tuple[str, ...]:
+    """A line for each column of rows `[N, D]` that likely holds a fill value.
+
+    Args:
+        names: Of the columns; none numbers them.
+        rows: `[N, D]`, finite.
+
+    Example:
+        >>> of_rows((), np.append(np.sin(np.arange(99.0)), -999.0)[:, None])[0][:40]
+        'column 0 holds -999 once, far from the r'
+    """
+    names = names or [str(number) for number in range(rows.shape[1])]
+    return tuple(
+        f"column {line}, leave these rows out or fill them in"
+        for line, _ in _found(names, rows)
+    )
+
+
+def _found(names: Sequence[str], values: np.ndarray) -> Iterator[tuple[str, float]]:
+    for name, column in zip(names, values.T, strict=True):
         value = _likely(column[np.isfinite(column)])
         if value is not None:
             count = int((column == value).sum())
             times = "once" if count == 1 else f"{count} times"
-            lines.append(
-                f"channel {name} holds {value:g} {times}, far from the rest: if that "
-                f"stands for a missing value, declare it (missing_values=[{value:g}], "
-                f"--missing {value:g})"
-            )
-    return tuple(lines)
+            line = f"{name} holds {value:g} {times}, far from the rest: if that"
+            yield f"{line} stands for a missing value", value
 
 
 def _likely(column: np.ndarray) -> float | None:
