@@ -1,4 +1,4 @@
-"""What became slower since an earlier results file."""
+"""What became slower since an earlier results file: rates and whole times."""
 
 from __future__ import annotations
 
@@ -10,19 +10,21 @@ from benchmarks.throughput import results
 from benchmarks.throughput.options import Row
 from benchmarks.throughput.timing import rate
 
-# A rate below this share of the earlier one is a regression.
+# A speed below this share of the earlier one is a regression.
 LEAST = 0.9
 ENDING = "_per_s"
+# Seconds of rows, where less is better. Compile times vary too much to be compared.
+TIMES = ("median_seconds", "fit_s")
 OTHERS = ("torch_", "product_")
 
 
 class Change(NamedTuple):
-    """A rate then and now.
+    """A rate, or a time in seconds, then and now.
 
     Attributes:
         suite: Of the row.
         case: Of the row.
-        name: Of the rate.
+        name: Of the rate or time.
         old: Then.
         new: Now.
     """
@@ -35,7 +37,9 @@ class Change(NamedTuple):
 
     @property
     def ratio(self) -> float:
-        """Now over then."""
+        """Speed now over speed then."""
+        if self.name in TIMES:
+            return self.old / self.new
         return self.new / self.old
 
     @property
@@ -66,7 +70,7 @@ def earlier(path: pathlib.Path) -> list[Row]:
 def against(
     path: pathlib.Path, rows: Sequence[Row], known: Sequence[Row] | None = None
 ) -> list[Change]:
-    """Changes of all rates that both have.
+    """Changes of all rates and times that both have.
 
     Args:
         path: An earlier results file.
@@ -90,10 +94,10 @@ def against(
 
 
 def changes(old: Row, new: Row) -> Iterator[Change]:
-    """Changes of our rates in one case; what others reach is no regression."""
+    """Changes of our speeds in one case; what others reach is no regression."""
     for name, value in new.items():
-        if name.startswith(OTHERS):
+        if name.startswith(OTHERS) or not (name.endswith(ENDING) or name in TIMES):
             continue
         then = old.get(name)
-        if name.endswith(ENDING) and isinstance(then, int | float) and then > 0:
+        if isinstance(then, int | float) and then > 0 and value is not None:
             yield Change(new["suite"], new["case"], name, float(then), float(value))

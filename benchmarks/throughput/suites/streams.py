@@ -66,7 +66,7 @@ def _row(fitted: TimeSeriesDetector, entities: int, options: Options) -> Row:
         "step_ms": 1e3 * step,
         "steps_per_s": 1 / step,
         "first_s": first,
-        "steps": len(spent),
+        "timed_steps": len(spent),
         "grown_mib": grown / 2**20,
     }
     if step < LONG:

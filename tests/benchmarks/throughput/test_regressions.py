@@ -35,6 +35,14 @@ def test_times_and_new_cases_are_left_alone(tmp_path):
     assert [change.name for change in found] == ["train_windows_per_s"]
 
 
+def test_of_whole_times_less_is_better():
+    old = {"suite": "start", "case": "x", "median_seconds": 2.0, "fit_s": 1.0}
+    new = {**old, "median_seconds": 2.5, "fit_s": 0.5}
+    slower, faster = regressions.changes(old, new)
+    assert (slower.ratio, slower.regressed) == (0.8, True)
+    assert (faster.ratio, faster.regressed) == (2.0, False)
+
+
 @pytest.mark.parametrize("rows", [None, [{**OLD[0], "case": "other"}]])
 def test_nothing_to_compare_with_is_told(tmp_path, rows):
     path = tmp_path / "none.json" if rows is None else written(tmp_path, rows)

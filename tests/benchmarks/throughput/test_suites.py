@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
 import types
@@ -9,7 +10,7 @@ import types
 import pytest
 
 from benchmarks.throughput import options as options_
-from benchmarks.throughput import sources, suites
+from benchmarks.throughput import results, sources, suites
 from benchmarks.throughput.options import Options
 from benchmarks.throughput.suites import detectors as suite
 from jaxtsad import detectors
@@ -46,6 +47,13 @@ def test_a_suite_measures_rows_of_its_own(name):
         assert row["suite"] == name
         timed = [v for key, v in row.items() if key.endswith(("_per_s", "seconds"))]
         assert timed and all(math.isfinite(v) and v > 0 for v in timed)
+
+
+def test_streams_timed_for_longer_are_the_same_cases():
+    asked = options_.smoke(Options(detector=CHEAP["streams"], show=lambda line: None))
+    longer = dataclasses.replace(asked, seconds=4 * asked.seconds)
+    again = [*suites.module("streams").measure(longer)]
+    assert [*map(results.place, rows_of("streams"))] == [*map(results.place, again)]
 
 
 @pytest.mark.slow
