@@ -15,8 +15,10 @@ from jaxtsad.types import Array
 Precision: TypeAlias = Literal["float32", "default", "bfloat16"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 Choice: TypeAlias = Literal["float32", "default", "bfloat16", "auto"]
-MATRIX_UNITS = "amx_bf16"
-"""The flag of a CPU with units for products of matrices of bfloat16."""
+BFLOAT16 = frozenset({"amx_bf16", "avx512_bf16"})
+"""Flags of CPUs with instructions for products of bfloat16."""
+SINCE = (0, 12)
+"""The first version of JAX whose products on a CPU use them."""
 
 
 @functools.cache
@@ -30,13 +32,22 @@ def cpu_flags() -> frozenset[str]:
     return frozenset(next(lines, "").split())
 
 
+def narrow_is_fast() -> bool:
+    """Whether products of bfloat16 are faster here than those of float32.
+
+    GPUs and TPUs have units for them. On a CPU XLA multiplies them as such, by YNNPACK,
+    where there are instructions for it, and converts them to float32 everywhere else,
+    which takes longer than the product in float32.
+    """
+    if jax.default_backend() != "cpu":
+        return True
+    return jax.__version_info__ >= SINCE and not BFLOAT16.isdisjoint(cpu_flags())
+
+
 def resolved(precision: Choice) -> Precision:
-    """What `auto` stands for here: `bfloat16` on matrix units, else `float32`.
+    """What `auto` stands for here: `bfloat16` where that is faster, else `float32`.
 
     A warning says which, and why.
-
-    A CPU without such units converts bfloat16 for every product, which takes longer
-    than the product in float32; GPUs and TPUs have them.
 
     Example:
         >>> resolved("default")
@@ -44,10 +55,10 @@ def resolved(precision: Choice) -> Precision:
     """
     if precision != "auto":
         return precision
-    has_units = jax.default_backend() != "cpu" or MATRIX_UNITS in cpu_flags()
-    chosen: Precision = "bfloat16" if has_units else "float32"
-    why = "" if has_units else "no "
-    text = f"precision='auto' is {chosen}: there are {why}matrix units"
+    fast = narrow_is_fast()
+    chosen: Precision = "bfloat16" if fast else "float32"
+    why = "are" if fast else "are not"
+    text = f"precision='auto' is {chosen}: products of bfloat16 {why} faster here"
     warnings.warn(text, stacklevel=2)
     return chosen
 
@@ -99,8 +110,22 @@ def _backward(
     rows = x.reshape(-1, x.shape[-1])
     to_rows = to_out.reshape(-1, to_out.shape[-1])
     to_x = einsum("...f,df->...d", to_out, kernel, precision, x.dtype)
-    to_kernel = einsum("nd,nf->df", rows, to_rows, precision)
+    if precision == "bfloat16" and jax.default_backend() == "cpu" and narrow_is_fast():
+        to_kernel = einsum("dn,nf->df", _turned(rows), to_rows, precision)
+        to_kernel = to_kernel[: kernel.shape[0]]
+    else:
+        to_kernel = einsum("nd,nf->df", rows, to_rows, precision)
     return to_x, to_kernel.astype(kernel.dtype)
+
+
+def _turned(rows: Array) -> Array:
+    """The transpose in bfloat16, in memory as such, with a few more rows of zeros.
+
+    YNNPACK takes no product whose left side is transposed: XLA converts it to float32.
+    Without the zeros XLA takes the transpose back into the product.
+    """
+    zero = jnp.zeros((), jnp.bfloat16)
+    return jax.lax.pad(rows.astype(jnp.bfloat16).T, zero, ((0, 8, 0), (0, 0, 0)))
 
 
 product.defvjp(_forward, _backward)

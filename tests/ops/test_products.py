@@ -68,10 +68,40 @@ def test_members_under_vmap():
 
 
 @pytest.mark.parametrize(
-    ("flags", "chosen"), [({"amx_bf16"}, "bfloat16"), (set(), "float32")]
+    ("flags", "version", "chosen"),
+    [
+        ({"amx_bf16"}, (0, 12, 0), "bfloat16"),
+        ({"avx512_bf16", "avx2"}, (0, 12, 1), "bfloat16"),
+        ({"avx512_bf16"}, (0, 10, 2), "float32"),
+        ({"avx2"}, (0, 12, 0), "float32"),
+    ],
 )
-def test_auto_is_bfloat16_where_there_are_matrix_units(monkeypatch, flags, chosen):
+def test_auto_is_bfloat16_where_products_of_it_are_fast(
+    monkeypatch, flags, version, chosen
+):
     monkeypatch.setattr(products, "cpu_flags", lambda: flags)
     monkeypatch.setattr(products.jax, "default_backend", lambda: "cpu")
-    with pytest.warns(UserWarning, match=f"'auto' is {chosen}: there are"):
+    monkeypatch.setattr(products.jax, "__version_info__", version)
+    with pytest.warns(UserWarning, match=f"'auto' is {chosen}: products of"):
         assert products.resolved("auto") == chosen
+
+
+@pytest.mark.parametrize("members", [0, 2])
+def test_a_turned_product_is_the_same_gradient(monkeypatch, members):
+    """That of a kernel in bfloat16 on a CPU with instructions for it."""
+    rng = np.random.default_rng(4)
+    lead = (members,) if members else ()
+    x = jnp.asarray(rng.normal(size=(*lead, 6, 16)), jnp.float32)
+    kernel = jnp.asarray(rng.normal(size=(*lead, 16, 4)), jnp.float32)
+
+    def gradient(x, kernel):
+        return jax.grad(
+            lambda k: (products.product(x, k, "bfloat16") ** 2).sum(), argnums=0
+        )(kernel)
+
+    found = []
+    for fast in (False, True):
+        monkeypatch.setattr(products, "narrow_is_fast", lambda fast=fast: fast)
+        run = jax.vmap(gradient) if members else gradient
+        found.append(jax.jit(lambda x, k, run=run: run(x, k))(x, kernel))
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-5, atol=1e-5)

@@ -6,6 +6,7 @@ import jax
 import pytest
 
 from jaxtsad import detectors
+from jaxtsad.ops import products
 from jaxtsad.training import programs
 from jaxtsad.types import Detector
 
@@ -29,7 +30,17 @@ def test_one_member_is_compiled_with_options_that_compile(
 def test_options_that_xla_does_not_know_are_left_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(products, "narrow_is_fast", lambda: False)
     monkeypatch.setattr(programs, "ALONE", {"xla_cpu_no_such_option": "1"})
     assert programs.options_for(of_windows(), 1) is None
     monkeypatch.undo()
     assert programs.options_for(of_windows(), 2) is None
+
+
+def test_products_are_left_to_xla_where_it_multiplies_bfloat16(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(programs, "_supported", lambda options: True)
+    for fast, found in ((False, programs.ALONE), (True, None)):
+        monkeypatch.setattr(products, "narrow_is_fast", lambda fast=fast: fast)
+        assert programs.options_for(of_windows(), 1) == found

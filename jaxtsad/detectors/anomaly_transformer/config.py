@@ -55,8 +55,8 @@ class Config:
         batch_size: Windows per step.
         precision: Of products: `float32`; `default`, what the device does with float32
             by itself (TF32 on a GPU); `bfloat16`, in which devices other than CPUs
-            store activations, too; `auto`, bfloat16 where the device has matrix units
-            (a warning says what it is). Parameters, softmax, divergences and sums are
+            store activations, too; `auto`, bfloat16 where its products are faster (a
+            warning says what it is). Parameters, softmax, divergences and sums are
             float32 whatever it is.
         implementation: Of the attention (see `ops.attention`).
 
