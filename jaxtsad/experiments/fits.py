@@ -25,6 +25,7 @@ from jaxtsad.reporting import training_log
 from jaxtsad.reporting.run_directory import Scored
 from jaxtsad.training.checkpoints import Checkpoints
 from jaxtsad.training.fit import Callbacks, Interrupted
+from jaxtsad.training.hosts import Hosts
 from jaxtsad.training.shards import AnyCheckpoints, Shards
 
 CHECKPOINTS = "checkpoints"
@@ -65,13 +66,13 @@ class Place(NamedTuple):
     """Which of several hosts this is.
 
     Attributes:
-        host: Its number, from 0.
+        hosts: Its number, from 0, and how many there are.
         attempt: How often the run was begun or gone on with.
         folder: Where it alone writes.
         in_step: Whether all hosts do the same, on one model that they share.
     """
 
-    host: int
+    hosts: Hosts
     attempt: int
     folder: pathlib.Path
     in_step: bool = False
@@ -100,7 +101,7 @@ def fit_main(
     else:
         log = training_log.MetricsLog(place.folder, who, group.name, board=False)
         checkpoints = Shards(
-            where, identity, who, place.attempt, place.host, place.in_step
+            where, identity, who, place.attempt, place.hosts, place.in_step
         )
     resumed = log.resumed if place is None else Callbacks().resumed
     title = f"{config.detector.name}, {len(who)} member{'s' * (len(who) > 1)}"

@@ -6,7 +6,9 @@ must see. Host 0 waits for the parts and writes the report. What killed hosts le
 gone on with by any number of hosts (`training.shards`).
 
 Where there is one model of all entities every host does the same on all of them, but
-that each takes its share of the rows of every batch; host 0 writes what was found.
+that each takes its share of the rows of every batch; host 0 writes what was found. A
+federated model is trained by each host on its own entities, of which it tells the
+others no more than the sum of their updates (`training.federated`).
 """
 
 from __future__ import annotations
@@ -103,11 +105,6 @@ def run(
         ValueError: If the config cannot be shared, or as `run.run`.
         Interrupted: On Ctrl-C, after saving a checkpoint.
     """
-    if config.data.pooling == "federated":
-        raise ValueError(
-            'data.pooling="federated" is of one host so far; hosts share '
-            'pooling="per_entity", "pooled" and "glued"'
-        )
     if resume and not began(folder):
         raise ValueError(
             f"{str(folder)!r} holds no run that was begun with --hosts; go on without"
@@ -152,17 +149,27 @@ def _attempt(folder: pathlib.Path) -> int:
 
 
 def _place(
-    folder: pathlib.Path, attempt: int, host: int, in_step: bool = False
+    folder: pathlib.Path, attempt: int, hosts: Hosts, in_step: bool = False
 ) -> Place:
-    return Place(host, attempt, folder / PARTS / f"{attempt}-{host}", in_step)
+    own = folder / PARTS / f"{attempt}-{hosts.host}"
+    return Place(hosts, attempt, own, in_step)
+
+
+def _how(config: Config) -> fleet.OnHosts:
+    """What hosts share: one model's batches, the members, or rounds of averaging."""
+    pooling = config.data.pooling
+    if pooling in ("pooled", "glued"):
+        return "in_step"
+    return "federated" if pooling == "federated" else "apart"
 
 
 def _part(config: Config, folder: pathlib.Path, hosts: Hosts, terminal: Console) -> str:
     """Fits and scores this host's entities and writes what host 0 needs; in words."""
     try:
         theirs = toml.load(folder / run_directory.CONFIG)
-        in_step = config.data.pooling != "per_entity"
-        place = _place(folder, _attempt(folder), hosts.host, in_step)
+        how = _how(config)
+        in_step = how == "in_step"
+        place = _place(folder, _attempt(folder), hosts, in_step)
     except (OSError, ValueError):
         raise ValueError(
             f"host {hosts.host} does not see what host 0 wrote to {str(folder)!r}; the "
@@ -175,7 +182,9 @@ def _part(config: Config, folder: pathlib.Path, hosts: Hosts, terminal: Console)
     before, memory = _bytes_read(), facts.peak_memory()
     series, of = _share(config, Hosts() if in_step else hosts)
     read = _bytes_read() - before
-    with fleet.on_hosts("in_step" if in_step else "apart"):
+    if how == "federated":
+        _check_alike(series)
+    with fleet.on_hosts(how):
         done = work.do(config, series, folder, terminal, place)
     drawn = done.values(config)
     for main, group in zip(done.fitted, done.groups, strict=True):
@@ -207,6 +216,17 @@ def _part(config: Config, folder: pathlib.Path, hosts: Hosts, terminal: Console)
     record["timings"] = vars(done.timings)
     files.write_json(place.folder / FOUND, record)
     return f"{len(series)} of {of} entities"
+
+
+def _check_alike(series: Sequence[Series]) -> None:
+    """Refuses entities that cannot have one model, wherever they are."""
+    counts = [one.train[:1].size for one in series]
+    least, most = -meeting.most(-min(counts)), meeting.most(max(counts))
+    if least != most:
+        raise ValueError(
+            f"entities have {int(least)} to {int(most)} channels; hosts average one "
+            "model, of entities with equally many"
+        )
 
 
 def _without_root(config: Config) -> Config:
@@ -244,7 +264,8 @@ def _gathered(
 ) -> dict[str, Any]:
     """Waits for all parts and puts them together as a run on one host would be."""
     attempt = _attempt(folder)
-    places = [_place(folder, attempt, host).folder for host in range(hosts.number)]
+    each = [Hosts(hosts.number, host) for host in range(hosts.number)]
+    places = [_place(folder, attempt, one).folder for one in each]
     for host, place in enumerate(places):
         if not (place / FOUND).is_file():
             console.say(terminal, f"waiting for host {host}")
@@ -253,7 +274,7 @@ def _gathered(
             time.sleep(PAUSE)
     parts = [json.loads((place / FOUND).read_text()) for place in places]
     told = [part["host"] for part in parts]
-    if config.data.pooling != "per_entity":  # All have found the same.
+    if _how(config) == "in_step":  # All have found the same.
         places, parts = places[:1], parts[:1]
     groups = {group["name"]: group for part in parts for group in part["groups"]}
     names = sorted(groups, key=lambda name: (len(name), name))
@@ -304,6 +325,8 @@ def _facts(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
         timings.join(part["timings"])
     for name in ("entities", "notes"):
         first[name] = [each for part in parts for each in part["facts"][name]]
+    # What is said of the one model that hosts average is said once.
+    first["notes"] = list(dict.fromkeys(first["notes"]))
     for name in ("channels", "validation", "checksums"):
         first[name] = {k: v for part in parts for k, v in part["facts"][name].items()}
     return {**first, "timings": timings.report()}

@@ -12,6 +12,7 @@ from jaxtsad.pipeline.members import Member, keys_of
 from jaxtsad.pipeline.setup import Setup
 from jaxtsad.training import federated, fleet
 from jaxtsad.training import fit as training
+from jaxtsad.training.checkpoints import Saved
 from jaxtsad.training.plan import Plan
 from jaxtsad.training.shards import AnyCheckpoints, Shards
 
@@ -39,7 +40,9 @@ def trainer(setup: Setup, alone: Train) -> Train:
         federated.check(
             setup.detector, detector, detector.steps(fits[0]), setup.federated
         )
-        assert not isinstance(checkpoints, Shards), "its members are on one host"
+        saved: Saved | None
+        on_hosts = isinstance(checkpoints, Shards)
+        saved = checkpoints.of_federation() if on_hosts else checkpoints
         seeds = [member.seed for member in members]
         return federated.fit(
             keys_of(members),
@@ -50,7 +53,7 @@ def trainer(setup: Setup, alone: Train) -> Train:
             validations=fleet.stack(checks) if checks else None,
             validated=validated,
             plan=plan,
-            checkpoints=checkpoints,
+            checkpoints=saved,
             callbacks=callbacks,
         )
 

@@ -5,6 +5,10 @@ moved them by, its update, is all that leaves it; the common parameters move by 
 of the updates, weighted by numbers of windows. The state of a member's optimizer, and
 whatever else only its training needs, stays with it from round to round.
 
+Members may be on several hosts (`fleet.on_hosts("federated")`), each of which adds up
+the weighted updates of its own and exchanges the sums; noise is added to that of host
+0. It protects members from whoever has the model, not hosts from each other.
+
 References:
     McMahan, Moore, Ramage, Hampson, Agüera y Arcas, "Communication-Efficient Learning
     of Deep Networks from Decentralized Data", AISTATS 2017 (FedAvg); Li, Sahu, Zaheer,
@@ -17,18 +21,17 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxtsad import validation
-from jaxtsad.training import fleet, loop, plan, privacy, programs
+from jaxtsad.training import fleet, hosts, loop, plan, privacy, programs, rounds
 from jaxtsad.training.checkpoints import Saved
 from jaxtsad.training.loop import Callbacks, Result
-from jaxtsad.types import Array, Clock, Detector, Key, Metrics, PyTree, State
+from jaxtsad.types import Detector, Key, Metrics, PyTree, State
 from jaxtsad.validation import InnerShare, NotNegative, Size
 
 
@@ -147,14 +150,21 @@ def fit(
     """
     real = fleet.members_of(sources)
     groups = np.asarray(federations)
+    firsts = np.unique(groups, return_index=True)[1]
     given = np.ones(real, bool) if validated is None else validated
+    if validations is None:
+        given = np.zeros(real, bool)
     windows = np.asarray(sources.weight, np.float64).sum(axis=1)
-    shares, counted = _shares(groups, windows), _shares(groups, windows * given)
+    several = fleet.is_federated_on_hosts()
+    (shares, largest), (counted, checked) = (
+        _shares(groups, weight, several) for weight in (windows, windows * given)
+    )
+    noisy = largest if not several or jax.process_index() == 0 else 0 * largest
     steps = detector.steps(fleet.member(sources, 0))
     plan = dataclasses.replace(plan, epochs=federated.rounds)
     if federated.noise:
         plan = dataclasses.replace(plan, stop="none")
-    noise_keys = _noise_keys(keys[np.unique(groups, return_index=True)[1]])
+    noise_keys = rounds.noise_keys(keys[firsts])
     devices = fleet.devices_for(real)
     keys, sources = fleet.place((keys, sources), devices)
     members = fleet.members_of(sources)
@@ -162,28 +172,40 @@ def fit(
     groups = np.pad(groups, (0, copies))
     shares, counted = (np.pad(s, ((0, 0), (0, copies))) for s in (shares, counted))
     alone = programs.compiled(detector, members, plan.members, devices)
-    advance = _round(detector, members, plan.members, devices, steps, federated)
+    advance = rounds.compiled(
+        detector, members, plan.members, devices, steps, federated, several
+    )
 
     def init(keys: Key, sources: Any) -> State:
-        """The first model, without a look at anybody's data."""
-        return alone.init(keys, sources.with_arrays(values=0 * sources.values))
+        """The first model, without a look at anybody's data; on hosts that of one."""
+        state = alone.init(keys, sources.with_arrays(values=0 * sources.values))
+        if not several:
+            return state
+        one = jax.tree.map(lambda leaf: np.asarray(leaf[firsts]), state.model)
+        model = jax.tree.map(
+            lambda leaf, own: jax.device_put(leaf[groups], own.sharding),
+            hosts.of_first(one),
+            state.model,
+        )
+        return state._replace(model=model)
 
     def validate(keys: Key, model: PyTree, sources: Any) -> Metrics:
         assert alone.validate is not None
-        metrics = alone.validate(keys, model, sources)
-        return {
-            name: _mean_of(counted, np.asarray(value))[groups]
-            for name, value in metrics.items()
+        metrics = {
+            name: _mean_of(counted, np.asarray(value))
+            for name, value in alone.validate(keys, model, sources).items()
         }
+        metrics = hosts.added(metrics) if several else metrics
+        return {name: value[groups] for name, value in metrics.items()}
 
-    rounds = alone._replace(
-        init=init,
-        advance=functools.partial(advance, np.float32(shares), groups, noise_keys),
-        validate=None if alone.validate is None else validate,
-    )
+    in_common = (np.float32(shares), np.float32(noisy), groups, noise_keys)
     training = loop.Loop(
         detector,
-        rounds,
+        alone._replace(
+            init=init,
+            advance=functools.partial(advance, *in_common),
+            validate=None if alone.validate is None else validate,
+        ),
         sources,
         1,
         plan,
@@ -192,140 +214,33 @@ def fit(
         callbacks or Callbacks(),
         checkpoints,
     )
+    training.in_step = several
     training.progress.active[real:] = False
-    if validations is not None and detector.validate is not None:
-        training.validations = fleet.place(validations, devices)
-        training.validated[:real] = (counted.sum(axis=1) > 0)[groups[:real]]
+    if checked.any() and detector.validate is not None:
+        # Where other hosts validate this one does, too: what it has counts for nothing.
+        checks = fleet.place(validations, devices) if given.any() else sources
+        training.validations = checks
+        training.validated[:real] = (checked > 0)[groups[:real]]
     return training.run(real)
 
 
-def _shares(groups: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """`[F, M]` share of each member in its federation, 0 in the others."""
+def _shares(
+    groups: np.ndarray, weight: np.ndarray, several: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """`[F, M]` share of each member in its federation, 0 in the others.
+
+    And `[F]` the largest of a member, wherever it is; 0 where nobody counts.
+    """
     part = (np.unique(groups)[:, None] == groups) * weight
-    total = part.sum(axis=1, keepdims=True)
-    return np.divide(part, total, out=np.zeros_like(part), where=total > 0)
+    total, most = part.sum(axis=1), part.max(axis=1)
+    if several:
+        total = np.asarray(hosts.added(np.float32(total)), np.float64)
+        most = np.asarray(hosts.most(most), np.float64)
+    total = np.where(total > 0, total, 1.0)
+    return part / total[:, None], most / total
 
 
 def _mean_of(shares: np.ndarray, value: np.ndarray) -> np.ndarray:
     """Of each federation the mean of a metric; members without a share have none."""
     mean: np.ndarray = np.where(shares > 0, value, 0) * shares
     return mean.sum(axis=1).astype(np.float32)
-
-
-def _noise_keys(keys: Key) -> Key:
-    """Keys of noise, apart from those of every other use of a member's key."""
-    use = len(fleet.KeysByUse._fields)
-    return jax.vmap(lambda key: jax.random.fold_in(key, use))(keys)
-
-
-def _norm(tree: PyTree) -> Array:
-    """Euclidean norm over all leaves."""
-    return jnp.sqrt(sum(jnp.sum(jnp.square(leaf)) for leaf in jax.tree.leaves(tree)))
-
-
-def _noise(key: Key, like: PyTree, deviation: Array) -> PyTree:
-    """Gaussian noise in the shape of a tree."""
-    leaves, tree = jax.tree.flatten(like)
-    drawn = [
-        deviation * jax.random.normal(leaf_key, leaf.shape, leaf.dtype)
-        for leaf_key, leaf in zip(
-            jax.random.split(key, len(leaves)), leaves, strict=True
-        )
-    ]
-    return jax.tree.unflatten(tree, drawn)
-
-
-@functools.lru_cache(maxsize=programs.KEPT)
-def _round(
-    detector: Detector,
-    members: int,
-    choice: str,
-    devices: fleet.Devices,
-    steps: int,
-    federated: Federated,
-) -> Callable[..., tuple[State, Metrics]]:
-    """A round of stacked members as one program; none where the clock counts 0."""
-
-    def local(
-        active: Array, key: Key, state: State, source: Any, clock: Clock
-    ) -> tuple[PyTree, PyTree, Metrics]:
-        """One member's update, what stays with it, and its metrics."""
-        before, kept = state
-
-        def epoch(number: Array, state: State) -> tuple[State, Metrics]:
-            passed = clock.epoch * federated.local_epochs + number
-            here = Clock(passed, jnp.int32(0), jnp.int32(steps), clock.scale)
-            if federated.proximal:
-                assert detector.advance_near is not None
-                return detector.advance_near(
-                    key, state, source, here, before, federated.proximal
-                )
-            return detector.advance(key, state, source, here)
-
-        once = jax.jit(epoch, inline=True)  # traced once for both uses
-        shapes = jax.eval_shape(once, jnp.int32(0), state)[1]
-        sums = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
-
-        def add(number: Array, carry: tuple) -> tuple[State, Metrics]:
-            state, sums = carry
-            state, metrics = once(number, state)
-            return state, jax.tree.map(jnp.add, sums, metrics)
-
-        count = jnp.where(active, federated.local_epochs * clock.count, 0)
-        after, sums = jax.lax.fori_loop(0, count, add, (state, sums))
-        update = jax.tree.map(jnp.subtract, after.model, before)
-        norm, factor = _norm(update), jnp.float32(1)
-        sound = jnp.isfinite(norm) & (sums.pop("diverged", 0.0) == 0)
-        if federated.clip_updates:
-            factor = jnp.minimum(1, federated.clip_updates / jnp.maximum(norm, 1e-30))
-        update = jax.tree.map(lambda leaf: jnp.where(sound, leaf * factor, 0), update)
-        norm = jnp.where(sound, norm, 0)
-        sums = jax.tree.map(lambda value: jnp.where(sound, value, 0), sums)
-        weight = jnp.where(sound, sums.get("weight", 1.0), 1.0)
-        lost = 1.0 - sound
-        more = {"weight": weight, "update": norm * weight, "lost": lost * weight}
-        train = jax.tree.map(functools.partial(jnp.where, sound), after.train, kept)
-        return update, train, {**sums, **more}
-
-    lifted = fleet.lift(local, members, choice, devices)
-
-    def whole(
-        shares: Array,
-        groups: Array,
-        noise_keys: Key,
-        active: Array,
-        keys: Key,
-        state: State,
-        sources: Any,
-        clock: Clock,
-    ) -> tuple[State, Metrics]:
-        before = state.model
-        updates, train, metrics = lifted(active, keys, state, sources, clock)
-
-        def mean(leaf: Array) -> Array:
-            """Over members `[M, ...]`, of each federation `[F, ...]`."""
-            flat = leaf.reshape(members, -1)
-            mean = jnp.matmul(shares, flat, precision=jax.lax.Precision.HIGHEST)
-            return mean.reshape(len(shares), *leaf.shape[1:])
-
-        moves = jax.tree.map(mean, updates)
-        if federated.noise:
-            now = jax.vmap(jax.random.fold_in, (0, None))(noise_keys, clock.epoch[0])
-            most = federated.clip_updates * shares.max(axis=1) * clock.count[0]
-            drawn = jax.vmap(_noise)(now, moves, federated.noise * most)
-            moves = jax.tree.map(jnp.add, moves, drawn)
-        model = jax.tree.map(lambda old, move: old + move[groups], before, moves)
-        # Training ends where nobody's update can be used.
-        everyone = mean(1.0 * (metrics["lost"] == 0)) == 0
-        metrics |= {"diverged": everyone[groups].astype(jnp.float32)}
-        after = State(model, train)
-        if len(devices) > 1:
-            placed = fleet.layout(members, devices)
-            after = jax.lax.with_sharding_constraint(after, placed)
-        return after, metrics
-
-    return jax.jit(
-        whole,
-        donate_argnums=5,
-        compiler_options=programs.options_for(detector, members),
-    )

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxtsad.training import fleet, loop, plan, programs
+from jaxtsad.training import fleet, hosts, loop, plan, programs
 from jaxtsad.training.checkpoints import Saved
 from jaxtsad.training.loop import Callbacks, Interrupted, Result, Status
 from jaxtsad.training.plan import begin
@@ -83,7 +83,7 @@ def fit(
         given = np.ones(real, bool) if validated is None else validated
         training.validated[:real] = given
     result = training.run(real)
-    return result._replace(model=fleet.here(result.model))
+    return result._replace(model=hosts.here(result.model))
 
 
 def _without_steps(
@@ -107,5 +107,5 @@ def _without_steps(
     model = state.model
     if fleet.members_of(sources) > real:
         model = jax.tree.map(lambda leaf: leaf[:real], model)
-    model = fleet.here(model)
+    model = hosts.here(model)
     return Result(model, begin(real), time.perf_counter() - began, 0.0, 0.0)

@@ -22,6 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from jaxtsad.training import hosts
 from jaxtsad.types import Detector, Key, PyTree, State, View
 
 MEMBERS, ROWS = "members", "rows"
@@ -29,23 +30,31 @@ LEAST = 16
 """Rows of a batch below which another core does not pay."""
 Devices: TypeAlias = tuple[jax.Device, ...]
 """Devices that share the work; of one alone or of none nothing is shared."""
+OnHosts: TypeAlias = Literal["in_step", "apart", "federated"]
+APART = ("apart", "federated")
 _ON_HOSTS: contextvars.ContextVar[str] = contextvars.ContextVar("hosts", default="")
 
 
 @contextlib.contextmanager
-def on_hosts(how: Literal["in_step", "apart"]) -> Iterator[None]:
+def on_hosts(how: OnHosts) -> Iterator[None]:
     """Several hosts share the work within.
 
     Args:
         how: "in_step": all do the same and share one member's batches; "apart": each
             has its own members, and a lone one runs as one of two, since alone it is
-            another program, whose rounding grows over many epochs.
+            another program, whose rounding grows over many epochs; "federated": the
+            same, of members that make one model in common.
     """
     before = _ON_HOSTS.set(how)
     try:
         yield
     finally:
         _ON_HOSTS.reset(before)
+
+
+def is_federated_on_hosts() -> bool:
+    """Whether other hosts train members of the same federations."""
+    return _ON_HOSTS.get() == "federated"
 
 
 def bucket(count: int) -> int:
@@ -228,7 +237,7 @@ def devices_for(members: int, shared: int = 0) -> Devices:
         shared: Rows of a batch that devices may share where there is one member; of
             hosts in step they are those of all.
     """
-    if _ON_HOSTS.get() == "apart":
+    if _ON_HOSTS.get() in APART:
         return tuple(jax.local_devices()[: max(1, members // 2)])
     if members > 1:
         return tuple(jax.local_devices()[:members])
@@ -298,7 +307,7 @@ def place(tree: PyTree, devices: Devices) -> PyTree:
         member on several devices is on each of them, on hosts `apart` it is two.
     """
     members, missing = members_of(tree), 0
-    if members > 1 or _ON_HOSTS.get() == "apart":
+    if members > 1 or _ON_HOSTS.get() in APART:
         missing = -members % (len(devices) if members > 1 else 2)
 
     def padded(leaf: Any) -> Any:
@@ -309,26 +318,7 @@ def place(tree: PyTree, devices: Devices) -> PyTree:
     if len(devices) <= 1:
         return jax.device_put(tree)
     placed = layout(members, devices)
-    return jax.tree.map(lambda leaf: put(leaf, placed), tree)
-
-
-def put(leaf: Any, placed: Any) -> Any:
-    """An array where it belongs; of what hosts hold in common each puts its own."""
-    if placed.is_fully_addressable:
-        return jax.device_put(leaf, placed)
-    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
-        return jax.random.wrap_key_data(put(jax.random.key_data(leaf), placed))
-    return jax.make_array_from_process_local_data(placed, np.asarray(leaf))
-
-
-def here(tree: PyTree) -> PyTree:
-    """Arrays that all hosts hold in common as this one's own."""
-    return jax.tree.map(
-        lambda leaf: (
-            leaf if leaf.is_fully_addressable else jnp.asarray(leaf.addressable_data(0))
-        ),
-        tree,
-    )
+    return jax.tree.map(lambda leaf: hosts.put(leaf, placed), tree)
 
 
 def run_sharded(

@@ -3,22 +3,26 @@
 Members do not depend on each other, so hosts that share these exchange nothing while
 they train: each has programs and devices of its own, and needs no other to keep step.
 Hosts that share one member (`fleet.on_hosts`) run one program together, and agree on
-what is decided beside it. JAX's coordination service begins and ends them together,
-and tells that a host died: then all others end, too, with one line.
+what is decided outside of it; those of a federation (`training.federated`) add up what
+their members have learned after each round. JAX's coordination service begins and ends
+them together, and tells that a host died: then all others end, too, with one line.
 """
 
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 import signal
 import sys
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.experimental import multihost_utils
+from numpy.typing import ArrayLike
 
 from jaxtsad.types import PyTree
 
@@ -119,6 +123,31 @@ def join(
 
 def meet() -> None:
     """Waits until all hosts have come to this place, for half a minute at most."""
+    added(np.ones((), np.float32))
+
+
+def added(tree: PyTree) -> PyTree:
+    """The sum of what each host has, where all ask together; the same on all of them.
+
+    Args:
+        tree: Arrays of one shape and type on all hosts.
+
+    Returns:
+        Arrays on the host.
+    """
+    apart, program = _adding()
+    each = jax.tree.map(
+        lambda leaf: jax.make_array_from_process_local_data(
+            apart, np.asarray(leaf)[None]
+        ),
+        tree,
+    )
+    return jax.tree.map(np.asarray, program(each))
+
+
+@functools.cache
+def _adding() -> tuple[jax.sharding.NamedSharding, Callable[[PyTree], PyTree]]:
+    """Where hosts put what they add up, and what adds it up."""
     firsts = [
         min((d for d in jax.devices() if d.process_index == host), key=lambda d: d.id)
         for host in range(jax.process_count())
@@ -126,19 +155,44 @@ def meet() -> None:
     mesh = jax.sharding.Mesh(np.array(firsts), ("hosts",))
     apart = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("hosts"))
     same = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
-    here = jax.make_array_from_process_local_data(apart, np.ones(1, np.float32))
-    jax.block_until_ready(jax.jit(jnp.sum, out_shardings=same)(here))
+
+    def add(tree: PyTree) -> PyTree:
+        return jax.tree.map(lambda leaf: jnp.sum(leaf, axis=0), tree)
+
+    return apart, jax.jit(add, out_shardings=same)
 
 
-def most(value: float) -> float:
-    """The largest of what all hosts, which must ask together, have measured."""
+def most(value: ArrayLike) -> np.ndarray:
+    """The largest of what each host has, by element, where all ask together."""
     each = multihost_utils.process_allgather(np.float32(value))
-    return float(np.max(each))
+    return np.asarray(each).reshape(-1, *np.shape(value)).max(axis=0)
 
 
 def of_first(tree: PyTree) -> PyTree:
     """Arrays as host 0 has them, where all hosts ask together."""
     return multihost_utils.broadcast_one_to_all(tree)
+
+
+def put(leaf: Any, placed: Any) -> Any:
+    """An array where it belongs; of what hosts hold in common each puts its own."""
+    if placed.is_fully_addressable:
+        return jax.device_put(leaf, placed)
+    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        return jax.random.wrap_key_data(put(jax.random.key_data(leaf), placed))
+    return jax.make_array_from_process_local_data(placed, np.asarray(leaf))
+
+
+def here(tree: PyTree) -> PyTree:
+    """Arrays that all hosts hold in common as this one's own."""
+    return jax.tree.map(
+        lambda leaf: leaf if is_local(leaf) else jnp.asarray(leaf.addressable_data(0)),
+        tree,
+    )
+
+
+def is_local(leaf: Any) -> bool:
+    """Whether no part of an array is on another host."""
+    return bool(getattr(leaf, "is_fully_addressable", True))
 
 
 def leave() -> None:

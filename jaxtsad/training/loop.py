@@ -163,7 +163,7 @@ class Loop:
             if self.largest(self.callbacks.stop()):
                 self.save()
                 raise Interrupted
-            if time.monotonic() - self.saved_at > self.plan.checkpoint_seconds:
+            if self.is_due():
                 self.save()
         self.finish_epoch()
 
@@ -216,7 +216,7 @@ class Loop:
         self.epoch, self.first = self.epoch + 1, 0
         self.sums = {name: np.zeros_like(value) for name, value in self.sums.items()}
         self.callbacks.epoch(records)
-        if time.monotonic() - self.saved_at > self.plan.checkpoint_seconds:
+        if self.is_due():
             self.save()
 
     def validate(self) -> dict[str, np.ndarray]:
@@ -233,15 +233,20 @@ class Loop:
         return read
 
     def read(self, metrics: Metrics) -> dict[str, np.ndarray]:
-        """Metrics on the host: where hosts train together, the same on all of them."""
+        """Metrics on the host: of members that hosts share, the same on all of them."""
         read = {name: np.asarray(value) for name, value in metrics.items()}
-        if self.in_step:
+        if not all(hosts.is_local(value) for value in metrics.values()):
             read = jax.tree.map(np.asarray, hosts.of_first(read))
         return read
 
     def largest(self, value: float) -> float:
         """A number, the largest where several hosts train together."""
-        return hosts.most(value) if self.in_step else value
+        return float(hosts.most(value)) if self.in_step else value
+
+    def is_due(self) -> bool:
+        """Whether it is time for a checkpoint; hosts in step all say the same."""
+        waited = self.largest(time.monotonic() - self.saved_at)
+        return waited > self.plan.checkpoint_seconds
 
     def records(
         self, validation: dict[str, np.ndarray], diverged: np.ndarray

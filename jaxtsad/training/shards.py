@@ -5,6 +5,9 @@ A run that goes on, on as many hosts or others, finds each member in the shard t
 trained it furthest, and reads that member's rows alone. Members that were in one shard
 go on together.
 
+Hosts that train members of one federation save them after the same round each, and go
+on from the last round that all had saved.
+
 Orbax is for one program on all hosts, of which each saves its part of every array at
 the same step. Here members are independent, and hosts are at different steps.
 Hosts that share one model are at the same step and hold the same: the first saves it.
@@ -15,6 +18,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import hashlib
+import itertools
 import pathlib
 import shutil
 from collections.abc import Iterator, Sequence
@@ -27,13 +31,14 @@ import safetensors
 import safetensors.numpy
 
 from jaxtsad import files
-from jaxtsad.training import fleet
+from jaxtsad.training import hosts
 from jaxtsad.training.checkpoints import (
     Checkpoints,
     check_identity,
     check_runtime,
     runtime_info,
 )
+from jaxtsad.training.hosts import Hosts
 from jaxtsad.types import PyTree
 
 ARRAYS, RECORD = "arrays.safetensors", "record.json"
@@ -46,19 +51,24 @@ Name = tuple[str, int]
 
 
 class _Found(NamedTuple):
-    """A checkpoint, how far it is, and where in it some wanted members are.
+    """A checkpoint, and where in it some wanted members are.
 
     Attributes:
         folder: Where it is.
-        record: What it says of itself.
         wanted: Which of the wanted members it has.
         rows: Where these are in its arrays.
     """
 
     folder: pathlib.Path
-    record: dict[str, Any]
     wanted: list[int]
     rows: list[int]
+
+
+class _Row(NamedTuple):
+    """Where a member is: a checkpoint and its row in the arrays there."""
+
+    folder: pathlib.Path
+    row: int
 
 
 class Shards:
@@ -69,7 +79,7 @@ class Shards:
         identity: What is trained; shards of something else are refused.
         members: The members of this host, in order.
         attempt: How often the run was begun or gone on with, which all hosts know.
-        host: Which of them this is.
+        hosts: Which of them this is, among how many.
         in_step: Whether all hosts train every member together, one after another.
     """
 
@@ -79,11 +89,11 @@ class Shards:
         identity: dict[str, Any],
         members: Sequence[Name],
         attempt: int,
-        host: int,
+        hosts: Hosts,
         in_step: bool = False,
     ) -> None:
         self._folder, self._identity = folder, identity
-        self._members, self._attempt, self._host = list(members), attempt, host
+        self._members, self._attempt, self._hosts = list(members), attempt, hosts
         self._in_step = in_step
 
     def of_part(self, name: str) -> Shards:
@@ -104,26 +114,63 @@ class Shards:
         assert members == len(self._members)
         found = self._newest()
         known = {place for one in found for place in one.wanted}
-        groups = [(one.wanted, one) for one in found]
         fresh = [place for place in range(members) if place not in known]
-        each: list[tuple[list[int], _Found | None]] = [*groups]
+        each = [(one.wanted, [one]) for one in found]
         if self._in_step:
-            each += [([place], None) for place in fresh]
+            each += [([place], []) for place in fresh]
         elif fresh:
-            each.append((fresh, None))
+            each.append((fresh, []))
         return [
             (
                 places,
-                Shard(
-                    self._folder / f"{self._attempt}-{self._host}-{number}",
-                    self._identity,
+                self._shard(
+                    number,
                     [self._members[place] for place in places],
-                    source,
-                    writes=not self._in_step or self._host == 0,
+                    [_Row(one.folder, row) for one in source for row in one.rows],
                 ),
             )
             for number, (places, source) in enumerate(each)
         ]
+
+    def of_federation(self) -> Shard:
+        """The shard of all members of this host, which go on where all hosts can.
+
+        That is the last round after which every host of an attempt had saved: a host
+        saves no round before the others have saved the one before.
+
+        Raises:
+            ValueError: If a checkpoint is of another model or cannot be read.
+        """
+        saved: dict[Any, dict[int, tuple[pathlib.Path, dict[str, Any]]]] = {}
+        for folder, record in _checkpoints(self._folder, self._attempt, KEPT):
+            check_identity(folder, record["identity"], self._identity)
+            where = tuple(record["where"]), _attempt(folder.parent)
+            saved.setdefault(where, {})[record["host"]] = folder, record
+        whole = [
+            where
+            for where, each in saved.items()
+            if len(each) == next(iter(each.values()))[1]["hosts"]
+        ]
+        rows: dict[Name, _Row] = {}
+        if whole:
+            for folder, record in saved[max(whole)].values():
+                for row, (entity, seed) in enumerate(record["members"]):
+                    rows[entity, seed] = _Row(folder, row)
+        sources = [rows[name] for name in self._members] if rows else []
+        return self._shard(0, self._members, sources)
+
+    def _shard(
+        self, number: int, members: Sequence[Name], sources: Sequence[_Row]
+    ) -> Shard:
+        writes = not self._in_step or self._hosts.first
+        return Shard(
+            self._folder / f"{self._attempt}-{self._hosts.host}-{number}",
+            self._identity,
+            members,
+            sources,
+            self._hosts,
+            writes,
+        )
 
     def _newest(self) -> list[_Found]:
         """Checkpoints that together hold each member as far as it has come."""
@@ -138,7 +185,7 @@ class Shards:
             rows = [row for row, name in enumerate(names) if name in left]
             if rows:
                 wanted = [left.pop(names[row]) for row in rows]
-                found.append(_Found(folder, record, wanted, rows))
+                found.append(_Found(folder, wanted, rows))
         return found
 
 
@@ -150,12 +197,13 @@ class Shard:
         folder: pathlib.Path,
         identity: dict[str, Any],
         members: Sequence[Name],
-        source: _Found | None,
+        sources: Sequence[_Row],
+        hosts: Hosts,
         writes: bool,
     ) -> None:
         self.folder, self._identity = folder, identity
-        self._members, self._source = list(members), source
-        self._writes = writes
+        self._members, self._sources = list(members), sources
+        self._hosts, self._writes = hosts, writes
 
     def save(self, step: int, tree: PyTree) -> None:
         """Saves `tree` as step `step`, unless that step is there already.
@@ -172,6 +220,8 @@ class Shard:
             "identity": self._identity,
             "runtime": runtime_info(),
             "members": self._members,
+            "host": self._hosts.host,
+            "hosts": self._hosts.number,
             "where": [int(number) for number in tree["where"][:2]],
             "arrays": hashlib.sha256(content).hexdigest(),
         }
@@ -186,16 +236,22 @@ class Shard:
         Raises:
             ValueError: If it cannot be read.
         """
-        if self._source is None:
+        if not self._sources:
             return None
-        folder, rows = self._source.folder, self._source.rows
         names = _named(template)
-        check_runtime(self._source.record["runtime"])
+        folders = dict.fromkeys(each.folder for each in self._sources)
         try:
-            with safetensors.safe_open(folder / ARRAYS, "np") as file:
+            with contextlib.ExitStack() as opened:
+                opened_files = {}
+                for folder in folders:
+                    check_runtime(_record(folder)["runtime"])
+                    path = folder / ARRAYS
+                    opened_files[folder] = opened.enter_context(
+                        safetensors.safe_open(path, "np")
+                    )
+                rows = [(opened_files[folder], row) for folder, row in self._sources]
                 read = {
-                    name: _restored(file, name, leaf, rows)
-                    for name, leaf in names.items()
+                    name: _restored(rows, name, leaf) for name, leaf in names.items()
                 }
         except (OSError, KeyError, ValueError, safetensors.SafetensorError) as error:
             line = (str(error).strip().splitlines() or [type(error).__name__])[0]
@@ -207,7 +263,7 @@ class Shard:
             jax.tree.structure(template), [read[name] for name in names]
         )
         # Copies that fill up devices train nothing.
-        tree["progress"]["active"][len(rows) :] = False
+        tree["progress"]["active"][len(self._sources) :] = False
         return tree
 
     def close(self) -> None:
@@ -229,18 +285,26 @@ def _attempt(shard: pathlib.Path) -> int:
 
 
 def _checkpoints(
-    folder: pathlib.Path, attempt: int
+    folder: pathlib.Path, attempt: int, most: int = 1
 ) -> Iterator[tuple[pathlib.Path, dict[str, Any]]]:
-    """The newest whole checkpoint of every shard of earlier attempts."""
+    """The newest whole checkpoints, at `most` so many, of each earlier shard."""
     for shard in sorted(folder.glob("*-*-*")):
-        if _attempt(shard) >= attempt:
-            continue
-        for place in sorted(shard.glob("*"), reverse=True):
-            with contextlib.suppress(OSError, ValueError, KeyError):
-                record = files.unsealed((place / RECORD).read_bytes())
-                if _checksum(place / ARRAYS) == record["arrays"]:
-                    yield place, record
-                    break
+        if _attempt(shard) < attempt:
+            yield from itertools.islice(_whole(shard), most)
+
+
+def _whole(shard: pathlib.Path) -> Iterator[tuple[pathlib.Path, dict[str, Any]]]:
+    """The whole checkpoints of a shard, the newest first."""
+    for place in sorted(shard.glob("*"), reverse=True):
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            record = _record(place)
+            if _checksum(place / ARRAYS) == record["arrays"]:
+                yield place, record
+
+
+def _record(checkpoint: pathlib.Path) -> dict[str, Any]:
+    record: dict[str, Any] = files.unsealed((checkpoint / RECORD).read_bytes())
+    return record
 
 
 def _checksum(path: pathlib.Path) -> str:
@@ -262,16 +326,20 @@ def _plain(leaf: Any) -> np.ndarray:
     return np.ascontiguousarray(data)
 
 
-def _restored(file: Any, name: str, leaf: Any, rows: Sequence[int]) -> Any:
-    """An array of the file, or of it the rows of some members, where the leaf is."""
+def _restored(rows: Sequence[tuple[Any, int]], name: str, leaf: Any) -> Any:
+    """An array of rows of files, or what of a file is of no member, where the leaf is.
+
+    The first row fills up devices.
+    """
     if any(name.startswith(f"['{each}']") for each in OF_ALL):
-        return file.get_tensor(name)
-    part = file.get_slice(name)
-    wanted = [*rows, *[rows[0]] * (leaf.shape[0] - len(rows))]
-    read: Any = np.concatenate([part[row : row + 1] for row in wanted])
+        return rows[0][0].get_tensor(name)
+    wanted = [*rows, *rows[:1] * (leaf.shape[0] - len(rows))]
+    read: Any = np.concatenate(
+        [file.get_slice(name)[row : row + 1] for file, row in wanted]
+    )
     if _is_key(leaf):
         read = jax.random.wrap_key_data(read)
     if read.shape != leaf.shape or read.dtype != leaf.dtype:
         raise ValueError(f"{name} is {read.dtype}{read.shape}, not of this model")
     placed = leaf.sharding is not None
-    return fleet.put(read, leaf.sharding) if placed else np.array(read)
+    return hosts.put(read, leaf.sharding) if placed else np.array(read)

@@ -22,6 +22,7 @@ import pytest
 from jaxtsad import files
 from jaxtsad.experiments import hosts, run, toml
 from jaxtsad.reporting import run_directory
+from jaxtsad.training import shards
 from jaxtsad.training.hosts import ENDED, LOST
 from tests.experiments import layout
 
@@ -43,12 +44,14 @@ def prepare(
     root = layout.write(folder / "data", layout.columns(name))
     training = {"epochs": epochs, "patience": epochs, "checkpoint_seconds": 0.0}
     training["batch_size"] = 9  # which neither two nor four devices divide
+    more = {"federated": {"rounds": epochs}} if pooling == "federated" else {}
     config = layout.config(
         name,
         root,
         data={"pooling": pooling},
         training=training,
         evaluation={"baselines": ["zscore"]},
+        **more,
     )
     path = folder / "tiny.toml"
     path.write_text(toml.dump(config))
@@ -158,15 +161,27 @@ def test_hosts_find_what_one_finds(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [NAME, "anomaly_transformer"])
-def test_hosts_share_the_batches_of_one_model(
-    name: str, tmp_path: pathlib.Path, monkeypatch: Any
+@pytest.mark.parametrize(
+    ("name", "pooling", "entities"),
+    [
+        (NAME, "pooled", 2),
+        ("anomaly_transformer", "pooled", 2),
+        (NAME, "federated", 5),
+    ],
+)
+def test_hosts_train_one_model_together(
+    name: str,
+    pooling: str,
+    entities: int,
+    tmp_path: pathlib.Path,
+    monkeypatch: Any,
 ) -> None:
-    """One of two is killed, and three go on."""
-    path = prepare(tmp_path, monkeypatch, 6, 2, name, "pooled")
+    """They share its batches or average it; one of two is killed, and three go on."""
+    path = prepare(tmp_path, monkeypatch, 6, entities, name, pooling)
     out = tmp_path / "several"
     processes = start(2, str(path), "--out", str(out))
-    while not list(out.glob("checkpoints/*/1-0-0/*")):
+    last = 1 if pooling == "federated" else 0  # which writes checkpoints
+    while not list(out.glob(f"checkpoints/*/1-{last}-0/*/{shards.RECORD}")):
         assert all(one.poll() is None for one in processes)
         time.sleep(0.05)
     processes[1].send_signal(signal.SIGKILL)
@@ -177,7 +192,8 @@ def test_hosts_share_the_batches_of_one_model(
     finish(start(3, "--resume", str(out)))
     run.run(toml.load(path), tmp_path / "one")
     report = same(out, tmp_path / "one", rounding=1e-5)
-    assert [one["entities"] for one in report["hosts"]] == [2, 2, 2]
+    shares = [2, 2, 1] if pooling == "federated" else [entities] * 3
+    assert [one["entities"] for one in report["hosts"]] == shares
 
 
 @pytest.mark.parametrize(
@@ -188,10 +204,6 @@ def test_hosts_share_the_batches_of_one_model(
         (["--hosts", "two", "--host", "0"], "hosts='two' must be a whole number"),
         (["--host", "0"], "name --hosts N"),
         (["--hosts", "1", "--host", "1"], "host=1 must be a whole number from 0 to 0"),
-        (
-            ["--hosts", "1", "--host", "0", "--data.pooling", "federated"],
-            "is of one host so far",
-        ),
     ],
 )
 def test_what_is_wrong_with_hosts_is_one_line(

@@ -234,6 +234,18 @@ def test_an_interrupted_federation_ends_as_if_it_had_not_been(
     chex.assert_trees_all_equal(whole.model, again.model)
 
 
+@pytest.mark.parametrize("noise", [0.0, 0.1])
+def test_one_of_several_hosts_makes_the_same_model(noise: float) -> None:
+    """Of one alone the sum over hosts is its own."""
+    options = Federated(rounds=3, local_epochs=2, clip_updates=1.0, noise=noise)
+    more = {"validated": np.array([True, False, True]), "plan": Plan(patience=2)}
+    alone = run(options, **more)
+    with fleet.on_hosts("federated"):
+        shared = run(options, **more)
+    chex.assert_trees_all_close(shared.model, alone.model, atol=1e-6)
+    chex.assert_trees_all_close(shared.progress, alone.progress, atol=1e-6)
+
+
 def test_seeds_are_federations_of_their_own() -> None:
     own = jnp.stack([jax.random.key(n) for n in (3, 4) * 3])
     pairs = [views(steps, seed) for seed, steps in enumerate(LENGTHS) for _ in range(2)]

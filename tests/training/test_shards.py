@@ -45,9 +45,11 @@ def train(
     )
 
 
-def share(folder: pathlib.Path, members: list[int], attempt: int, host: int) -> Shards:
+def share(
+    folder: pathlib.Path, members: list[int], attempt: int, host: int, number: int = 2
+) -> Shards:
     names = [NAMES[place] for place in members]
-    return Shards(folder, IDENTITY, names, attempt, host)
+    return Shards(folder, IDENTITY, names, attempt, Hosts(number, host))
 
 
 def begun(folder: pathlib.Path) -> None:
@@ -102,13 +104,12 @@ def test_the_furthest_whole_checkpoint_counts(tmp_path: pathlib.Path) -> None:
     (group, again), *others = share(tmp_path, [3, 2], 3, 0).fleets(2)
     assert group == [1, 0] or sorted(group) == [0, 1]
     assert not others
-    source = again._source
-    assert source is not None and source.folder == shard.folder / steps[0]
+    assert {each.folder for each in again._sources} == {shard.folder / steps[0]}
 
 
 def test_shards_of_another_model_are_refused(tmp_path: pathlib.Path) -> None:
     begun(tmp_path)
-    other = Shards(tmp_path, {"config": "y"}, NAMES, 2, 0)
+    other = Shards(tmp_path, {"config": "y"}, NAMES, 2, Hosts())
     with pytest.raises(ValueError, match="config was 'x' and is 'y' now"):
         other.fleets(4)
 
@@ -123,3 +124,38 @@ def test_shares_are_disjoint_whole_and_even() -> None:
         checked(2, 2)
     with pytest.raises(ValueError, match="hosts=0 must be"):
         checked(0, 0)
+
+
+def rounds(where: int, members: list[int]) -> dict[str, Any]:
+    """What a host of a federation saves after so many rounds."""
+    return {
+        "where": np.array([where, 0, 1], np.int32),
+        "spent": np.zeros(3, np.float32),
+        "model": np.array([10 * where + place for place in members], np.float32),
+        "progress": {"active": np.ones(len(members), bool)},
+    }
+
+
+def test_a_federation_goes_on_where_all_hosts_can(tmp_path: pathlib.Path) -> None:
+    def saved(members: list[int], attempt: int, host: int, *where: int) -> None:
+        shard = share(tmp_path, members, attempt, host).of_federation()
+        for each in where:
+            shard.save(each, rounds(each, members))
+
+    def found(attempt: int) -> list[list[float]]:
+        """By three hosts."""
+        made = []
+        for host, members in enumerate(([0], [3, 1], [2])):
+            shard = share(tmp_path, members, attempt, host, 3).of_federation()
+            tree = shard.restore(rounds(0, members))
+            made.append([] if tree is None else tree["model"].tolist())
+        return made
+
+    assert found(2) == [[], [], []]
+    saved([0, 1], 1, 0, 4, 5, 6)
+    saved([2, 3], 1, 1, 4, 5)  # killed before it had saved the sixth
+    assert found(2) == [[50], [53, 51], [52]]
+    saved([0, 1], 2, 0, 6)  # one of the next two hosts, killed before the other saved
+    assert found(3) == [[50], [53, 51], [52]]
+    saved([2, 3], 2, 1, 6)
+    assert found(3) == [[60], [63, 61], [62]]
