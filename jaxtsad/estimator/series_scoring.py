@@ -16,7 +16,7 @@ from jaxtsad.estimator.base import BaseDetector
 from jaxtsad.estimator.context import with_earlier, without_earlier
 from jaxtsad.evaluation.alarms.rules import Rules
 from jaxtsad.pipeline import alarms, inputs, inspection, members, scoring
-from jaxtsad.pipeline.chunked import ChunkedScores
+from jaxtsad.pipeline.chunked import scores as chunked_scores
 from jaxtsad.streaming import causal as streaming
 from jaxtsad.types import Split
 
@@ -289,12 +289,8 @@ class SeriesScoring(BaseDetector):
                 "a recording on disk is scored without context, breaks and causal; "
                 f"{size}"
             )
-        made = []
-        for member, one in zip(index, series, strict=True):
-            chunks = ChunkedScores(self.fitted_, member)
-            scores = [chunks.add(rows) for rows in blocks.blocks(one.values)]
-            made.append(np.concatenate([*scores, chunks.finish()]))
-        return made
+        each = zip(index, series, strict=True)
+        return [chunked_scores(self.fitted_, m, one.values) for m, one in each]
 
     def _longer(
         self, X: Recordings, context: Any

@@ -40,12 +40,21 @@ BY_NAME: dict[str, tuple[str, dict[str, Any]]] = {
 """Other detectors, which are run where an experiment names them."""
 OF_SERIES = ("zscore_smoothed", "ar")
 UNTRAINED = "untrained"
+ON_DISK = ("zscore", "pca", "knn")
+"""Those of a recording larger than memory: the others are fitted on all of it at once.
+
+They are run where an experiment names none.
+"""
 
 
-def chosen(config: Config) -> list[Baseline]:
+def chosen(config: Config, on_disk: bool = False) -> list[Baseline]:
     """The baselines of an experiment: those it names, or all.
 
     The one that the experiment itself is about is not run twice.
+
+    Args:
+        config: The experiment.
+        on_disk: Whether its recording is larger than memory.
 
     Raises:
         ValueError: If a name is unknown.
@@ -57,7 +66,8 @@ def chosen(config: Config) -> list[Baseline]:
     ]
     choices = [*trivial, *BY_NAME] if config.kind == "series" else trivial
     found = []
-    for name in config.evaluation.baselines or trivial:
+    default = ON_DISK if on_disk else trivial
+    for name in config.evaluation.baselines or default:
         if name not in choices:
             raise ValueError(
                 f"evaluation.baselines={name!r} is unknown; the choices are "

@@ -14,7 +14,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxtsad.experiments.recordings import channel_names
+from jaxtsad import blocks
+from jaxtsad.experiments.recordings import channel_names, is_on_disk
 from jaxtsad.pipeline.members import Fitted
 from jaxtsad.training import fleet
 from jaxtsad.types import PyTree, Series
@@ -66,7 +67,8 @@ def checksum(arrays: Iterable[np.ndarray]) -> str:
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(str((array.shape, array.dtype.str)).encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
+        for rows in blocks.blocks(array) if array.ndim else [array]:
+            digest.update(np.ascontiguousarray(rows).tobytes())
     return digest.hexdigest()
 
 
@@ -88,10 +90,23 @@ def state_checksum(model: PyTree) -> str:
 def plotted(series: Series) -> tuple[np.ndarray, list[str]]:
     """The channels `[T, K]` a report draws, those that vary most, and their names."""
     assert series.test is not None
-    spread = np.nanstd(series.test.astype(np.float64), axis=0)
+    spread = _spread(series.test)
     index = np.sort(np.argsort(-spread, kind="stable")[:PLOTTED])
     names = channel_names(series)
-    return series.test[:, index], [names[i] for i in index]
+    drawn = np.concatenate([rows[:, index] for rows in blocks.blocks(series.test)])
+    return drawn, [names[i] for i in index]
+
+
+def _spread(values: Any) -> np.ndarray:
+    """`[C]` standard deviation of known values; of an array on disk by its blocks."""
+    if not isinstance(values, blocks.DiskArray):
+        spread: np.ndarray = np.nanstd(values.astype(np.float64), axis=0)
+        return spread
+    count = sum((~np.isnan(rows)).sum(axis=0) for rows in blocks.blocks(values))
+    each = (np.nansum(rows, axis=0, dtype=float) for rows in blocks.blocks(values))
+    mean = sum(each) / np.maximum(count, 1)
+    squares = (np.nansum((rows - mean) ** 2, axis=0) for rows in blocks.blocks(values))
+    return np.sqrt(sum(squares) / np.maximum(count, 1))
 
 
 def entity(series: Series, channels: Sequence[str]) -> dict[str, Any]:
@@ -124,6 +139,11 @@ def notes(series: Sequence[Series], fitted: Sequence[Fitted]) -> list[str]:
         f"{one.name}: {note}"
         for one in series
         for note in getattr(one, "metadata", {}).get("notes", ())
+    ]
+    mended += [
+        f"{one.name}: values were read from disk; events name no channels"
+        for one in series
+        if is_on_disk([one])
     ]
     of_fits = []
     if fitted and fitted[0].setup.pooling == "federated":

@@ -11,14 +11,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from rich.console import Console
 
-from jaxtsad import interactive
+from jaxtsad import blocks, interactive
 from jaxtsad.evaluation import protocol as protocols
 from jaxtsad.evaluation.scoring import smoothing
 from jaxtsad.experiments import console, toml
 from jaxtsad.experiments.config import Config
 from jaxtsad.experiments.recordings import Group
 from jaxtsad.interactive import Pictures
-from jaxtsad.pipeline import fitting, inspection, members, parts, scoring
+from jaxtsad.pipeline import chunked, fitting, inspection, members, parts, scoring
 from jaxtsad.pipeline.members import Fitted
 from jaxtsad.pipeline.setup import Setup, build, layout_of
 from jaxtsad.reporting import training_log
@@ -27,6 +27,7 @@ from jaxtsad.training.checkpoints import Checkpoints
 from jaxtsad.training.fit import Callbacks, Interrupted
 from jaxtsad.training.hosts import Hosts
 from jaxtsad.training.shards import AnyCheckpoints, Shards
+from jaxtsad.types import Series
 
 CHECKPOINTS = "checkpoints"
 
@@ -176,21 +177,9 @@ def scored(
         chosen = members.subset(fitted, index)
         seeds = len(index) // len(batch)
         repeated = [one for one in batch for _ in range(seeds)]
-        scaled = [
-            members.test_part(
-                chosen,
-                i,
-                one.name,
-                np.asarray(one.test),
-                one.metadata.get("test_breaks", ()),
-            )
-            for i, one in enumerate(repeated)
-        ]
-        explained: list[Any] = [None] * len(scaled)
-        if explain:
-            explained = scoring.aggregated(chosen, scaled, "explain")
-        for i, scores in enumerate(scoring.score(chosen, scaled)):
-            one, kept = repeated[i], len(scores)
+        made, explained = _outputs(chosen, repeated, explain)
+        for i, values in enumerate(made):
+            one, kept = repeated[i], len(values)
             if not protocol.tail:
                 kept -= kept % fitted.setup.window
             shares = None
@@ -203,7 +192,7 @@ def scored(
                     one.name,
                     row,
                     chosen.members[i].seed,
-                    scores.values[:kept],
+                    values[:kept],
                     None if one.labels is None else one.labels[:kept],
                     training[index[i]] if training else calibration.values,
                     str(calibration.role),
@@ -211,6 +200,32 @@ def scored(
                 )
             )
     return found
+
+
+def _outputs(
+    fitted: Fitted, series: Sequence[Series], explain: bool
+) -> tuple[list[np.ndarray], list[Any]]:
+    """Scores `[T]` of each member's test part, and its explanation where asked.
+
+    A recording on disk is scored some steps at a time, and not explained.
+    """
+    none: list[Any] = [None] * len(series)
+    if any(isinstance(one.test, blocks.DiskArray) for one in series):
+        each: list[Any] = [one.test for one in series]
+        made = [chunked.scores(fitted, i, test) for i, test in enumerate(each)]
+        return made, none
+    scaled = [
+        members.test_part(
+            fitted,
+            i,
+            one.name,
+            np.asarray(one.test),
+            one.metadata.get("test_breaks", ()),
+        )
+        for i, one in enumerate(series)
+    ]
+    found = [one.values for one in scoring.score(fitted, scaled)]
+    return found, scoring.aggregated(fitted, scaled, "explain") if explain else none
 
 
 def pictures(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaxtsad import blocks
 from jaxtsad.datasets import catalog, gluing, places, smap_msl
 from jaxtsad.experiments import sample_tasks
 from jaxtsad.experiments.config import Config
@@ -76,6 +77,12 @@ def load(config: Config) -> list[Series]:
     return series
 
 
+def is_on_disk(series: Sequence[Series]) -> bool:
+    """Whether values of a recording are too many to be held in memory."""
+    parts = [part for one in series for part in (one.train, getattr(one, "test", None))]
+    return any(isinstance(part, blocks.DiskArray) for part in parts)
+
+
 def groups(series: Sequence[Series]) -> list[Group]:
     """Recordings by their number of channels; samples have one shape."""
     if any(isinstance(one, SampleTask) for one in series):
@@ -103,9 +110,13 @@ def _selected(series: Series, wanted: Sequence[str]) -> Series:
                 f"choices are {', '.join(series.channels[:12])} or positions below "
                 f"{series.train.shape[1]}"
             )
+
+    def kept(values: Any) -> Any:
+        return blocks.by_blocks(lambda rows: rows[:, index], values)
+
     return dataclasses.replace(
         series,
-        train=series.train[:, index],
-        test=None if series.test is None else series.test[:, index],
+        train=kept(series.train),
+        test=None if series.test is None else kept(series.test),
         channels=tuple(series.channels[i] for i in index) if series.channels else (),
     )

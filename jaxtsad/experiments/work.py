@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from rich.console import Console
 
+from jaxtsad import blocks
 from jaxtsad.evaluation import protocol as protocols
 from jaxtsad.experiments import baselines, console, facts, fits, recordings
 from jaxtsad.experiments.config import Config
@@ -87,6 +88,12 @@ def do(
     """
     protocol = protocols.PROTOCOLS[config.evaluation.protocol]
     groups = recordings.groups(series)
+    on_disk = recordings.is_on_disk(series)
+    if on_disk and protocol.validates_on_test:
+        raise ValueError(
+            f"evaluation.protocol={config.evaluation.protocol!r} needs recordings in "
+            f"memory; raise {blocks.VARIABLE}"
+        )
     work = Work(series, groups, [], [], Timings(), {})
     fitted: list[Fitted] = []
     for group in groups:
@@ -99,7 +106,7 @@ def do(
         work.timings.add(main, time.perf_counter() - began, group)
         if config.kind == "samples":
             work.pictures.update(fits.pictures(main, group, work.scored))
-        for baseline in baselines.chosen(config):
+        for baseline in baselines.chosen(config, on_disk):
             console.say(terminal, f"beside it: {baseline.row}")
             other = fits.fit(
                 baseline.setup, config, group, protocol, seeds=_seeds(config, baseline)

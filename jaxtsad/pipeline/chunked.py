@@ -6,11 +6,24 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jaxtsad import types
+from jaxtsad import blocks, types
 from jaxtsad.datasets.reading import screening
 from jaxtsad.ops.windows import ALIGNED
 from jaxtsad.pipeline import ensembles, heads, scoring
 from jaxtsad.pipeline.members import Fitted, subset
+
+
+def scores(fitted: Fitted, member: int, values: blocks.DiskArray) -> np.ndarray:
+    """Scores `[T]` of a series on disk, read some steps at a time.
+
+    Args:
+        fitted: Trained members, of series.
+        member: Which of them to score with.
+        values: `[T, C]`, in units of the data.
+    """
+    chunks = ChunkedScores(fitted, member)
+    made = [chunks.add(rows) for rows in blocks.blocks(values)]
+    return np.concatenate([*made, chunks.finish()])
 
 
 class ChunkedScores:

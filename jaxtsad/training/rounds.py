@@ -76,10 +76,10 @@ def compiled(
         return after, (sound == 0)[groups].astype(jnp.float32)
 
     def whole(
-        shares: Array, largest: Array, groups: Array, noise_keys: Key, *members: Any
+        shares: Array, largest: Array, groups: Array, noise_keys: Key, *arguments: Any
     ) -> tuple[State, Metrics]:
-        before = members[2].model
-        moves, sound, kept, metrics = train(shares, largest, noise_keys, *members)
+        before = arguments[2].model
+        moves, sound, kept, metrics = train(shares, largest, noise_keys, *arguments)
         after, nobody = moved(groups, before, moves, sound, kept)
         return after, metrics | {"diverged": nobody}
 
@@ -89,11 +89,11 @@ def compiled(
     move = jax.jit(moved, compiler_options=settings)
 
     def shared(
-        shares: Array, largest: Array, groups: Array, noise_keys: Key, *members: Any
+        shares: Array, largest: Array, groups: Array, noise_keys: Key, *arguments: Any
     ) -> tuple[State, Metrics]:
-        moves, sound, kept, metrics = own(shares, largest, noise_keys, *members)
+        moves, sound, kept, metrics = own(shares, largest, noise_keys, *arguments)
         moves, sound = hosts.added((moves, sound))
-        after, nobody = move(groups, members[2].model, moves, sound, kept)
+        after, nobody = move(groups, arguments[2].model, moves, sound, kept)
         return after, metrics | {"diverged": nobody}
 
     return shared

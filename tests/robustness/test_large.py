@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 from jaxtsad import TimeSeriesDetector, blocks
 from jaxtsad.__main__ import main
 from jaxtsad.datasets.reading import tabular
+from jaxtsad.experiments import run, toml
 from jaxtsad.ops.aggregate import AGGREGATES
 from jaxtsad.pipeline.chunked import ChunkedScores
+from jaxtsad.reporting import run_directory
 
 
 def waves(steps: int = 1200) -> np.ndarray:
@@ -134,6 +136,52 @@ def test_a_recording_on_disk_is_fitted_and_scored_as_in_memory(
         tables.append(pd.read_csv(out)[["start", "stop", "severity"]])
     for disk, memory in zip(tables[2:], tables[:2], strict=True):
         pd.testing.assert_frame_equal(disk, memory, rtol=1e-6)
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+def test_a_run_of_a_recording_on_disk_is_that_of_one_in_memory(
+    parts: int, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One file with a boundary, or two of which the second is labeled."""
+    table = frame().assign(unused=1.0, fault=0)
+    table.iloc[900:906, -1] = 1
+    files = [str(tmp_path / f"{number}.csv") for number in range(2)]
+    options = {"label_column": "fault", "drop": ["unused"]}
+    if parts == 1:
+        table.to_csv(files[0])
+        options["boundary"] = 600
+    else:
+        table[:600].drop(columns="fault").to_csv(files[0])
+        table[600:].to_csv(files[1])
+        options["test_path"] = files[1]
+    config = toml.parse(
+        {
+            "data": {"dataset": files[0], "channels": ["b", "a"], "options": options},
+            "window": {"length": 20},
+            "detector": {"name": "pca"},
+            "evaluation": {"baselines": ["zscore"]},
+        }
+    )
+    found = []
+    for name, gib in (("memory", "4"), ("disk", "0.00002")):
+        monkeypatch.setenv(blocks.VARIABLE, gib)
+        monkeypatch.setattr(blocks, "CELLS", 500)
+        report = run.run(config, tmp_path / name)
+        scores = run_directory.read_scores(tmp_path / name / run_directory.SCORES)
+        found.append((report, scores, run_directory.read_events(tmp_path / name)))
+    (memory, scores, events), (disk, again, others) = found
+    for one, other in zip(scores, again, strict=True):
+        assert one[:3] == other[:3]
+        np.testing.assert_allclose(one.score, other.score, rtol=2e-6, atol=1e-6)
+        np.testing.assert_array_equal(one.label, other.label)
+    columns = ["start", "stop"]
+    assert events[columns].equals(others[columns]) and len(events)
+    for name in ("checksums", "channels", "entities", "validation"):
+        assert memory[name] == disk[name]
+    for one, other in zip(memory["rows"], disk["rows"], strict=True):
+        assert one["metrics"] == pytest.approx(other["metrics"], rel=1e-4, nan_ok=True)
+    assert "read from disk" in str(disk["notes"])
+    assert "read from disk" not in str(memory["notes"])
 
 
 @pytest.mark.parametrize("name", ["pca", "lstm_vae"])

@@ -100,14 +100,7 @@ def chunks(path: PathLike, rows: int, **how: Any) -> Iterator[Recording]:
     chosen = options(how)
     first: Recording | None = None
     before: Any = None
-    for table in shards.in_parts(
-        path,
-        rows,
-        separator=chosen.separator,
-        header=chosen.header,
-        decimal=chosen.decimal,
-        missing=chosen.missing,
-    ):
+    for table in shards.in_parts(path, rows, **_text(chosen)):
         [piece] = _recordings(table, path, chosen)
         first = first or piece
         if len(piece) != len(table.frame) or piece.rows is not None:
@@ -137,7 +130,8 @@ def is_large(path: PathLike, how: Mapping[str, Any]) -> bool:
 def on_disk(path: PathLike, **how: Any) -> Recording:
     """Reads files as one recording whose values stay on disk (see `chunks`).
 
-    A single `.npy` file is used as it is; others are copied to a temporary file.
+    A single `.npy` file of which all columns are channels is used as it is; others are
+    copied to a temporary file.
 
     Args:
         path: See `chunks`.
@@ -147,7 +141,8 @@ def on_disk(path: PathLike, **how: Any) -> Recording:
         ValueError: As `chunks`; also if there is no space for the copy.
     """
     parts, chosen = shards.paths(path), options(how)
-    if len(parts) == 1 and shards.kind(parts[0]) == ".npy":
+    whole = not any(getattr(chosen, name) for name in OF_COLUMNS)
+    if len(parts) == 1 and shards.kind(parts[0]) == ".npy" and whole:
         return containers.on_disk(shards.mapped(parts[0]), parts[0].stem, chosen)
     about: list[Recording] = []
     rows = 0
@@ -169,6 +164,8 @@ def on_disk(path: PathLike, **how: Any) -> Recording:
     )
 
 
+OF_COLUMNS = ("time_column", "label_column", "channels", "drop")
+"""Options that say of a column that it is something else, or elsewhere."""
 FIRST = 1000
 """Rows by which the number of channels is told."""
 
@@ -218,25 +215,24 @@ def load_all(
     name: str | None = None,
     **how: Any,
 ) -> list[Series]:
-    """Reads recordings as one `Series` per entity; see `load`."""
+    """Reads recordings as one `Series` per entity; see `load`.
+
+    Values of a recording larger than memory stay on disk (see `on_disk`).
+    """
     if test_path is not None and boundary is not None:
         raise ValueError(f"give either {test_path=} or {boundary=}, not both")
     chosen = options(how)
-    first = _table(train_path, chosen)
     if test_path is None:
         cut = []
-        for whole in _recordings(first, train_path, chosen, name):
+        for whole in _each(train_path, how, name):
             parts: tuple[Recording, Recording | None] = whole, None
             if boundary is not None:
                 where = _cut(whole, boundary, train_path)
                 parts = whole.part(slice(where)), whole.part(slice(where, None))
             cut.append(_series(*parts, whole.notes))
         return cut
-    label = chosen.label_column
-    unlabeled = label is None or label not in first.frame.columns
-    alone = dataclasses.replace(chosen, label_column=None) if unlabeled else chosen
-    trained = _recordings(first, train_path, alone, name)
-    tested = _recordings(_table(test_path, chosen), test_path, chosen, name)
+    trained = _each(train_path, how, name, labeled=False)
+    tested = _each(test_path, how, name)
     by_name = {one.name: one for one in tested}
     pairs = []
     for one in trained:
@@ -258,6 +254,28 @@ def load_all(
         notes = tuple(dict.fromkeys((*one.notes, *other.notes)))
         pairs.append(_series(one, other.ordered(one.channels), notes))
     return pairs
+
+
+def _each(
+    path: PathLike, how: Mapping[str, Any], name: str | None, labeled: bool = True
+) -> list[Recording]:
+    """The recordings of a file, one per entity, on disk where it is large.
+
+    Where it need not be labeled the column of labels may be missing.
+    """
+    chosen = options(dict(how))
+    large = is_large(path, how)
+    if large:
+        table = next(shards.in_parts(path, FIRST, **_text(chosen)))
+    else:
+        table = _table(path, chosen)
+    if not labeled and chosen.label_column not in table.frame.columns:
+        chosen = dataclasses.replace(chosen, label_column=None)
+    if large:
+        fields = {field: getattr(chosen, field) for field in _FIELDS}
+        whole = on_disk(path, **fields)
+        return [dataclasses.replace(whole, name=name or whole.name)]
+    return _recordings(table, path, chosen, name)
 
 
 def _series(train: Recording, test: Recording | None, notes: tuple[str, ...]) -> Series:
@@ -286,11 +304,14 @@ def _table(path: PathLike, chosen: Options) -> frames.Table:
         path,
         key=chosen.key,
         extra=(chosen.time_column, chosen.label_column, chosen.entity_column),
-        separator=chosen.separator,
-        header=chosen.header,
-        decimal=chosen.decimal,
-        missing=chosen.missing,
+        **_text(chosen),
     )
+
+
+def _text(chosen: Options) -> dict[str, Any]:
+    """How text is read."""
+    names = ("separator", "header", "decimal", "missing")
+    return {name: getattr(chosen, name) for name in names}
 
 
 def _recordings(
