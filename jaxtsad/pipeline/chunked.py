@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -13,13 +14,13 @@ from jaxtsad.pipeline import ensembles, heads, scoring
 from jaxtsad.pipeline.members import Fitted, subset
 
 
-def scores(fitted: Fitted, member: int, values: blocks.DiskArray) -> np.ndarray:
+def scores(fitted: Fitted, member: int, values: Any) -> np.ndarray:
     """Scores `[T]` of a series on disk, read some steps at a time.
 
     Args:
         fitted: Trained members, of series.
         member: Which of them to score with.
-        values: `[T, C]`, in units of the data.
+        values: A `DiskArray [T, C]`, in units of the data.
     """
     chunks = ChunkedScores(fitted, member)
     made = [chunks.add(rows) for rows in blocks.blocks(values)]

@@ -41,8 +41,10 @@ def trainer(setup: Setup, alone: Train) -> Train:
             setup.detector, detector, detector.steps(fits[0]), setup.federated
         )
         saved: Saved | None
-        on_hosts = isinstance(checkpoints, Shards)
-        saved = checkpoints.of_federation() if on_hosts else checkpoints
+        if isinstance(checkpoints, Shards):
+            saved = checkpoints.of_federation()
+        else:
+            saved = checkpoints
         seeds = [member.seed for member in members]
         return federated.fit(
             keys_of(members),

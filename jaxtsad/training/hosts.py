@@ -164,7 +164,7 @@ def _adding() -> tuple[jax.sharding.NamedSharding, Callable[[PyTree], PyTree]]:
 
 def most(value: ArrayLike) -> np.ndarray:
     """The largest of what each host has, by element, where all ask together."""
-    each = multihost_utils.process_allgather(np.float32(value))
+    each = multihost_utils.process_allgather(np.asarray(value, np.float32))
     return np.asarray(each).reshape(-1, *np.shape(value)).max(axis=0)
 
 

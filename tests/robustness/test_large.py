@@ -163,7 +163,7 @@ def test_a_run_of_a_recording_on_disk_is_that_of_one_in_memory(
         }
     )
     found = []
-    for name, gib in (("memory", "4"), ("disk", "0.00002")):
+    for name, gib in (("memory", "4"), ("disk", "0.00008")):
         monkeypatch.setenv(blocks.VARIABLE, gib)
         monkeypatch.setattr(blocks, "CELLS", 500)
         report = run.run(config, tmp_path / name)
