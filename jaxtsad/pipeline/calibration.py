@@ -16,6 +16,8 @@ from jaxtsad.pipeline.parts import Part
 
 STEPS = 4096
 """So many of the last calibration steps are kept of a member, four windows at least."""
+SERIES = 2**40
+"""Steps of several series are counted from a multiple of this for each."""
 
 
 class CalibrationSteps(NamedTuple):
@@ -25,11 +27,28 @@ class CalibrationSteps(NamedTuple):
         values: `[S, C]` float32.
         counted: `[S]` bool, those that thresholds are fitted on.
         breaks: `[B]` int32, steps before which time jumps or another series begins.
+        series: `[P]` int32, those of these before which another series begins.
     """
 
     values: np.ndarray
     counted: np.ndarray
     breaks: np.ndarray
+    series: np.ndarray
+
+    @property
+    def places(self) -> np.ndarray:
+        """`[S]` where each step is: in which series, and how far before its end.
+
+        They increase. Of members with other windows, whose calibration parts begin
+        later, the same step has the same place.
+        """
+        inner = self.series.tolist()
+        ends = zip([0, *inner], [*inner, len(self.values)], strict=True)
+        each = (
+            (number + 1) * SERIES - np.arange(stop - start, 0, -1)
+            for number, (start, stop) in enumerate(ends)
+        )
+        return np.concatenate([*each])
 
 
 def last_steps(window: int, group: Sequence[Part]) -> CalibrationSteps:
@@ -43,19 +62,21 @@ def last_steps(window: int, group: Sequence[Part]) -> CalibrationSteps:
     held_out = [p for p in group if p.calibration.role is types.Role.VALIDATION]
     parts = held_out or list(group)
     most = max(STEPS // len(parts), 4 * window)
-    values, counted, breaks, begin = [], [], [], 0
+    values, counted, breaks, series, begin = [], [], [], [], 0
     for part in parts:
         first = max(0, len(part.calibration) - most)
         values.append(part.calibration.values[first:])
         counted.append(part.counted[first:])
         inner = [b - first for b in part.calibration.breaks if b > first]
         breaks += [begin + b for b in (0, *inner)]
+        series.append(begin)
         begin += len(values[-1])
     marks = np.concatenate(counted)
     return CalibrationSteps(
         np.concatenate(values).astype(np.float32),
         marks if marks.any() else np.ones(len(marks), bool),
         np.array(breaks[1:], np.int32),
+        np.array(series[1:], np.int32),
     )
 
 
@@ -71,14 +92,17 @@ def restored(
         return ()
     made = []
     for number in range(members):
-        fields = (arrays[f"{number}/{name}"] for name in CalibrationSteps._fields)
+        # Saved by an earlier version, all steps count as those of one series.
+        known = {f"{number}/series": np.zeros(0, np.int32), **arrays}
+        fields = (known[f"{number}/{name}"] for name in CalibrationSteps._fields)
         part = CalibrationSteps(*fields)
-        values, counted, breaks = part
+        values, counted, breaks, series = part
         sound = values.ndim == 2 and values.shape[1] == channels
         sound = sound and values.dtype == np.float32 and np.isfinite(values).all()
         sound = sound and counted.dtype == bool and counted.any()
         sound = sound and counted.shape == values.shape[:1]
-        if not sound or not ((0 < breaks) & (breaks < len(values))).all():
+        sound = sound and bool(((0 < breaks) & (breaks < len(values))).all())
+        if not sound or not np.isin(series, breaks).all():
             raise ValueError(
                 f"calibration steps are {values.dtype}{values.shape}, expected finite "
                 f"float32[steps, {channels}], some of which count"

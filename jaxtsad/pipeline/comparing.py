@@ -76,7 +76,7 @@ def compare(before: Fitted, after: Fitted, index: Sequence[int]) -> list[Compari
 
 def _copies(fitted: Fitted, member: int, name: str) -> list[faulty.Faulty]:
     """Held-out steps of old data in units of the data, with faults in them."""
-    memory = fitted.memory[member]
+    memory = fitted.remembered[member]
     steps = min(MOST_HELD_OUT, len(memory.held_out.values))
     if steps < LEAST_HELD_OUT:
         raise ValueError(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,13 +18,13 @@ import numpy as np
 from jaxtsad import detectors
 from jaxtsad.detectors import ensemble
 from jaxtsad.evaluation.scoring.tail import Calibration
-from jaxtsad.pipeline import tails
+from jaxtsad.pipeline import alarms, tails
+from jaxtsad.pipeline.calibration import SERIES
+from jaxtsad.pipeline.grouping import Group
+from jaxtsad.pipeline.members import Fitted
 from jaxtsad.pipeline.parts import Part
-from jaxtsad.pipeline.setup import Setup
+from jaxtsad.pipeline.setup import Setup, layout_of
 from jaxtsad.types import Role, Scores
-
-PLACE = 2**40
-"""Steps of a pooled model's series are counted from a multiple of this for each."""
 
 
 def config(setup: Setup) -> ensemble.Config:
@@ -69,22 +69,21 @@ def setups(setup: Setup) -> tuple[Setup, ...]:
     return tuple(made)
 
 
-def counted_steps(
-    setup: Setup, group: Sequence[Part], lengths: Mapping[str, int]
-) -> np.ndarray:
+def counted_steps(group: Sequence[Part]) -> np.ndarray:
     """Which steps or samples a model's calibration scores are of, increasing.
 
     Args:
-        setup: Of the member.
-        group: The model's parts.
-        lengths: Steps or samples of the training data, by entity.
+        group: The model's parts. Held-out samples are the same ones for all members of
+            an ensemble, held-out steps begin later for one of longer windows.
     """
     held_out = [part.calibration.role is Role.VALIDATION for part in group]
     each = []
     for place, part in enumerate(group):
-        first = lengths[part.entity] - len(part.calibration) if held_out[place] else 0
-        if not setup.pooled or held_out[place] or not any(held_out):
-            each.append(place * PLACE + first + np.flatnonzero(part.counted))
+        first = 0
+        if held_out[place] and part.cut is not None:
+            first = len(part.cut.known) - len(part.calibration)
+        if held_out[place] or not any(held_out):
+            each.append(place * SERIES + first + np.flatnonzero(part.counted))
     return np.concatenate(each)
 
 
@@ -152,6 +151,42 @@ def _joined_calibration(
     values = joined(config(setup), chosen)
     where = next((i for i, one in enumerate(scores) if one.role is Role.FIT), 0)
     return scores[where].at(np.isin(steps[where], common)).map(lambda _: values)
+
+
+def of_components(
+    setup: Setup,
+    components: Sequence[Fitted],
+    groups: Sequence[Sequence[Group]],
+    days: alarms.Days,
+) -> Fitted:
+    """An ensemble of members that were fitted, and what is known of joined scores.
+
+    Args:
+        setup: Of the ensemble.
+        components: Its K members, of the same models each.
+        groups: Of each, the models with the parts that they were calibrated on.
+        days: By entity the steps of a day.
+
+    Raises:
+        ValueError: If a model has no calibration step that all members have.
+    """
+    first = components[0]
+    steps = [[counted_steps(parts) for _, parts in own] for own in groups]
+    joint, scores = fit(setup, [one.calibration for one in components], steps)
+    validated = zip(*[one.validation for one in components], strict=True)
+    return Fitted(
+        setup,
+        layout_of(setup, first.layout.shape),
+        first.members,
+        tuple(one.model for one in components),
+        first.scalers,
+        **alarms.calibrated(setup, first.members, scores, days),
+        calibration=tuple(scores),
+        validation=tuple(all(each) for each in validated),
+        screened=first.screened,
+        components=tuple(components),
+        joint=joint,
+    )
 
 
 def outputs(

@@ -224,8 +224,7 @@ def _fit_ensemble(
             raise ValueError(f"members[{place}]: {error}") from None
     if callbacks is not None:
         callbacks = training.Callbacks(callbacks.status, stop=callbacks.stop)
-    components, steps = [], []
-    lengths = {name: len(values) for name, values in data}
+    components, groups = [], []
     for place, one in enumerate(alone):
         own = checkpoints.of_part(str(place)) if checkpoints else None
         try:
@@ -244,24 +243,9 @@ def _fit_ensemble(
             if own is not None:
                 own.close()
         components.append(fitted)
-        groups = grouping.groups_of(one, data, seeds, known, breaks, paired)
-        counted = (ensembles.counted_steps(one, parts, lengths) for _, parts in groups)
-        steps.append(list(counted))
-    joint, scores = ensembles.fit(setup, [one.calibration for one in components], steps)
-    validated = zip(*[one.validation for one in components], strict=True)
-    return Fitted(
-        setup,
-        layout_of(setup, shape),
-        components[0].members,
-        tuple(one.model for one in components),
-        components[0].scalers,
-        **alarms.calibrated(setup, components[0].members, scores, days),
-        calibration=tuple(scores),
-        validation=tuple(all(each) for each in validated),
-        screened=components[0].screened,
-        components=tuple(components),
-        joint=joint,
-    )
+        own_groups = grouping.groups_of(one, data, seeds, known, breaks, paired)
+        groups.append(own_groups)
+    return ensembles.of_components(setup, components, groups, days)
 
 
 def _fitted_on_all(

@@ -124,6 +124,15 @@ class Fitted:
         return self.components or (self,)
 
     @property
+    def remembered(self) -> tuple[Memory, ...]:
+        """Per member, what an update goes by; empty of samples.
+
+        Of an ensemble it is what its detector of the longest windows remembers: the
+        steps it held out were held out by all.
+        """
+        return max(self.single, key=lambda one: one.setup.window).memory
+
+    @property
     def explains(self) -> bool:
         """Whether it says each channel's part of a score."""
         return any(one.detector.explain is not None for one in self.single)
@@ -233,6 +242,9 @@ def as_calibrated(fitted: Fitted) -> Fitted:
 
     They were not fitted on their calibration steps then.
     """
+    if fitted.components:
+        each = tuple(as_calibrated(one) for one in fitted.components)
+        return dataclasses.replace(fitted, components=each)
     if fitted.calibration_model is None:
         return fitted
     scalers = fitted.calibration_scalers or fitted.scalers

@@ -4,12 +4,14 @@ A member remembers steps that it was fitted on and steps that its threshold was 
 (`pipeline.memory`). An update fits on the former and the new data together, and sets
 head and threshold on the latter and held-out new data. A network goes on from its
 parameters with its scaler; what does not `continue` is fitted anew, with a scaler of
-both.
+both. Every member of an ensemble is updated, on the same held-out steps, and their
+scores are joined anew.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 import math
 import warnings
@@ -19,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jaxtsad import types
-from jaxtsad.pipeline import alarms, fitting, members, parts
+from jaxtsad.pipeline import alarms, ensembles, fitting, members, parts
 from jaxtsad.pipeline.grouping import Group
 from jaxtsad.pipeline.members import Fitted
 from jaxtsad.pipeline.memory import Memory, Steps, joined
@@ -29,6 +31,8 @@ from jaxtsad.training import fit as training
 if TYPE_CHECKING:
     from jaxtsad.pipeline.comparing import Comparison
 
+Given = tuple[str, np.ndarray, np.ndarray]
+"""Name and values `[T, C]` of a new series, and which of its steps are anomalies."""
 REPEATS = 8
 """A network sees its memory at most so many times an epoch beside the new data."""
 
@@ -108,58 +112,96 @@ def update(
         callbacks: Whom training reports to.
 
     Raises:
-        ValueError: If the detector is an ensemble, was saved without the steps to
-            remember, or the data are bad.
+        ValueError: If the model is federated, was saved without the steps to remember,
+            or the data are bad.
     """
     setup = fitted.setup
-    if fitted.components:
-        raise ValueError("an ensemble cannot be updated; fit it again on all data")
     if setup.pooling == "federated":
         raise ValueError("a federated model is one of all entities; fit it again")
-    if not fitted.memory:
+    if not fitted.remembered:
         raise ValueError(
             "this detector was saved by a version that did not keep what an update "
             "needs; fit it again"
         )
-    some = members.subset(fitted, sorted(set(index)))
     names = sorted(set(index))
+    some = members.subset(fitted, names)
     marks = known or [None] * len(data)
-    series: list[list[tuple[str, np.ndarray, np.ndarray]]] = [[] for _ in names]
+    series: list[list[Given]] = [[] for _ in names]
     for member, (name, values), mark in zip(index, data, marks, strict=True):
         given = np.zeros(len(values), bool) if mark is None else np.asarray(mark, bool)
         series[names.index(member)].append((name, values, given))
-
-    def groups_of(setup: Setup) -> list[Group]:
-        return [
-            (member, _parts(setup, some, place, series[place], breaks or {}))
-            for place, member in enumerate(some.members)
-        ]
-
-    plan = setup.plan
-    if epochs is not None:
-        plan = dataclasses.replace(plan, epochs=epochs)
-    remembered = [sum(len(each.values) for each in one) for one in some.memory]
+    each = [
+        functools.partial(_groups, one, series, breaks or {}) for one in _sharing(some)
+    ]
+    if fitted.components:
+        for one, groups_of in zip(some.single, each, strict=True):
+            groups_of(one.setup)  # Bad data are refused before any is trained.
+        if callbacks is not None:
+            callbacks = training.Callbacks(callbacks.status, stop=callbacks.stop)
+    remembered = [sum(len(part.values) for part in one) for one in some.remembered]
     new = [sum(len(values) for _, values, _ in own) for own in series]
     before = zip(some.members, some.steps_per_day, strict=False)
-    made = fitting.of_groups(
-        dataclasses.replace(setup, plan=plan),
-        fitted.layout,
-        groups_of,
-        longest=max(map(sum, zip(remembered, new, strict=True))),
-        days={m.entity or "": d for m, d in before if d} | dict(days or {}),
-        callbacks=callbacks,
-        models=some.model,
-    )
-    whole = members.with_members(fitted, names, made)
+    days = {m.entity or "": d for m, d in before if d} | dict(days or {})
+    made = []
+    for one, groups_of in zip(some.single, each, strict=True):
+        plan = one.setup.plan
+        if epochs is not None:
+            plan = dataclasses.replace(plan, epochs=epochs)
+        made.append(
+            fitting.of_groups(
+                dataclasses.replace(one.setup, plan=plan),
+                one.layout,
+                groups_of,
+                longest=max(map(sum, zip(remembered, new, strict=True))),
+                days=days,
+                callbacks=callbacks,
+                models=one.model,
+            )
+        )
+    after = made[0]
+    if fitted.components:
+        groups = [own(one.setup) for one, own in zip(some.single, each, strict=True)]
+        after = ensembles.of_components(setup, made, groups, days)
+    whole = members.with_members(fitted, names, after)
     previous = dataclasses.replace(fitted, previous=None, result=None)
-    return dataclasses.replace(whole, previous=previous, result=made.result)
+    return dataclasses.replace(whole, previous=previous, result=after.result)
+
+
+def _sharing(fitted: Fitted) -> list[Fitted]:
+    """Itself, or an ensemble's members, whose held-out steps are the same ones."""
+    if not fitted.components:
+        return [fitted]
+
+    def memory(own: Memory, widest: Memory) -> Memory:
+        shared = widest.held_out
+        return own._replace(held_out=shared) if len(shared.values) else widest
+
+    return [
+        dataclasses.replace(
+            one, memory=tuple(map(memory, one.memory, fitted.remembered))
+        )
+        for one in fitted.components
+    ]
+
+
+def _groups(
+    fitted: Fitted,
+    series: Sequence[Sequence[Given]],
+    breaks: Mapping[str, Sequence[int]],
+    setup: Setup,
+) -> list[Group]:
+    """Members, by a setup's share for validation, with the parts to update them on."""
+    return [
+        (member, _parts(setup, fitted, place, series[place], breaks))
+        for place, member in enumerate(fitted.members)
+    ]
 
 
 def _parts(
     setup: Setup,
     fitted: Fitted,
     place: int,
-    series: Sequence[tuple[str, np.ndarray, np.ndarray]],
+    series: Sequence[Given],
     breaks: Mapping[str, Sequence[int]],
 ) -> tuple[parts.Part, ...]:
     """What a member is updated on: what it remembers, and the new series."""

@@ -32,7 +32,7 @@ class Calibrated(NamedTuple):
     Attributes:
         head: Their score heads; None without.
         scores: Of each member, of the steps that count.
-        steps: Which these are, counted from the end of the calibration part.
+        steps: Which these are (`CalibrationSteps.places`).
     """
 
     head: Head | None
@@ -129,10 +129,7 @@ def _of_role(
         types.restored(some, threshold.fitted_on, member.entity or "pooled")
         for member, threshold, some in each
     ]
-    steps = [
-        np.flatnonzero(part.counted) - len(part.counted)
-        for part in fitted.calibration_steps
-    ]
+    steps = [part.places[part.counted] for part in fitted.calibration_steps]
     return Calibrated(head, scores, steps)
 
 

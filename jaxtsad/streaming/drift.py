@@ -88,7 +88,7 @@ class DriftMonitor:
     ) -> None:
         if not 0 < error < 1000:
             raise ValueError(f"{error=} must be above 0 and below 1000")
-        if not fitted.memory or not fitted.tails:
+        if not fitted.remembered or not fitted.tails:
             raise ValueError(
                 "this detector was saved by a version that kept nothing to compare "
                 "with; fit it again"
@@ -101,7 +101,7 @@ class DriftMonitor:
             ) from None
         self.channels = [*channels, SCORE]
         self.step = 0
-        normal = fitted.memory[member].fit
+        normal = fitted.remembered[member].fit
         values = np.asarray(normal.values, np.float64)[normal.normal]
         self._sorted = np.sort(values, axis=0)
         self._tail = fitted.tails[member]

@@ -20,7 +20,6 @@ from jaxtsad.pipeline.memory import Steps, thinned
 from jaxtsad.types import DataWarning
 from tests.detectors import tiny
 
-SINGLE = [name for name in detectors.available() if name != "ensemble"]
 OLD, NEW = 0.0, 3.0
 
 
@@ -45,7 +44,7 @@ def updated(name: str, **more: Any) -> tuple[TimeSeriesDetector, TimeSeriesDetec
     return before, after
 
 
-@pytest.mark.parametrize("name", tiny.each(SINGLE))
+@pytest.mark.parametrize("name", tiny.each(detectors.available()))
 def test_contract_an_update_can_be_saved_and_taken_back(
     name: str, tmp_path: pathlib.Path
 ) -> None:
@@ -216,11 +215,6 @@ def test_bad_updates_are_one_line() -> None:
         detector.partial_fit(waves(300, channels + 1, OLD))
     new = TimeSeriesDetector("zscore", window=10)
     assert new.partial_fit(waves(300, 2, OLD)).predict(waves(30, 2, OLD)).shape == (30,)
-    members = [{"detector": "zscore"}, {"detector": "pca"}]
-    ensemble = TimeSeriesDetector("ensemble", window=10, options={"members": members})
-    ensemble.fit(waves(400, 2, OLD))
-    with pytest.raises(ValueError, match="an ensemble cannot be updated"):
-        ensemble.partial_fit(waves(400, 2, OLD))
 
 
 @given(
