@@ -183,6 +183,7 @@ class LiveDetector(SeriesScoring):
             one.channels,
             time=None if stamps is None else stamps.to_numpy(),
             labels=None if known is None else known[0],
+            jumps=one.breaks,
             scored=[
                 Scored(
                     str(getattr(self, "detector", "score")),

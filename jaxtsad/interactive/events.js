@@ -8,16 +8,21 @@ const HEADS = Array.from(byId("events").parentElement.tHead.rows[0].cells, (each
 function eventsOf(row, threshold) {
   const { high, size } = row.levels[0], closes = Math.min(threshold, row.closes);
   const runs = [];
-  let run = null, above = 0, muted = 0;
+  let run = null, above = 0, muted = 0, jumps = 0;
   for (let i = 0; i < high.length; i++) {
-    above = high[i] > threshold ? above + size : 0;
-    if (!(high[i] > closes)) continue;
     const start = i * size, stop = Math.min(about.steps, start + size);
-    if (run !== null && start - run.stop <= state.gap) run.stop = stop;
-    else {
-      if (run !== null && run.opened) muted = run.stop + row.pause;
-      runs.push((run = { start, stop, peak: start, score: -Infinity, opened: false }));
+    const passed = jumps;
+    while (about.jumps[jumps] <= start) jumps++;
+    if (jumps > passed) above = 0;
+    above = high[i] > threshold ? above + size : 0;
+    const over = jumps > passed || (run !== null && start - run.stop > state.gap);
+    if (run !== null && over) {
+      if (run.opened) muted = run.stop + row.pause;
+      run = null;
     }
+    if (!(high[i] > closes)) continue;
+    if (run !== null) run.stop = stop;
+    else runs.push((run = { start, stop, peak: start, score: -Infinity, opened: false }));
     if (above >= row.shortest && start >= muted) run.opened = true;
     if (high[i] > run.score) [run.score, run.peak] = [high[i], start];
   }
@@ -30,7 +35,7 @@ const middle = (numbers) => numbers.sort((a, b) => a - b)[numbers.length >> 1];
 
 function countsOf(events) {
   const rate = ((1000 * events.length) / about.steps).toFixed(2);
-  let text = events.length + " events, " + rate + " in 1,000 steps";
+  let text = many(events.length, "event") + ", " + rate + " in 1,000 steps";
   if (about.labels === null) return text;
   const right = events.filter((event) => truth.some((each) => meets(each, event)));
   const delays = [];
@@ -42,7 +47,7 @@ function countsOf(events) {
   text += "; precision " + share(right.length, events.length);
   text += ", recall " + share(delays.length, truth.length);
   text += " (" + delays.length + " of " + truth.length + ")";
-  return delays.length ? text + ", delay " + middle(delays) + " steps" : text;
+  return delays.length ? text + ", delay " + many(middle(delays), "step") : text;
 }
 
 // The least threshold with at most so many events.

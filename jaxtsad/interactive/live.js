@@ -3,7 +3,7 @@
 const MOST_STEPS = 5000, MOST_ALARMS = 100, RETRY = 2000;
 const base = about.live.base, rows = [...about.channels, about.scored[0]];
 const raw = rows.map(() => []);
-let stamps = [], last = -1, known = 0, started = false;
+let stamps = [], apart = [], last = -1, known = 0, started = false;
 let token = null;
 try { token = sessionStorage.getItem("token"); } catch { token = null; }
 
@@ -38,12 +38,14 @@ function take(news) {
     [...step.values, step.score].forEach((value, i) => raw[i].push(value ?? NaN));
     const dated = typeof step.time === "string";
     stamps.push(dated ? Date.parse(step.time) / 1000 : step.time ?? step.step);
+    apart.push(step.jump);
     about.time = { dates: dated, places: [], stamps };
   }
   news.alarms.forEach(alarm);
   if (!stamps.length) return;
   const spare = Math.max(0, stamps.length - MOST_STEPS), atEnd = state.to >= about.steps;
-  stamps = stamps.slice(spare);
+  [stamps, apart] = [stamps.slice(spare), apart.slice(spare)];
+  about.jumps = Array.from(apart.keys()).filter((i) => apart[i]);
   about.steps = stamps.length;
   about.time.stamps = stamps;
   about.time.places = Array.from(stamps.keys());

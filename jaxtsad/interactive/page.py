@@ -84,6 +84,7 @@ def page(
     labels: np.ndarray | None = None,
     scored: Sequence[Scored] = (),
     borders: Sequence[int] = (),
+    jumps: Sequence[int] = (),
     group: str | None = None,
     entity: str | None = None,
     above: str = "",
@@ -99,6 +100,7 @@ def page(
         labels: `[T]`, 1 where anomalous; None where nothing is known.
         scored: What detectors say of it, the main one first.
         borders: Steps at which a part begins, such as the test part.
+        jumps: Increasing steps before which time jumps; no event crosses one.
         group: What marks are kept by in the browser; None for the title.
         entity: Which of the group this is: marks are saved with those of the others.
         above: HTML to be put above, whose texts are escaped already.
@@ -120,6 +122,7 @@ def page(
         "steps": steps,
         "bucket": bucket,
         "borders": [int(step) for step in borders],
+        "jumps": [int(step) for step in jumps],
         "time": _time(time),
         "channels": [
             {"name": str(name), **pyramid.row(column, bucket)}
@@ -150,6 +153,7 @@ def live(title: str, channels: Sequence[str], base: str) -> tuple[Page, str]:
         "steps": 0,
         "bucket": 1,
         "borders": [],
+        "jumps": [],
         "time": None,
         "channels": [{"name": str(n), **pyramid.row(empty, 1)} for n in channels],
         "labels": None,

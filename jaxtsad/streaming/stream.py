@@ -34,6 +34,8 @@ class Update:
         closed: Alarms that closed; one may be in both.
         first: Number of the first of these steps in the stream, counted from 0.
         time: `[K]` stamps as they were read, or None.
+        jumps: `[K]` bool, steps before which a new piece begins (`max_gap`), where no
+            alarm goes on.
     """
 
     scores: np.ndarray
@@ -42,6 +44,7 @@ class Update:
     closed: list[LiveAlarm]
     first: int
     time: np.ndarray | None
+    jumps: np.ndarray
 
 
 class Stream:
@@ -136,7 +139,8 @@ class Stream:
         if stamps is not None and len(stamps):
             self.last_time = stamps[-1]
         shown, flagged = self._as_given(made, alone), self._as_given(flags, alone)
-        return Update(shown, flagged, opened, closed, first, stamps)
+        apart = np.zeros(len(values), bool) if jumps is None else jumps[:, 0]
+        return Update(shown, flagged, opened, closed, first, stamps, apart)
 
     def finish(self) -> list[LiveAlarm]:
         """Closes the alarms that are open, at the end of the stream."""

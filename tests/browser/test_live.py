@@ -117,3 +117,46 @@ def test_events_are_the_alarms_of_the_server(browser, tmp_path):
     finally:
         code = client.end()
     assert code == 0
+
+
+def test_alarms_end_at_jumps_of_time_as_on_the_server(browser, tmp_path):
+    from tests.serving.test_server import Client
+
+    noise = np.random.default_rng(0).normal(size=(400, 2))
+    index = pd.date_range("2025-12-01", periods=400, freq="min")
+    frame = pd.DataFrame(noise, index=index, columns=["speed", "load"])
+    detector = TimeSeriesDetector("zscore", window=8, max_gap="5min").fit(frame)
+    detector.save(tmp_path / "model")
+    client = Client(tmp_path / "model").ready()
+    minutes = np.arange(60) + np.where(np.arange(60) >= 30, 600, 0)
+    stamps = pd.Timestamp("2026-01-01") + pd.to_timedelta(minutes, "min")
+    levels = [30.0 if 28 <= step < 32 or step == 50 else 0.0 for step in range(60)]
+
+    def send(first: int, stop: int) -> None:
+        rows = [
+            {"time": stamps[i].isoformat(), "speed": levels[i], "load": levels[i]}
+            for i in range(first, stop)
+        ]
+        status, _ = client.ask("POST", "/rows", json.dumps(rows))
+        assert status == 200
+
+    try:
+        tab = browser.new_page()
+        tab.goto(f"http://127.0.0.1:{client.port}/")
+        send(0, 30)
+        until(tab, "about.steps === 30")
+        send(30, 60)
+        alarms = client.ask("GET", "/events")[1]["alarms"]
+        closed = [[a["start"], a["stop"]] for a in alarms if a["alarm"] == "closed"]
+        assert closed == [[28, 30], [30, 32], [50, 51]]
+        for _ in range(2):
+            until(tab, "about.steps === 60")
+            shown = "state.events.map((each) => [each.start, each.stop])"
+            assert tab.evaluate(shown) == closed
+            tab.reload()
+        tab.fill("#threshold", "1e9")
+        assert tab.inner_text("#counts").startswith("0 events")
+        tab.close()
+    finally:
+        code = client.end()
+    assert code == 0

@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 
 from jaxtsad.estimator import TimeSeriesDetector
-from jaxtsad.evaluation.alarms.rules import Rules
+from jaxtsad.evaluation.alarms.rules import Rules, find
 from jaxtsad.interactive import Scored, marks, page
 from jaxtsad.reporting.pages import exploration
-from jaxtsad.types import Series
+from jaxtsad.types import DataWarning, Series
 from tests.browser.opened import Opened, until
 
 pytestmark = pytest.mark.browser
@@ -55,6 +55,54 @@ def test_what_is_shown_at_first_is_what_the_library_says(opened):
     strongest = events.sort_values("score").iloc[-1]
     start = strongest["start_time"].strftime("%Y-%m-%d %H:%M:%S")
     assert first.startswith(start)
+
+
+def test_events_are_those_of_the_library_for_any_rules_and_jumps(opened):
+    rng = np.random.default_rng(0)
+    cases, expected = [], []
+    for _ in range(300):
+        scores = rng.integers(0, 10, size=rng.integers(1, 60)).astype(float)
+        closes = int(rng.integers(0, 8))
+        opens = int(rng.integers(closes, 9))
+        gap, shortest, pause = rng.integers([0, 1, 0], [4, 4, 9]).tolist()
+        jumps = np.flatnonzero(rng.random(len(scores)) < 0.1)[1:].tolist()
+        cases.append([scores.tolist(), opens, closes, gap, shortest, pause, jumps])
+        events = find(Rules(opens, closes, gap, shortest, pause), scores, jumps)
+        expected.append([[one.start, one.stop, one.peak] for one in events])
+    script = """(cases) => cases.map((each) => {
+      const [high, opens, closes, gap, shortest, pause, jumps] = each;
+      about.steps = high.length;
+      about.jumps = jumps;
+      state.gap = gap;
+      const row = { levels: [{ high, size: 1 }], closes, shortest, pause };
+      return eventsOf(row, opens).map((each) => [each.start, each.stop, each.peak]);
+    })"""
+    assert opened.tab.evaluate(script, cases) == expected
+    assert sum(map(len, expected)) > 300
+
+
+def test_events_of_a_page_end_at_jumps_of_time(browser, tmp_path):
+    minutes = np.arange(60) + np.where(np.arange(60) >= 30, 600, 0)
+    stamps = pd.Timestamp("2026-01-01") + pd.to_timedelta(minutes, "min")
+    values = np.random.default_rng(0).normal(size=(60, 2))
+    values[28:32] += 30
+    frame = pd.DataFrame(values, index=stamps, columns=["speed", "load"])
+    train = np.random.default_rng(1).normal(size=(400, 2))
+    index = pd.date_range("2025-12-01", periods=400, freq="min")
+    detector = TimeSeriesDetector("zscore", window=8, max_gap="5min")
+    detector.fit(pd.DataFrame(train, index=index, columns=["speed", "load"]))
+    path = tmp_path / "page.html"
+    with pytest.warns(DataWarning, match="cut into 2 pieces"):
+        detector.plot(frame).save(path)
+        events = detector.events(frame)
+    assert events[["start", "stop"]].to_numpy().tolist() == [[28, 30], [30, 32]]
+    made = Opened(browser, path)
+    try:
+        assert made.text("counts").startswith("2 events")
+        shown = "state.events.map((each) => [each.start, each.stop])"
+        assert made.tab.evaluate(shown) == [[28, 30], [30, 32]]
+    finally:
+        made.close()
 
 
 def select(tab, chart, begin, end):
