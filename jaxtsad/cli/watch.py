@@ -85,7 +85,7 @@ def _restore(made: Feed, kept: Journal) -> int:
         kept.save(made.dump({"place": 0, "number": 0}))
         return 0
     more = made.restore(content, kept.folder)
-    kept.number = more["number"]
+    kept.resume(more["number"])
     return int(more["place"])
 
 
@@ -99,10 +99,13 @@ def _give(alarms: list[tuple[str, Any]], kept: Journal | None, human: bool) -> N
 
     for kind, alarm in alarms:
         row = {"alarm": kind, **watching.as_row(alarm)}
-        if kept is None or kept.give(row):
+        if kept is not None:
+            number = kept.give(row)
+            if number is None:
+                continue
             # As the file of alarms has it, so that both can be compared.
-            row = row if kept is None else {"number": kept.number, **row}
-            print(as_line(row) if human else json.dumps(row), flush=True)
+            row = {"number": number, **row}
+        print(as_line(row) if human else json.dumps(row), flush=True)
 
 
 def as_line(row: dict[str, Any]) -> str:
@@ -114,7 +117,8 @@ def as_line(row: dict[str, Any]) -> str:
         return f"{whose}ALARM since {start}, {size}"
     stop = row.get("stop_time", f"step {row['stop'] - 1}")
     steps = row["stop"] - row["start"]
-    return f"{whose}over: {start} to {stop}, {steps} steps, {size}"
+    length = f"{steps} step{'' if steps == 1 else 's'}"
+    return f"{whose}over: {start} to {stop}, {length}, {size}"
 
 
 def _drifts(detector: Any) -> Any:

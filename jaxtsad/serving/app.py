@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import contextlib
 import dataclasses
 import functools
@@ -39,6 +40,10 @@ GRACE = 5
 """Seconds that requests in progress have to end in, when the server is told to."""
 
 
+class Unsaved(Exception):
+    """Rows could not be written down: nothing is acknowledged."""
+
+
 class EntityName(PathConvertor):
     """A name in a path, which may hold any sign, newlines, too."""
 
@@ -57,6 +62,8 @@ class Server:
         self._turn = asyncio.Lock()
         self._saving = asyncio.Lock()
         self._version = self._saved = 0
+        self._failing = False
+        self._untold: collections.deque[tuple[int, Taken]] = collections.deque()
         self._readers: dict[asyncio.Queue[str | None], str | None] = {}
         self._figures = prometheus_client.CollectorRegistry()
         counter = functools.partial(
@@ -108,6 +115,7 @@ class Server:
                 lifespan=life,
                 exception_handlers={
                     Unknown: functools.partial(_failed, status=404),
+                    Unsaved: functools.partial(_failed, status=503),
                     ValueError: functools.partial(_failed, status=422),
                 },
             ),
@@ -118,12 +126,14 @@ class Server:
         """Takes rows: CSV with a header, JSON lines, or a JSON list of rows."""
         entity = request.path_params.get("entity")
         lines = _lines(await request.body())
+        if self._failing:
+            await self._save(self._version)  # No more is taken before.
         async with self._turn:
             with self._seconds.time():
                 taken = await _in_thread(self.service.take, lines, entity)
             self._version += 1
             version = self._version
-            self._tell(taken)
+            self._untold.append((version, taken))
         await self._save(version)
         for kind, number in taken.counts.items():
             self._rows.labels(kind).inc(number)
@@ -244,14 +254,24 @@ class Server:
                 _put(queue, None)
 
     async def _save(self, version: int) -> None:
-        """Returns once the state of a version is saved; one save is for all before."""
+        """Returns once a version is saved, one save for all before, and readers know.
+
+        Raises:
+            Unsaved: If it cannot be written.
+        """
         async with self._saving:
             if self._saved >= version:
                 return
             async with self._turn:
                 reached = self._version
-                await _in_thread(self.service.save)
-            self._saved = reached
+                try:
+                    await _in_thread(self.service.save)
+                except ValueError as error:
+                    self._failing = True
+                    raise Unsaved(str(error)) from None
+            self._failing, self._saved = False, reached
+            while self._untold and self._untold[0][0] <= reached:
+                self._tell(self._untold.popleft()[1])
 
 
 def serve(

@@ -8,7 +8,6 @@ it: a new one is emptied before the state that names it is written.
 from __future__ import annotations
 
 import json
-import os
 import pathlib
 from collections.abc import Iterable, Iterator
 
@@ -48,7 +47,8 @@ class Log:
             if empty:
                 self._file.truncate(0)
         except OSError as error:
-            raise _refused(path, error) from None
+            line = files.reason(error)
+            raise ValueError(f"cannot write {str(path)!r}: {line}") from None
         journal.cut_half_a_line(self._file)
 
     def requests(self) -> Iterator[Request]:
@@ -72,14 +72,7 @@ class Log:
             texts = [line.decode("latin-1") for line in lines]
             content += json.dumps({"entity": entity, "lines": texts}).encode() + b"\n"
             rows += len(lines)
-        number = self._file.fileno()
-        size = os.fstat(number).st_size
-        try:
-            while content:
-                content = content[os.write(number, content) :]
-        except OSError as error:
-            os.ftruncate(number, size)
-            raise _refused(self._file.name, error) from None
+        journal.append(self._file, content)
         self.rows += rows
 
     def other(self) -> Log:
@@ -89,7 +82,3 @@ class Log:
     def close(self) -> None:
         """Closes the file."""
         self._file.close()
-
-
-def _refused(path: object, error: OSError) -> ValueError:
-    return ValueError(f"cannot write {str(path)!r}: {files.reason(error)}")

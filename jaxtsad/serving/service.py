@@ -2,7 +2,8 @@
 
 Every call is made by one thread at a time. Rows are acknowledged once they are written
 down beside the state: who gets no answer sends them again, and those that counted
-already are recognized by their stamps.
+already are recognized by their stamps. Alarms are written down after their rows, so
+that a killed server has none whose rows it lost.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ class Step(NamedTuple):
         values: `[C]`, None where missing.
         score: Its score.
         flag: 1 above the threshold.
+        jump: 1 where time jumps before it (`max_gap`): no alarm goes on there.
     """
 
     step: int
@@ -50,6 +52,7 @@ class Step(NamedTuple):
     values: list[float | None]
     score: float
     flag: int
+    jump: int
 
 
 class Taken(NamedTuple):
@@ -120,6 +123,7 @@ class Service:
         self._journal: journal.Journal | None = None
         self._log: log.Log | None = None
         self._taken: list[log.Request] = []
+        self._given: list[dict[str, Any]] = []
         if state is not None:
             self._stack.enter_context(files.locked(state, "the state of a server"))
             self._journal = journal.Journal(state)
@@ -169,14 +173,15 @@ class Service:
         """
         if self._log is None:
             return
-        if self._log.rows > log.MOST:
-            self._save_state()
-            return
         self._log.append(self._taken)
         self._taken = []
+        self._write_alarms()
+        if self._log.rows > log.MOST:
+            self._save_state()
 
     def close(self) -> None:
         """Saves the state and gives its folder free."""
+        self.save()
         self._save_state()
         if self._log is not None:
             self._log.close()
@@ -220,6 +225,7 @@ class Service:
                 [float(cell) if np.isfinite(cell) else None for cell in row],
                 float(scores[place]),
                 int(flags[place]),
+                int(update.jumps[place]),
             )
             recent.append(step)
             self._steps.append(step)
@@ -229,10 +235,16 @@ class Service:
         row = {"alarm": kind, **watching.as_row(alarm)}
         self.number += 1
         if self._journal is not None:
-            self._journal.give(row)
+            self._given.append(row)
         numbered = {"number": self.number, **row}
         self.alarms.append(numbered)
         return numbered
+
+    def _write_alarms(self) -> None:
+        assert self._journal is not None
+        while self._given:
+            self._journal.give(self._given[0])
+            del self._given[0]
 
     def _save_state(self) -> None:
         if self._journal is None or self._log is None:
@@ -241,7 +253,7 @@ class Service:
         record = {"number": self.number, "log": later.current}
         self._journal.save(self.feed.dump(record))
         self._log.close()
-        self._log, self._taken = later, []
+        self._log = later
 
     def _restore(self, kept: journal.Journal) -> None:
         content = kept.state()
@@ -250,7 +262,8 @@ class Service:
             self._save_state()
             return
         record = self.feed.restore(content, kept.folder)
-        self.number = kept.number = record["number"]
+        self.number = record["number"]
+        kept.resume(self.number)
         for alarm in _lines(kept.folder / journal.ALARMS):
             # Rows after the saved state come again, and their alarms with them.
             if alarm["number"] <= self.number:
@@ -259,6 +272,8 @@ class Service:
         for entity, lines in self._log.requests():
             self.take(lines, entity)
         self._taken = []
+        self._write_alarms()
+        self.number = max(self.number, kept.written)
 
 
 def _shown(time: Any) -> Any:

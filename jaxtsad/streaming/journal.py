@@ -2,8 +2,9 @@
 
 Alarms are numbered and written to `alarms.jsonl` before anybody is told; the state is
 saved after. Rows since the last saved state are read again after a kill and give the
-same alarms under the same numbers; those in the file already are not told again. The
-file holds every alarm once; one that was written just before a kill may be there alone.
+same alarms, of several entities maybe in another order; those in the file already are
+known by what they are of, and not told again. The file holds every alarm once; one that
+was written just before a kill may be there alone.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from typing import Any, BinaryIO
 from jaxtsad import files
 
 STATE, ALARMS = "state.safetensors", "alarms.jsonl"
+SAME = ("alarm", "entity", "opened", "start", "start_time")
+"""What tells one alarm from another."""
 
 
 class Journal:
@@ -26,7 +29,7 @@ class Journal:
         path: The folder; it is made where it is missing.
 
     Attributes:
-        number: Alarms that were given, by the state.
+        written: Alarms in the file.
 
     Raises:
         ValueError: If it holds something else or cannot be written.
@@ -44,7 +47,23 @@ class Journal:
         cut_half_a_line(self._file)
         self._file.seek(0)
         self.written = sum(1 for _ in self._file)
-        self.number = 0
+        self._later: dict[tuple[Any, ...], int] = {}
+
+    @property
+    def number(self) -> int:
+        """Alarms that will not come again, to be saved with the state."""
+        return min(self._later.values(), default=self.written + 1) - 1
+
+    def resume(self, number: int) -> None:
+        """Goes on from a state: alarms in the file after so many may come again.
+
+        Args:
+            number: What was saved with the state.
+        """
+        self._file.seek(0)
+        for place, line in enumerate(self._file, start=1):
+            if place > number:
+                self._later[_same(json.loads(line))] = place
 
     def state(self) -> bytes | None:
         """The saved state; None where there is none yet.
@@ -61,15 +80,19 @@ class Journal:
             )
         return None
 
-    def give(self, alarm: Mapping[str, Any]) -> bool:
-        """Numbers an alarm and writes it down; False where it is there already."""
-        self.number += 1
-        if self.number <= self.written:
-            return False
-        numbered = {"number": self.number, **alarm}
-        os.write(self._file.fileno(), json.dumps(numbered).encode() + b"\n")
-        self.written = self.number
-        return True
+    def give(self, alarm: Mapping[str, Any]) -> int | None:
+        """Numbers an alarm and writes it down; None where it is there already.
+
+        Raises:
+            ValueError: If it cannot be written.
+        """
+        self._forget_before(alarm)
+        if self._later.pop(_same(alarm), None) is not None:
+            return None
+        numbered = {"number": self.written + 1, **alarm}
+        append(self._file, json.dumps(numbered).encode() + b"\n")
+        self.written += 1
+        return self.written
 
     def save(self, content: bytes) -> None:
         """Saves the state after all alarms so far."""
@@ -78,6 +101,41 @@ class Journal:
     def close(self) -> None:
         """Closes the file of alarms."""
         self._file.close()
+
+    def _forget_before(self, alarm: Mapping[str, Any]) -> None:
+        """Alarms of an entity come in order: earlier ones do not come again.
+
+        The rows of a pipe that were on their way at a kill may be lost.
+        """
+        if not self._later or alarm.get("opened") is None:
+            return
+        entity, opened = SAME.index("entity"), SAME.index("opened")
+        self._later = {
+            same: number
+            for same, number in self._later.items()
+            if same[entity] != alarm["entity"] or same[opened] >= alarm["opened"]
+        }
+
+
+def _same(alarm: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(alarm.get(name) for name in SAME)
+
+
+def append(file: BinaryIO, content: bytes) -> None:
+    """Writes to the end of a file, all or nothing.
+
+    Raises:
+        ValueError: If it cannot be written.
+    """
+    number = file.fileno()
+    size = os.fstat(number).st_size
+    try:
+        while content:
+            content = content[os.write(number, content) :]
+    except OSError as error:
+        os.ftruncate(number, size)
+        line = files.reason(error)
+        raise ValueError(f"cannot write {file.name!r}: {line}") from None
 
 
 def cut_half_a_line(file: BinaryIO) -> None:

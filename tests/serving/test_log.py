@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import pathlib
 import shutil
@@ -105,3 +106,30 @@ def test_the_state_is_saved_after_many_rows_and_a_killed_server_has_all(
     assert 5 < len(saved) < 15  # By rows, not by request.
     both = [(at / journal.ALARMS).read_text() for at in (folder, tmp_path / "whole")]
     assert both[0] == both[1] and both[0].count('"alarm": "opened"') == 2
+
+
+def test_a_kill_before_rows_are_written_down_leaves_no_alarm_of_them(
+    tmp_path: pathlib.Path,
+) -> None:
+    """After it, requests may come in another order, as of several clients."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(300, 2)), columns=["speed", "load"])
+    detector = TimeSeriesDetector("zscore", window=8).fit(frame)
+    rows = [b"time,speed,load", b"1,0,0", b"2,99,99"]
+    killed = tmp_path / "killed"
+    first = Service(detector, killed)
+    first.take(rows, "left")
+    shutil.copytree(killed, tmp_path / "again")
+    first.close()
+    again = Service(detector, tmp_path / "again")
+    for entity in ("right", "left"):
+        made = again.take(rows, entity)
+        again.save()
+        assert [alarm["alarm"] for alarm in made.alarms] == ["opened"]
+    again.close()
+    lines = (tmp_path / "again" / journal.ALARMS).read_text().splitlines()
+    written = [json.loads(line) for line in lines]
+    assert [(row["number"], row["entity"]) for row in written] == [
+        (1, "right"),
+        (2, "left"),
+    ]

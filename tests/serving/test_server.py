@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import concurrent.futures
+import contextlib
 import http.client
 import json
 import os
@@ -25,12 +25,18 @@ from jaxtsad.estimator import TimeSeriesDetector
 for name in ("starlette", "uvicorn", "prometheus_client"):
     pytest.importorskip(name, reason=f"{name} of jaxtsad[serve] is not installed")
 
-STEPS = 600
+STEPS, CROWD = 600, 1000
 STARTED: list[Client] = []
 
 
 @pytest.fixture(scope="module", autouse=True)
 def ended() -> Iterator[None]:
+    with contextlib.suppress(ImportError, ValueError):
+        import resource
+
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = 4 * CROWD if most == resource.RLIM_INFINITY else min(most, 4 * CROWD)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
     yield
     for client in STARTED:
         if client.process.poll() is None:
@@ -205,7 +211,7 @@ def test_garbage_is_refused_and_counted(client):
 def test_a_large_body_is_not_read(client):
     status, answer = client.ask("POST", "/rows", b"x" * 200_000)
     assert (status, "at most 100000 bytes" in answer["error"]) == (413, True)
-    parts = (b"x" * 50_000 for _ in range(4))
+    parts = (b"x" * 1_000_000 for _ in range(100))
     try:
         status, answer = client.ask("POST", "/rows", parts, **{"Expect": ""})
         assert status == 413
@@ -225,16 +231,22 @@ def test_other_sites_and_names_are_refused(client):
 
 
 def test_a_thousand_requests_at_once_lose_nothing(client):
-    def ask(number: int) -> Any:
-        rows = json.dumps([[number, 0.0]])
-        return client.ask("POST", "/entities/crowd/rows", rows)
-
-    with concurrent.futures.ThreadPoolExecutor(100) as pool:
-        answers = list(pool.map(ask, range(1000)))
-    assert {status for status, _ in answers} == {200}
+    # All are sent before the first answer is read.
+    with contextlib.ExitStack() as stack:
+        links = []
+        for number in range(CROWD):
+            link = http.client.HTTPConnection("127.0.0.1", client.port, timeout=120)
+            stack.callback(link.close)
+            rows = json.dumps([[number, 0.0]])
+            link.request("POST", "/entities/crowd/rows", rows)
+            links.append(link)
+        answers = [link.getresponse() for link in links]
+        assert {answer.status for answer in answers} == {200}
+        for answer in answers:
+            assert len(json.loads(answer.read())["scores"]) == 1
     steps = client.ask("GET", "/entities/crowd/recent")[1]["steps"]
-    assert [step["step"] for step in steps] == list(range(1000))
-    assert sorted(step["values"][0] for step in steps) == list(range(1000))
+    assert [step["step"] for step in steps] == list(range(CROWD))
+    assert sorted(step["values"][0] for step in steps) == list(range(CROWD))
 
 
 def test_the_live_feed_tells_steps_and_a_slow_reader_stops_nobody(client):
@@ -343,6 +355,30 @@ def test_a_server_that_is_told_to_end_goes_on_where_it_was(model, tmp_path):
         again.ask("POST", "/rows", body)
     assert again.end() == 0
     assert alarms(tmp_path / "cut") == alarms(tmp_path / "once")
+
+
+def test_a_full_disk_is_no_success_and_loses_nothing(model, tmp_path):
+    resource = pytest.importorskip("resource", reason="limits are of POSIX systems")
+    rows = batches()
+    once = Client(model, "--state", tmp_path / "once").ready()
+    for body in rows[:20]:
+        once.ask("POST", "/rows", body)
+    assert once.end() == 0
+    client = Client(model, "--state", tmp_path / "full").ready()
+    for body in rows[:8]:
+        assert client.ask("POST", "/rows", body)[0] == 200
+    none, most = 1, resource.RLIM_INFINITY
+    resource.prlimit(client.process.pid, resource.RLIMIT_FSIZE, (none, most))
+    for body in rows[8:10] * 2:
+        status, answer = client.ask("POST", "/rows", body)
+        assert status == 503 and "cannot write" in answer["error"]
+    resource.prlimit(client.process.pid, resource.RLIMIT_FSIZE, (most, most))
+    answers = [client.ask("POST", "/rows", body) for body in rows[8:20]]
+    assert {status for status, _ in answers} == {200}
+    # The first of them was scored already; the second was not let in.
+    assert [answer["duplicated"] for _, answer in answers[:3]] == [10, 0, 0]
+    assert client.end() == 0
+    assert alarms(tmp_path / "full") == alarms(tmp_path / "once")
 
 
 @pytest.mark.slow
