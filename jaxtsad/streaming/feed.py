@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -28,6 +29,8 @@ BLOCK = 256
 """Rows of an entity that are scored at a time, at most."""
 STEPS = 31
 """Times between rows of which the middle one is the usual one."""
+MOST_MISSING = 10**9
+"""Rows that one jump of time leaves out, at most: more are a wrong stamp."""
 REASONS = 5
 ENTITIES = 10_000
 """Entities that one model for all watches, at most."""
@@ -156,6 +159,7 @@ class Feed:
             "counts": dataclasses.asdict(self.counts),
             "lines": self.lines,
             "header": self.reader.header,
+            "json": self.reader.json,
             "delimiter": self.reader.delimiter,
             "time_column": self.reader.time_column,
             "entities": entities,
@@ -175,6 +179,8 @@ class Feed:
         self.reader.delimiter = record["delimiter"]
         self.reader.time_column = record["time_column"]
         self.reader.begun = self.counts.rows > self.counts.malformed
+        begun = self.reader.header is None and self.reader.begun
+        self.reader.json = record.get("json", begun)
         for number, (name, last, steps) in enumerate(record["entities"]):
             content = arrays[str(number)].tobytes()
             stream = self._restored(storage.unpack(content, path))
@@ -200,25 +206,24 @@ class Feed:
         return self._score(entity) if len(entity.rows) >= BLOCK else []
 
     def _in_order(self, entity: Entity, row: Row) -> bool:
-        if row.time is None or entity.last is None:
+        if row.time is None:
+            return True
+        if entity.last is None:
             entity.last = row.time
             return True
         if type(row.time) is not type(entity.last):
             raise Malformed(f"its stamp {row.time} is of another kind than before")
-        step = float(
-            (row.time - entity.last) / np.timedelta64(1, "ns")
-            if isinstance(row.time, np.datetime64)
-            else row.time - entity.last
-        )
-        if step <= 0:
-            kind = "late" if step < 0 else "duplicated"
+        if row.time <= entity.last:
+            kind = "late" if row.time < entity.last else "duplicated"
             self._count(kind, f"its stamp {row.time} comes after {entity.last}")
             return False
+        # As floats, in which no difference of stamps is out of range but infinity.
+        step = min(_as_float(row.time) - _as_float(entity.last), sys.float_info.max)
         usual = float(np.median(entity.steps)) if entity.steps else step
-        lost = round(step / usual) - 1
-        if lost > 0 and len(entity.steps) == STEPS:
+        lost = min(step / usual, MOST_MISSING) - 1
+        if lost > 0.5 and len(entity.steps) == STEPS:
             text = f"time jumps from {entity.last} to {row.time}"
-            self._count("missing", text, lost)
+            self._count("missing", text, round(lost))
         entity.steps.append(step)
         entity.last = row.time
         return True
@@ -243,6 +248,11 @@ class Feed:
         setattr(self.counts, kind, now)
         if len(str(now)) > len(str(before)) or not before:
             self._note(f"line {self.lines}: {why}; {now} rows {kind} so far")
+
+
+def _as_float(stamp: Any) -> float:
+    """A stamp as nanoseconds from 1970, or as the number that it is."""
+    return float(stamp.astype(np.int64)) if isinstance(stamp, np.datetime64) else stamp
 
 
 def streams_of(

@@ -17,6 +17,7 @@ from jaxtsad.datasets.reading.recording import by_position
 
 EMPTY = frozenset(("", "nan", "null", "none", "na", "n/a"))
 """What stands for a missing value, in small letters."""
+MOST_NANOSECONDS = 2**63 - 1
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ].*)?")
 
 
@@ -52,6 +53,7 @@ class Reader:
     Attributes:
         header: Names of the columns of CSV; None before the first line, and of JSON.
         delimiter: What stands between cells of CSV: a comma, semicolon or tabulator.
+        json: Whether the first line was JSON: no later one is a header then.
         begun: Whether there was a row of JSON: whether rows have stamps is known then.
     """
 
@@ -70,7 +72,7 @@ class Reader:
         self._words = EMPTY | {str(each).strip().lower() for each in missing}
         self.header: list[str] | None = None
         self.delimiter = ","
-        self.begun = False
+        self.json = self.begun = False
 
     def row(self, line: bytes) -> Row | None:
         """The row of a line; None of a blank line and of a header, new or again.
@@ -86,7 +88,10 @@ class Reader:
         if not text:
             return None
         if self.header is None and text[0] in "{[":
+            self.json = True
             return self._json(text)
+        if self.json:
+            raise Malformed("it is no JSON")
         if self.header is None:
             self.delimiter = max(",;\t", key=text.count)
             return self._first(self._cells(text))
@@ -206,6 +211,8 @@ class Reader:
         if unit is None:
             return np.float64(number)
         nanoseconds = round(number * (stamps.UNITS["ns"] // stamps.UNITS[unit]))
+        if abs(nanoseconds) > MOST_NANOSECONDS:
+            raise Malformed(f"{text[:40]!r} {unit} is no time within 292 years of 1970")
         return np.datetime64(nanoseconds, "ns")
 
     def _stamp(self, text: str) -> Any:
@@ -216,12 +223,12 @@ class Reader:
                 made = pd.Timestamp(text)
             else:
                 raise ValueError
+            if made.tzinfo is not None:
+                made = made.tz_convert("UTC").tz_localize(None)
+            return made.as_unit("ns").to_datetime64()
         except (ValueError, OverflowError):
             wanted = self.time_format or "ISO 8601 or a number"
             raise Malformed(f"{text[:40]!r} is no time, expected {wanted}") from None
-        if made.tzinfo is not None:
-            made = made.tz_convert("UTC").tz_localize(None)
-        return made.to_datetime64().astype("datetime64[ns]")
 
 
 def _number(cell: Any) -> float | None:

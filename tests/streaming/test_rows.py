@@ -67,6 +67,27 @@ def test_malformed_lines_say_why(lines, why):
         read(*lines)
 
 
+def test_garbage_amid_json_is_no_header():
+    reader = Reader(["a", "b"])
+    with pytest.raises(Malformed, match="JSON"):
+        reader.row(b'{"a": 1')
+    for line in (b"a,b", b"garbage", b"1,2"):
+        with pytest.raises(Malformed, match="no JSON"):
+            reader.row(line)
+    assert reader.row(b"[1, 2]").values.tolist() == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("cell", "time_format"),
+    [("1e300", "s"), ("9999-12-31", None), ("0001-01-01T00:00+14:00", None)],
+)
+def test_times_that_no_stamp_can_hold_are_malformed(cell, time_format):
+    reader = Reader(["a"], time_format=time_format)
+    assert reader.row(b"time,a") is None
+    with pytest.raises(Malformed, match="is no time"):
+        reader.row(f"{cell},1".encode())
+
+
 def test_a_header_without_a_channel_is_refused():
     with pytest.raises(ValueError, match="lacks the channel 'b'"):
         read("time,a,c")
