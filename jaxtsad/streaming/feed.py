@@ -128,14 +128,14 @@ class Feed:
             self.lines += 1
             try:
                 row = (reader or self.reader).row(line)
-                if row is not None:
-                    if entity is not None:
-                        row = row._replace(entity=entity)
-                    self.counts.rows += 1
-                    made += self._add(row)
+                if row is None:
+                    continue
+                if entity is not None:
+                    row = row._replace(entity=entity)
+                made += self._add(row)
             except Malformed as error:
-                self.counts.rows += 1
                 self._count("malformed", str(error))
+            self.counts.rows += 1
         for known in self.entities.values():
             made += self._score(known)
         return made
@@ -160,6 +160,7 @@ class Feed:
             "lines": self.lines,
             "header": self.reader.header,
             "json": self.reader.json,
+            "begun": self.reader.begun,
             "delimiter": self.reader.delimiter,
             "time_column": self.reader.time_column,
             "entities": entities,
@@ -178,7 +179,8 @@ class Feed:
         self.reader.header = record["header"]
         self.reader.delimiter = record["delimiter"]
         self.reader.time_column = record["time_column"]
-        self.reader.begun = self.counts.rows > self.counts.malformed
+        begun = self.counts.rows > self.counts.malformed
+        self.reader.begun = record.get("begun", begun)
         begun = self.reader.header is None and self.reader.begun
         self.reader.json = record.get("json", begun)
         for number, (name, last, steps) in enumerate(record["entities"]):

@@ -210,10 +210,10 @@ class Reader:
         unit = self.time_format or stamps.epoch_unit(np.array([number]))
         if unit is None:
             return np.float64(number)
-        nanoseconds = round(number * (stamps.UNITS["ns"] // stamps.UNITS[unit]))
+        nanoseconds = number * (stamps.UNITS["ns"] // stamps.UNITS[unit])
         if abs(nanoseconds) > MOST_NANOSECONDS:
             raise Malformed(f"{text[:40]!r} {unit} is no time within 292 years of 1970")
-        return np.datetime64(nanoseconds, "ns")
+        return np.datetime64(round(nanoseconds), "ns")
 
     def _stamp(self, text: str) -> Any:
         try:

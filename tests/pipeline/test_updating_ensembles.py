@@ -38,14 +38,18 @@ def fitted() -> TimeSeriesDetector:
 
 
 def test_every_member_is_updated_and_both_data_are_normal() -> None:
-    after = copy.deepcopy(fitted())
+    # Without a head: summed over 200 steps, what normal data of the one level score
+    # above those of the other is more than 73 held-out steps of each can show.
+    headless = {"detector": "zscore", "scaler": "minmax"}
+    before_all = of((*MEMBERS[:2], headless)).fit(waves(400, 3, OLD))
+    after = copy.deepcopy(before_all)
     after.partial_fit(waves(400, 3, NEW, 1), tolerance=None)
-    pairs = zip(fitted().fitted_.components, after.fitted_.components, strict=True)
+    pairs = zip(before_all.fitted_.components, after.fitted_.components, strict=True)
     for before, now in pairs:
         assert before.thresholds != now.thresholds
         assert before.setup == now.setup
     new, old = waves(200, 3, NEW, 3), waves(200, 3, OLD, 3)
-    assert fitted().predict(new).mean() > 0.5
+    assert before_all.predict(new).mean() > 0.5
     assert after.predict(new).mean() < 0.1
     assert after.predict(old).mean() < 0.1
     # The member of the longest windows is as if it were updated alone.
@@ -145,8 +149,9 @@ def test_members_without_held_out_steps_remember_the_same_ones() -> None:
     detector = of(STEPWISE, validation=0.0).fit(waves(300, 2, OLD))
     detector.partial_fit(waves(200, 2, NEW, 1), tolerance=None)
     first, widest = detector.fitted_.components
-    np.testing.assert_array_equal(
-        first.calibration[0].values, widest.calibration[0].values
+    # But for the last bit: the programs are of windows of another length.
+    np.testing.assert_allclose(
+        first.calibration[0].values, widest.calibration[0].values, rtol=2e-7
     )
     assert detector.predict(waves(100, 2, NEW, 3)).mean() < 0.1
 

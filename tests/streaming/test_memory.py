@@ -108,7 +108,7 @@ def test_nothing_grows_in_a_stream(counts: Counts, name: str, steps: int) -> Non
         return 1 + len(block)
 
     check(counts, go_on, lambda: len(stream.dump()), steps)
-    assert alarms > steps / 200
+    assert alarms > 5
 
 
 def test_nothing_grows_in_a_fleet(counts: Counts) -> None:

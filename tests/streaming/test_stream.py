@@ -262,7 +262,7 @@ def test_restarts_amid_alarms_change_nothing_of_them(seed: int) -> None:
     assert ordered(opened) == ordered(expected.opened)
     assert ordered(closed) == ordered(expected.closed)
     assert stream.finish() == whole.finish()
-    assert len(closed) > 40
+    assert len(closed) >= 20
 
 
 def test_bad_input_is_one_line_and_changes_nothing(tmp_path: pathlib.Path) -> None:
