@@ -35,7 +35,7 @@ const middle = (numbers) => numbers.sort((a, b) => a - b)[numbers.length >> 1];
 
 function countsOf(events) {
   const rate = ((1000 * events.length) / about.steps).toFixed(2);
-  let text = many(events.length, "event") + ", " + rate + " in 1,000 steps";
+  let text = counted(events.length, "event") + ", " + rate + " in 1,000 steps";
   if (about.labels === null) return text;
   const right = events.filter((event) => truth.some((each) => meets(each, event)));
   const delays = [];
@@ -47,7 +47,7 @@ function countsOf(events) {
   text += "; precision " + share(right.length, events.length);
   text += ", recall " + share(delays.length, truth.length);
   text += " (" + delays.length + " of " + truth.length + ")";
-  return delays.length ? text + ", delay " + many(middle(delays), "step") : text;
+  return delays.length ? text + ", delay " + counted(middle(delays), "step") : text;
 }
 
 // The least threshold with at most so many events.

@@ -65,9 +65,9 @@ window.addEventListener("resize", () => {
 });
 
 function summarize() {
-  byId("summary").textContent = many(about.steps.toLocaleString("en"), "step") +
-    ", " + many(about.channels.length, "channel") +
-    (about.labels === null ? "" : ", " + many(truth.length, "labeled event") + " (green)") +
+  byId("summary").textContent = counted(about.steps.toLocaleString("en"), "step") +
+    ", " + counted(about.channels.length, "channel") +
+    (about.labels === null ? "" : ", " + counted(truth.length, "labeled event") + " (green)") +
     (about.scored.length ? ", found events orange in the upper half" : "") +
     (about.borders.length ? ", test data from " + name(about.borders[0]) + " on" : "") +
     (about.bucket > 1 ? "; values of " + about.bucket + " steps are drawn together" : "");

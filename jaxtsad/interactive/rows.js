@@ -5,7 +5,7 @@ performance.mark("begin");
 const MISSING = 65535, LAST = 65534, FACTOR = 4, COARSEST = 512, NEAR = 8, LINE = 16;
 const HEIGHT = { score: 220, channel: 150, overview: 96, inside: 180 };
 const byId = (name) => document.getElementById(name);
-const many = (count, word) => count + " " + word + (String(count) === "1" ? "" : "s");
+const counted = (count, word) => count + " " + word + (String(count) === "1" ? "" : "s");
 const about = JSON.parse(byId("about").textContent);
 const state = { from: 0, to: about.steps, threshold: 0, events: [], off: new Set() };
 let charts = [], overview = null, inside = null;
