@@ -285,7 +285,8 @@ def _of_whole(fitted: Fitted, parts: Sequence[Split], output: str) -> list[np.nd
 
     Pieces of similar length are run together, at least as many as there are devices.
     """
-    pieces = [_pieces_with_ends(part, fitted.detector.reach) for part in parts]
+    share = max(1, jax.local_device_count() // len(parts))
+    pieces = [_pieces_with_ends(part, fitted.detector.reach, share) for part in parts]
     flat = [(member, piece) for member, some in enumerate(pieces) for piece in some]
     together = max(len(parts), jax.local_device_count())
     made: list[Any] = [None] * len(flat)
@@ -303,14 +304,16 @@ def _of_whole(fitted: Fitted, parts: Sequence[Split], output: str) -> list[np.nd
     ]
 
 
-def _pieces_with_ends(part: Split, reach: int) -> list[Piece]:
+def _pieces_with_ends(part: Split, reach: int, share: int) -> list[Piece]:
     """Cuts a series at its gaps, and into pieces with the steps around that count.
 
-    A long series is cut into as many pieces as there are devices, or more.
+    Args:
+        part: The series.
+        reach: Steps on both sides of a step that its score depends on.
+        share: Devices that there are for it; a long series is cut into as many pieces,
+            or more.
     """
-    cells = (
-        part.values.size // jax.local_device_count() + 2 * reach * part.values.shape[1]
-    )
+    cells = part.values.size // share + 2 * reach * part.values.shape[1]
     cells = min(CELLS, max(cells, CELLS // 8))
     # Rounded up to a power of two steps.
     whole = fleet.bucket(max(cells // part.values.shape[1], 8 * reach))
