@@ -17,6 +17,7 @@ import pytest
 
 from jaxtsad import cli
 from jaxtsad.estimator import TimeSeriesDetector
+from jaxtsad.streaming import journal
 
 STEPS = 600
 
@@ -48,6 +49,17 @@ def start(*words: str | os.PathLike[str], **more) -> subprocess.Popen:
 def write(path: pathlib.Path, lines: list[str]) -> pathlib.Path:
     path.write_text("time,speed,load\n" + "".join(lines))
     return path
+
+
+def append(path: pathlib.Path, *lines: str) -> None:
+    with path.open("a") as file:
+        file.writelines(lines)
+
+
+def saved(state: pathlib.Path) -> int | None:
+    """When a watch last saved its state; None if it has not yet."""
+    kept = state / journal.STATE
+    return kept.stat().st_mtime_ns if kept.exists() else None
 
 
 def alarms(text: str) -> list[dict]:
@@ -83,8 +95,7 @@ def test_a_watch_that_is_told_to_end_keeps_its_state(model, rows, tmp_path):
     ended.send_signal(signal.SIGTERM)
     first, _ = ended.communicate()
     assert ended.returncode == 0
-    with path.open("a") as file:
-        file.writelines(rows[300:])
+    append(path, *rows[300:])
     rest, _ = start(model, path, "--state", state).communicate()
     assert alarms(first) + alarms(rest) == alarms(once)
 
@@ -97,23 +108,29 @@ def test_killed_watches_lose_and_double_no_alarm(model, rows, tmp_path, kills):
     start(model, path, "--state", once).communicate()
     path, state = write(tmp_path / "feed.csv", []), tmp_path / "state"
     place, said = 0, []
-    for _ in range(kills):
+    for number in range(kills):
         words = ("--follow", "--state", state, "--save-every", "20")
+        before = saved(state)
         watched = start(model, path, *words)
-        # Some are killed before they have read anything, some amid the rows.
-        time.sleep(draw.uniform(0.5, 4.0))
         more = STEPS // (kills + 1)
+        # Some are killed before they have read anything, most amid the rows.
+        if number % 4 == 3:
+            time.sleep(draw.uniform(0.0, 4.0))
+        else:
+            append(path, rows[place])
+            place, more, until = place + 1, more - 1, time.monotonic() + 120
+            while saved(state) == before:
+                assert watched.poll() is None and time.monotonic() < until
+                time.sleep(0.01)
         for row in rows[place : place + more]:
-            with path.open("a") as file:
-                file.write(row)
+            append(path, row)
             time.sleep(draw.uniform(0, 0.01))
         place += more
         time.sleep(draw.uniform(0, 0.5))
         watched.kill()
         out, _ = watched.communicate()
         said += alarms(out[: out.rfind("\n") + 1])
-    with path.open("a") as file:
-        file.writelines(rows[place:])
+    append(path, *rows[place:])
     out, _ = start(model, path, "--state", state).communicate()
     said += alarms(out)
     kept = (state / "alarms.jsonl").read_text()
