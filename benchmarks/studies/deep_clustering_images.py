@@ -231,13 +231,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     add("--pretrain", type=int)
     add("--refine", type=int)
     add("--unpool", choices=("repeat", "argmax"))
-    add(
-        "--options",
-        nargs="+",
-        default=[],
-        metavar="NAME=VALUE",
-        help="options of the detector instead of the size's",
-    )
+    study.detector_options(parser)
 
 
 def run(session: Session) -> Report:

@@ -138,6 +138,17 @@ class Study:
     data: bool = True
 
 
+def detector_options(parser: argparse.ArgumentParser) -> None:
+    """Adds `--options NAME=VALUE ...`, options of a study's detector."""
+    parser.add_argument(
+        "--options",
+        nargs="+",
+        default=[],
+        metavar="NAME=VALUE",
+        help="options of the detector instead of the size's",
+    )
+
+
 def main(study: Study, arguments: Sequence[str] | None = None) -> int:
     """Runs a study and writes its files.
 

@@ -31,7 +31,7 @@ BLOCK = 1000
 FAULT, MALFORMED, DOUBLED, LOST = 20_000, 5_000, 7_000, 9_000
 """Every so many rows there is one."""
 SHARES = (0.01, 0.1, 0.25, 0.5, 0.75, 1.0)
-"""Shares of the rows after which the memory is told."""
+"""Shares of the rows after which the memory is printed."""
 
 
 class Point(NamedTuple):

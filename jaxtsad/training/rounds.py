@@ -51,7 +51,7 @@ def compiled(
         detector: What is trained.
         members: Number of members M, a multiple of `devices`.
         choice: See `fleet.lift`.
-        devices: This host's, which the members are laid over.
+        devices: This host's, which the members are spread over.
         steps: Steps of an epoch.
         options: What is done with updates.
         on_hosts: Whether other hosts train members of the same federations.

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.studies import digits
+from benchmarks.studies import digits, study
 from benchmarks.studies.report import Report, Row, Section, by_group
 from benchmarks.studies.study import Session
 from jaxtsad.datasets import catalog
@@ -240,13 +240,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     add("--size", default="cpu", choices=tuple(SIZES))
     add("--protocol", default="strict", choices=PROTOCOLS)
     add("--epochs", type=int)
-    add(
-        "--options",
-        nargs="+",
-        default=[],
-        metavar="NAME=VALUE",
-        help="options of the detector instead of the size's",
-    )
+    study.detector_options(parser)
 
 
 def run(
