@@ -29,7 +29,10 @@ def chosen_first(chosen: Array) -> Array:
         >>> chosen_first(jnp.array([False, True, False, True])).tolist()
         [1, 3, 0, 2]
     """
-    return jnp.argsort(~chosen, stable=True).astype(jnp.int32)
+    count = len(chosen)
+    places = jnp.arange(count, dtype=jnp.int32)
+    # Sorting numbers alone is several times faster than sorting marks and numbers.
+    return jnp.sort(jnp.where(chosen, places, places + count)) % count
 
 
 def half_redrawn(

@@ -139,7 +139,7 @@ class Case:
             jax.random.split(jax.random.key(0), seeds),
             dplan.build(self.config),
             jax.device_put(fleet.stack([view] * seeds)),
-            plan=plan.Plan(epochs=blocks, stop="none", members="vmap"),
+            plan=plan.Plan(epochs=blocks, stop="none", members="auto"),
         )
 
     def contender(self) -> Contender:

@@ -15,7 +15,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxtsad.detectors.dplan import encoder, environment, training, window_features
+from jaxtsad.detectors.dplan import (
+    agent,
+    encoder,
+    environment,
+    training,
+    window_features,
+)
 from jaxtsad.detectors.dplan.config import Config
 from jaxtsad.detectors.dplan.network import Values
 from jaxtsad.detectors.dplan.training import Model
@@ -88,7 +94,7 @@ def q_values(config: Config, model: Model, batch: Batch) -> Values:
     """What the network gives for windows or rows."""
     raw = features(config, model.encoder, batch.values)
     rows = scaled(config, raw, model.low, model.spread)
-    return training.q_values(config, model.params, rows)
+    return agent.q_values(config, model.params, rows)
 
 
 def features(config: Config, frozen: PyTree, values: Array) -> Array:

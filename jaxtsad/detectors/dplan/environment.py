@@ -55,7 +55,8 @@ def rows(key: Key, values: Array, weight: Array, known: Array, subset: int) -> R
     count = unlabelled.sum().astype(jnp.int32)
     order = epochs.shuffled(key, unlabelled)
     places = jnp.arange(len(order) + subset, dtype=jnp.int32)
-    shuffled = order[places % jnp.maximum(count, 1)]
+    # Made once, not anew for each of the numbers of a row.
+    shuffled = jax.lax.optimization_barrier(order[places % jnp.maximum(count, 1)])
     return Rows(
         anomalous.astype(jnp.float32),
         draws.chosen_first(anomalous),
@@ -140,7 +141,8 @@ def towards(
         >>> [int(towards(jnp.zeros(1), subset, itself, a, True)) for a in (1, 0)]
         [0, 2]
     """
-    distance = jnp.square(subset_phi - phi[:, None]).sum(axis=0)
+    # Row by row: one loop, where a sum along an axis is a call of a library of its own.
+    distance = sum(jnp.square(subset_phi - phi[:, None]), jnp.zeros(len(itself)))
     near = jnp.where(itself & exclude_self, -jnp.inf, -distance)
     wanted = jnp.where(action == 1, near, distance)
     # The first of the largest; `argmax` says the same more slowly.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 
 from jaxtsad.models.dense import Dense
@@ -47,7 +48,9 @@ def hidden_of_columns(params: PyTree, x: Array) -> Array:
     What follows sums over H, which is several times faster with rows side by side.
     """
     layer = params["hidden"]
-    product = layer["kernel"].T @ x
+    # Turned in memory: as a transposed side of a product it would be several times
+    # slower on a CPU.
+    product = jax.lax.optimization_barrier(layer["kernel"].T) @ x
     return jnp.maximum(
         product + jnp.broadcast_to(layer["bias"][:, None], product.shape), 0
     )

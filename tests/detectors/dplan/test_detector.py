@@ -171,7 +171,9 @@ def test_nothing_ends_so_values_grow_to_the_horizon() -> None:
 
 
 def test_p_is_the_share_of_known_anomalies() -> None:
-    config = dataclasses.replace(SMALL, p=0.2, warm_up=9_000, capacity=4_000)
+    config = dataclasses.replace(
+        SMALL, p=0.2, block=4_000, warm_up=9_000, capacity=4_000
+    )
     detector = dplan.build(config)
     state = jax.jit(detector.init)(jax.random.key(0), source())
     clock = Clock(jnp.int32(0), jnp.int32(0), jnp.int32(4_000), jnp.float32(1))
