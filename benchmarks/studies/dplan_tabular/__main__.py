@@ -8,7 +8,7 @@ anomaly class have no unknown class; the synthetic task has two, digits have fou
 0.05 and the agent without intrinsic rewards; `VARIANTS` has all of them, and any
 options make a row, as in `--ablations 'stand_ins_always=true stand_ins=600'`.
 `--groups known 'made up'` judges classes of the synthetic task by which settings may
-be chosen.
+be chosen; `--clean` hides no anomalies among its unlabelled rows.
 """
 
 from __future__ import annotations
@@ -51,7 +51,13 @@ ADBENCH = (
 TABLES = ("backdoor", "annthyroid", *ADBENCH)
 DIGITS = "digits"
 GROUPS: Mapping[str, Mapping[str, tuple[int, ...]]] = {
-    "synthetic": {"known": (1,), "unknown": (2, 3), "made up": (4,)},
+    "synthetic": {
+        "known": (1,),
+        "unknown": (2, 3),
+        "made up": (4,),
+        "uniform": (2,),
+        "mirrored": (3,),
+    },
     DIGITS: {"known": (1,), "unknown": (2, 3, 4, 5)},
 }
 """Classes of anomalies that are judged apart, by table and name. Rows of digits are of
@@ -268,7 +274,8 @@ def options(parser: argparse.ArgumentParser) -> None:
     add("--scorers", nargs="+", choices=SCORERS, default=list(SCORERS))
     add("--ablations", nargs="*", default=[], metavar="NAME|OPTIONS")
     groups = tuple(GROUPS["synthetic"])
-    add("--groups", nargs="+", choices=groups, default=list(groups))
+    add("--groups", nargs="+", choices=groups, default=list(groups[:3]))
+    add("--clean", action="store_true", help="hide no anomalies in the synthetic task")
 
 
 def run(session: Session) -> Report:
@@ -281,7 +288,7 @@ def run(session: Session) -> Report:
     found: list[Row] = []
     for name in given.tables or (*TABLES, *GROUPS):
         try:
-            cuts = _cuts(name, given.data_root, given.seeds, size)
+            cuts = _cuts(name, size, given)
         except FileNotFoundError as error:
             notes.append(f"{name}: {error}")
             continue
@@ -310,16 +317,19 @@ STUDY = Study(
 )
 
 
-def _cuts(name: str, root: str | None, seeds: Sequence[int], size: Size) -> list[Cut]:
+def _cuts(name: str, size: Size, given: argparse.Namespace) -> list[Cut]:
     if name == "synthetic":
         normal = min(size.rows or 5000, 5000)
-        return [partial_labels.synthetic(seed, normal=normal) for seed in seeds]
-    values, labels = load(name, root)
+        return [
+            partial_labels.synthetic(seed, normal=normal, clean=given.clean)
+            for seed in given.seeds
+        ]
+    values, labels = load(name, given.data_root)
     return [
         partial_labels.cut(
             name, values, labels, seed, rows=size.rows, tested=size.tested
         )
-        for seed in seeds
+        for seed in given.seeds
     ]
 
 

@@ -106,7 +106,7 @@ def cut(
     )
 
 
-def synthetic(seed: int, *, normal: int = 5000) -> Cut:
+def synthetic(seed: int, *, normal: int = 5000, clean: bool = False) -> Cut:
     """A task with unknown classes: two normal clusters in ten dimensions.
 
     Known anomalies (1) are a third cluster; unknown ones are uniform away from the
@@ -117,6 +117,7 @@ def synthetic(seed: int, *, normal: int = 5000) -> Cut:
     Args:
         seed: Of everything.
         normal: Unlabelled normal rows.
+        clean: Whether no anomaly is hidden among them; all other rows stay the same.
     """
     rng = np.random.default_rng([seed, 11])
     centres = rng.uniform(0.2, 0.8, (3, 10))
@@ -138,7 +139,7 @@ def synthetic(seed: int, *, normal: int = 5000) -> Cut:
     hidden = round(normal * CONTAMINATION)
     parts = [usual(normal)]
     parts += [strange(number, hidden // 3) for number in (1, 2, 3)]
-    unlabelled = np.concatenate(parts)
+    unlabelled = np.concatenate(parts[:1] if clean else parts)
     given = strange(1, LABELLED)
     test = [usual(2000), *(strange(number, 60) for number in (1, 2, 3))]
     test.append(np.stack([rng.choice(column, 60) for column in usual(2000).T], axis=1))
@@ -147,7 +148,7 @@ def synthetic(seed: int, *, normal: int = 5000) -> Cut:
         seed,
         np.concatenate([unlabelled, given]),
         np.repeat([0, 1], [len(unlabelled), len(given)]),
-        3 * (hidden // 3),
+        len(unlabelled) - normal,
         np.concatenate(test),
         np.repeat(np.arange(5), [len(one) for one in test]),
     )

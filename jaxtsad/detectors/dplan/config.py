@@ -32,6 +32,9 @@ class Config:
             that clipping leaves. With labels they have no part.
         stand_ins_always: Whether they stand beside labelled anomalies, too. The agent
             then also meets anomalies of kinds that nobody has labelled.
+        ignored: Share of the unlabelled rows that a block leaves out, those of the
+            highest isolation scores before it: hidden anomalies are not learned as
+            normal, nor are the rarest normal rows.
         width: Hidden activations of the Q-network.
         weight_decay: Weight of the sum of its squared hidden weights in the loss.
         p: Probability that the next state is a known anomaly.
@@ -73,6 +76,7 @@ class Config:
     margin: NotNegative = 0.0
     stand_ins: Count = 60
     stand_ins_always: bool = False
+    ignored: ShareBelowOne = 0.0
     width: Size = 20
     weight_decay: NotNegative = 0.01
     p: Share = 0.5

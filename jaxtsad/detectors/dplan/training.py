@@ -93,7 +93,8 @@ def refresh(config: Config, key: Key, state: State, source: Any) -> State:
     train: TrainState = state.train
     weight, _ = marks_of(config, source)
     real = np.asarray(weight) > 0
-    if config.intrinsic == "none" or not real.any():
+    needed = config.intrinsic != "none" or config.ignored > 0
+    if not needed or not real.any():
         return state
     hidden = np.asarray(_hidden(config)(state.model.params, train.rows))[real]
     from sklearn import ensemble  # Importing it takes seconds.
@@ -117,11 +118,13 @@ def advance(
     last = first + shared(clock.count)
     model, train = state
     order_key, step_key = jax.random.split(key)
+    weight, known = marks_of(config, source)
+    if config.ignored:
+        weight = environment.without_isolated(
+            weight, known, train.isolation, config.ignored
+        )
     env = environment.rows(
-        jax.random.fold_in(order_key, epoch),
-        train.rows,
-        *marks_of(config, source),
-        config.subset,
+        jax.random.fold_in(order_key, epoch), train.rows, weight, known, config.subset
     )
     begun = epoch * config.block
     uniform = agents.uniform_of(config, step_key, begun)

@@ -49,6 +49,10 @@ def test_the_synthetic_task() -> None:
     known = cut.train[cut.known == 1].mean(axis=0)
     apart = np.linalg.norm(cut.test[cut.classes == 1].mean(axis=0) - known)
     assert apart < 0.05
+    clean = partial_labels.synthetic(0, normal=500, clean=True)
+    assert clean.hidden == 0 and len(clean.train) == 560
+    np.testing.assert_array_equal(clean.test, cut.test)
+    np.testing.assert_array_equal(clean.train[clean.known == 1], cut.train[-60:])
 
 
 def test_rows_of_groups_leave_other_classes_out() -> None:
@@ -63,6 +67,8 @@ def test_rows_of_groups_leave_other_classes_out() -> None:
         ("synthetic known", 1.0),
         ("synthetic unknown", 0.0),
         ("synthetic made up", 0.0),
+        ("synthetic uniform", 0.0),
+        ("synthetic mirrored", 0.0),
     ]
     assert dplan_tabular.constant({"flat": [np.zeros(3)]}) == {"flat": 1}
 

@@ -159,6 +159,30 @@ def test_refresh_rewards_between_zero_and_one() -> None:
     np.testing.assert_array_equal(isolation[60:], 0)
 
 
+def test_isolated_rows_are_left_out_of_the_next_block_only() -> None:
+    config = dataclasses.replace(SMALL, ignored=0.2, intrinsic="none", p=0.2)
+    detector = dplan.build(config)
+    assert detector.refresh is not None
+    state = jax.jit(detector.init)(jax.random.key(0), source())
+    state = detector.refresh(jax.random.key(3), state, source())
+    isolation = np.asarray(state.train.isolation)[6:60]
+    left_out = 6 + np.argsort(-isolation)[:10]
+    clock = Clock(jnp.int32(0), jnp.int32(0), jnp.int32(50), jnp.float32(1))
+    advance = jax.jit(detector.advance)
+    after = advance(jax.random.key(1), state, source(), clock)[0].train.replay
+    seen = np.asarray(after.state[:50])
+    assert not np.intersect1d(seen, left_out).size and (seen < 6).any()
+    np.testing.assert_array_equal(np.asarray(after.reward[:50]) > 0, seen_right(after))
+    flat = state._replace(train=state.train._replace(isolation=jnp.zeros(120)))
+    again = advance(jax.random.key(1), flat, source(), clock)[0].train.replay
+    assert np.intersect1d(again.state[:50], left_out).size
+
+
+def seen_right(past: Any) -> np.ndarray:
+    """Where a known anomaly was called one, of the first 50 transitions."""
+    return (np.asarray(past.state[:50]) < 6) & (np.asarray(past.action[:50]) == 1)
+
+
 def test_nothing_ends_so_values_grow_to_the_horizon() -> None:
     """Reward 1 in both states, for ever, is worth 1 / (1 - discount)."""
     from jaxtsad.detectors.dplan import losses
@@ -280,6 +304,7 @@ def test_codes_of_a_frozen_autoencoder_are_rows() -> None:
         ({"representation": "fourier"}, "stats, flat, encoder"),
         ({"target_start": "random"}, "zero, online"),
         ({"subset": 0}, "subset=0"),
+        ({"ignored": 1.0}, "ignored=1.0 must be in"),
     ],
 )
 def test_bad_options_are_named(options: dict, message: str) -> None:
