@@ -151,13 +151,16 @@ def _gradients(residuals: _Residuals, d_gates: Array) -> tuple[Weights, Array]:
     into, across, _ = residuals.weights
     units, width = across.shape
     rows = d_gates.reshape(-1, width)
-    d_bias = rows.sum(axis=0)
-    before = _before(residuals.initial[0], residuals.hidden)
+    # The bias has inputs of ones: its gradient comes with the others.
+    parts = [_before(residuals.initial[0], residuals.hidden).reshape(-1, units)]
     if residuals.inputs.ndim == 3:
-        left = jnp.concatenate([before, residuals.inputs], axis=-1)
-        product = left.reshape(len(rows), -1).T @ rows
-        return (product[units:], product[:units], d_bias), d_gates @ into.T
-    d_across = before.reshape(-1, units).T @ rows
+        parts.append(residuals.inputs.reshape(len(rows), -1))
+    left = jnp.concatenate([*parts, jnp.ones((len(rows), 1), rows.dtype)], axis=-1)
+    # Turned in memory, which some libraries of products multiply faster.
+    product = jax.lax.optimization_barrier(left.T) @ rows
+    d_across, d_into, d_bias = product[:units], product[units:-1], product[-1]
+    if residuals.inputs.ndim == 3:
+        return (d_into, d_across, d_bias), d_gates @ into.T
     d_drive = d_gates.sum(axis=0)
     return (residuals.inputs.T @ d_drive, d_across, d_bias), d_drive @ into.T
 

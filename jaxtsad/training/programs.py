@@ -23,6 +23,12 @@ YNNPACK multiplies bfloat16 as such (`products.narrow_is_fast`) it is as fast as
 in float32, too, and the option is left out.
 """
 
+WIDE = {"xla_cpu_prefer_vector_width": 512}
+"""For CPUs with instructions for bfloat16: vectors of 512 bits in all loops, not 256.
+
+On an AMD EPYC LSTM-VAEs train 5 to 7 % faster, the Anomaly Transformer 2 to 6 %.
+"""
+
 QUICK = {"xla_cpu_use_fusion_emitters": False}
 """For detectors of whole series on a CPU: compiled in a third of the time, and as fast.
 
@@ -107,8 +113,9 @@ def options_for(
     """
     if detector.series is not None:
         return quick_options(once)
-    alone = members == 1 and not products.narrow_is_fast()
-    return _usable(dict(ALONE)) if alone else None
+    if products.narrow_is_fast():
+        return _usable(dict(WIDE))
+    return _usable(dict(ALONE)) if members == 1 else None
 
 
 def quick_options(once: bool = False) -> dict[str, Any] | None:

@@ -61,10 +61,10 @@ def run(
     placed = fleet.place((keys, model, views), devices)
     chunks = np.zeros(fleet.members_of(placed), np.int32)
     chunks[:number] = -(-np.asarray(counts) // batch_size)
-    # Closed forms gain nothing by being compiled otherwise alone than with others.
-    alone = len(chunks) == 1 and detector.steps(fleet.member(views, 0)) > 0
+    # Closed forms gain nothing by being compiled with options.
+    takes_steps = detector.steps(fleet.member(views, 0)) > 0
     program = _program(
-        detector, output, batch_size, len(chunks), members, devices, alone
+        detector, output, batch_size, len(chunks), members, devices, takes_steps
     )
     offsets = np.zeros(len(chunks), np.int32)
     offsets[:number] = 0 if first is None else first
@@ -132,7 +132,7 @@ def _program(
     number: int,
     members: str,
     devices: fleet.Devices,
-    alone: bool,
+    takes_steps: bool,
 ) -> Callable[..., Any]:
     # Traced once, though its shapes are asked for first.
     function = jax.jit(getattr(detector, output), inline=True)
@@ -166,6 +166,5 @@ def _program(
         return jax.lax.fori_loop(0, chunks, put, out)
 
     lifted = fleet.lift(scored, number, members, devices)
-    return jax.jit(
-        lifted, compiler_options=programs.options_for(detector, 1) if alone else None
-    )
+    options = programs.options_for(detector, number) if takes_steps else None
+    return jax.jit(lifted, compiler_options=options)
