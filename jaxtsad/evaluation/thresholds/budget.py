@@ -8,7 +8,7 @@ from jaxtsad import validation
 from jaxtsad.evaluation.alarms import tail
 from jaxtsad.validation import Positive
 
-ALLOWANCE = 1.1
+ALLOWANCE = 1.2
 """While an event lasts no other opens: of so many more steps a budget is."""
 
 

@@ -23,9 +23,23 @@ def entity() -> Scored:
 
 def test_false_events_are_those_far_from_labels(entity: Scored) -> None:
     found = alarms.rate(entity, "budget", {"alarms_per_1000": 1.0})
-    assert found == (1, 1000 - 2 * (20 + 2 * alarms.WINDOW))
+    assert found == (1, 1000 - 2 * (20 + 2 * alarms.WINDOW), 1)
     assert found.per_1000 == pytest.approx(1 / 0.8)
+    assert found.outside == pytest.approx(1 / 0.799)
     assert alarms.rate(entity, "quantile", {}) == found
+
+
+def test_blocks_take_turns_on_normal_steps(entity: Scored) -> None:
+    steps = np.arange(1000.0)
+    part = alarms.by_blocks(entity._replace(test=steps))
+    assert part is not None
+    # 100 steps are near each labeled sequence: 800 are left, eight blocks of 100.
+    normal = np.delete(steps, np.r_[260:360, 560:660]).reshape(4, 2, 100)
+    np.testing.assert_array_equal(part.calibration, normal[:, 0].ravel())
+    np.testing.assert_array_equal(part.test, normal[:, 1].ravel())
+    assert not part.labels.any()
+    short = entity._replace(test=steps[:900], labels=entity.labels[:900])
+    assert alarms.by_blocks(short) is None
 
 
 def test_a_kind_with_too_few_scores_takes_their_largest(entity: Scored) -> None:
