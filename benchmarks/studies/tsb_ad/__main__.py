@@ -2,7 +2,7 @@
 
 python -m benchmarks.studies.tsb_ad --data-root DIR --detectors pca knn
 
-A row is a trivial one of `recipes.TRIVIAL` or any detector by name with its defaults.
+A row is one of `recipes.ROWS` or any detector by name with its defaults.
 Scores are kept by series, so that an interrupted run goes on. `--heads` asks instead
 what score heads make of every detector, trained and untrained (with `--half odd`).
 """
@@ -34,7 +34,7 @@ def options(parser: argparse.ArgumentParser) -> None:
         "--detectors",
         nargs="+",
         metavar="ROW",
-        help=f"of {', '.join(recipes.TRIVIAL)}, or detectors by name "
+        help=f"of {', '.join(recipes.ROWS)}, or detectors by name "
         f"(default: {' '.join(DEFAULT)})",
     )
     add(

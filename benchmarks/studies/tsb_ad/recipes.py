@@ -93,7 +93,10 @@ class Scored(NamedTuple):
 CLOSED: dict[str, Any] = {"window": WINDOW, "score_stride": 1, "validation": 0.0}
 UNGATED: dict[str, Any] = {"options": {"gate": False}}
 COARSE = {"SMAP": 10}
-TRIVIAL = {
+FOUR: dict[str, Any] = {
+    "options": {"members": ["pretrained_tcn", "lstm_vae", "pca", "knn"]}
+}
+ROWS = {
     one.name: one
     for one in (
         Recipe(RANDOM, RANDOM),
@@ -106,24 +109,26 @@ TRIVIAL = {
         Recipe("knn_defaults", "knn"),
         Recipe("knn_without_two_valued", "knn", CLOSED, drop_two_valued=True),
         Recipe("pretrained_tcn_without_gate", "pretrained_tcn", UNGATED),
+        Recipe("ensemble_of_four", "ensemble", FOUR),
     )
 }
-"""Rows without anything learned but statistics. They have no early stopping, so all
-training rows are fitted on, but in the rows that show what the default would do."""
+"""Rows of other parameters than the defaults. Those without anything learned but
+statistics have no early stopping, so all training rows are fitted on, but in the rows
+that show what the default would do."""
 
 
 def recipe(name: str) -> Recipe:
-    """A trivial row by its name, or any detector with its defaults.
+    """A row of this table by its name, or any detector with its defaults.
 
     Raises:
         ValueError: If it is neither.
     """
-    if name in TRIVIAL:
-        return TRIVIAL[name]
+    if name in ROWS:
+        return ROWS[name]
     if name not in detectors.available():
         raise ValueError(
             f"detectors: {name!r} is unknown; the choices are "
-            f"{', '.join([*TRIVIAL, *detectors.available()])}"
+            f"{', '.join([*ROWS, *detectors.available()])}"
         )
     return Recipe(name, name)
 
