@@ -25,6 +25,7 @@ from jaxtsad.datasets import catalog
 from jaxtsad.evaluation import thresholds
 from jaxtsad.evaluation.alarms import rules, tail
 from jaxtsad.evaluation.segments import flags_of, segments
+from jaxtsad.evaluation.thresholds import budget as budgets
 from jaxtsad.types import Series
 
 BUDGETS = (0.5, 1.0, 5.0)
@@ -232,7 +233,7 @@ def stationary(count: int, kind: str) -> list[list[str]]:
         for budget in BUDGETS:
             events = 0
             for seed, each in enumerate(known):
-                opens = each.score_of(budget / 1000)
+                opens = each.score_of(budgets.rate(budget))
                 test = draw(1000 + seed, 50_000)
                 events += len(rules.find(each.rules(opens), test))
             line.append(f"{events / (50 * count):.2f}")

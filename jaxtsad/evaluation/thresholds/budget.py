@@ -8,8 +8,8 @@ from jaxtsad import validation
 from jaxtsad.evaluation.alarms import tail
 from jaxtsad.validation import Positive
 
-ALLOWANCE = 1.2
-"""While an event lasts no other opens: of so many more steps a budget is."""
+LASTING = 20
+"""Steps that an event is taken to last; meanwhile no other opens."""
 
 
 @validation.options
@@ -18,7 +18,10 @@ def rate(
     alarms_per_day: Positive | None = None,
     steps_per_day: Positive | None = None,
 ) -> float:
-    """Events that a budget allows per step of calibration scores.
+    """Events that a budget allows per step at which one could open.
+
+    While an event lasts no other opens, so that the budget is left to the other steps,
+    to half of all at least.
 
     Args:
         alarms_per_1000: Events in 1000 steps.
@@ -30,16 +33,20 @@ def rate(
 
     Example:
         >>> round(rate(alarms_per_day=2, steps_per_day=1000), 6)
-        0.0022
+        0.002083
     """
     if alarms_per_day is None:
-        return ALLOWANCE * alarms_per_1000 / 1000
+        return _of_the_rest(alarms_per_1000 / 1000)
     if steps_per_day is None:
         raise ValueError(
             f"alarms_per_day={alarms_per_day:g} needs data with time stamps, or "
             "steps_per_day; or say alarms_per_1000"
         )
-    return ALLOWANCE * alarms_per_day / steps_per_day
+    return _of_the_rest(alarms_per_day / steps_per_day)
+
+
+def _of_the_rest(per_step: float) -> float:
+    return per_step / max(1 - LASTING * per_step, 0.5)
 
 
 @validation.options

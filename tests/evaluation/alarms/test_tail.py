@@ -12,6 +12,7 @@ from jaxtsad.evaluation import thresholds
 from jaxtsad.evaluation.alarms import confidence, rules, tail
 from jaxtsad.evaluation.alarms.correlation import correlation_time
 from jaxtsad.evaluation.segments import flags_of, segments
+from jaxtsad.evaluation.thresholds import budget as budgets
 from tests.evaluation.roles import calibration
 
 SCORES = arrays.arrays(
@@ -31,7 +32,7 @@ def test_budgets_come_true_on_independent_scores(budget: float) -> None:
     rates = []
     for seed in range(40):
         random = np.random.default_rng(seed)
-        opens = tail.fit(random.exponential(size=20_000)).score_of(budget / 1000)
+        opens = tail.fit(random.exponential(size=20_000)).score_of(budgets.rate(budget))
         rates.append(1000 * np.exp(-opens))
     assert 0.8 * budget <= np.mean(rates) <= 1.2 * budget
 
@@ -42,7 +43,7 @@ def test_budgets_come_true_on_correlated_scores(budget: float) -> None:
     rates = []
     for seed in range(16):
         known = tail.fit(smooth_noise(seed, 20_000))
-        opens = known.score_of(budget / 1000)
+        opens = known.score_of(budgets.rate(budget))
         runs = segments(
             flags_of(gaps_closed(stream > known.level, known.gap), len(stream))
         )
@@ -78,7 +79,7 @@ def test_events_per_step_and_scores_are_inverse() -> None:
 @given(SCORES, st.floats(0.01, 50), st.floats(1, 10))
 def test_a_larger_budget_never_raises_fewer_alarms(scores, budget, times) -> None:
     known = tail.fit(scores)
-    opens = [known.score_of(b / 1000) for b in (budget, budget * times)]
+    opens = [known.score_of(budgets.rate(b)) for b in (budget, budget * times)]
     assert opens[0] >= opens[1] >= known.level
     stream = np.concatenate([scores, scores * 1.5, scores[::-1]])
     few, many = [rules.find(known.rules(each), stream) for each in opens]
@@ -159,6 +160,13 @@ def test_the_correlation_time_is_that_of_ranks_and_bounded() -> None:
     assert correlation_time(np.arange(4000.0)) == 50
     assert correlation_time(np.arange(100.0)) == 5
     assert correlation_time(np.zeros(10)) == correlation_time(np.zeros(1)) == 1
+
+
+def test_a_budget_is_left_to_the_steps_at_which_events_can_open() -> None:
+    # 10 events of 20 steps each: the 800 other steps of 1000 hold them all.
+    assert budgets.rate(10.0) == pytest.approx(10 / 800)
+    assert budgets.rate(alarms_per_day=10.0, steps_per_day=1000.0) == budgets.rate(10.0)
+    assert budgets.rate(900.0) == pytest.approx(900 / 500)
 
 
 def test_bad_budgets_are_one_line() -> None:
