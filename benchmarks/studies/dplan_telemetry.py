@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import functools
 import math
+import pathlib
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -122,13 +123,18 @@ def setups(quick: bool) -> Mapping[str, tuple[Setup, bool]]:
 
 
 def fit(
-    session: Session, name: str, tasks: Sequence[Task], setup: Setup, told: bool
+    session: Session,
+    name: str,
+    tasks: Sequence[Task],
+    setup: Setup,
+    told: bool,
+    folder: pathlib.Path,
 ) -> list[Row]:
     """Trains a detector on all channels and seeds in one program; rows of its areas."""
     seeds = session.options.seeds
     data = [(one.name, one.train) for one in tasks]
     known = [one.known for one in tasks] if told else None
-    fitted = session.fit(name, setup, data, seeds=seeds, known=known)
+    fitted = session.fit(name, setup, data, folder=folder, seeds=seeds, known=known)
     each = [one for one in tasks for _ in seeds]
     parts = [
         members.test_part(fitted, number, one.name, one.test)
@@ -168,7 +174,8 @@ def run(session: Session) -> Report:
     rows: list[Row] = []
     for name, (setup, told) in setups(asked.quick).items():
         about = {"data": data, "setup": repr(setup), "told": told, "seeds": asked.seeds}
-        make = functools.partial(fit, session, name, tasks, setup, told)
+        folder = cache.place(f"{name}_checkpoints", about)
+        make = functools.partial(fit, session, name, tasks, setup, told, folder)
         rows += [Row(*one) for one in cache.tree(name, about, make)]
     sections = [
         Section(

@@ -252,7 +252,14 @@ def run(session: Session) -> Report:
                 key = repr((setup, seed))
                 if key not in fits:
                     sets = [(one.name, one.train) for one in series]
-                    fits[key] = session.fit(case.config, setup, sets, seeds=[seed])
+                    what = {"setup": repr(setup), "data": data, "seed": seed}
+                    fits[key] = session.fit(
+                        case.config,
+                        setup,
+                        sets,
+                        folder=cache.place("checkpoints", what),
+                        seeds=[seed],
+                    )
                 fitted = fits[key]
                 read = dataclasses.replace(
                     setup, options={**setup.options, **case.score}
