@@ -32,9 +32,9 @@ class Config:
             that clipping leaves. With labels they have no part.
         stand_ins_always: Whether they stand beside labelled anomalies, too. The agent
             then also meets anomalies of kinds that nobody has labelled.
-        ignored: Share of the unlabelled rows that a block leaves out, those of the
-            highest isolation scores before it: hidden anomalies are not learned as
-            normal, nor are the rarest normal rows.
+        ignored: Share of the unlabelled rows that are never met, those that an
+            isolation forest on the rows themselves finds most isolated: hidden
+            anomalies are not learned as normal, nor are the rarest normal rows.
         width: Hidden activations of the Q-network.
         weight_decay: Weight of the sum of its squared hidden weights in the loss.
         p: Probability that the next state is a known anomaly.

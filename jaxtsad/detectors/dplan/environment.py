@@ -92,26 +92,6 @@ def marks(
     )
 
 
-def without_isolated(
-    weight: Array, known: Array, isolation: Array, share: float
-) -> Array:
-    """Weight `[N]` less a share of the unlabelled rows, those of highest isolation.
-
-    Rows that are as isolated as the last one kept stay, too.
-
-    Example:
-        >>> isolation = jnp.array([0.9, 0.1, 0.8, 0.2, 1.0])
-        >>> known = jnp.array([0.0, 0, 0, 0, 1])
-        >>> without_isolated(jnp.ones(5), known, isolation, 0.25).tolist()
-        [0.0, 1.0, 1.0, 1.0, 1.0]
-    """
-    unlabelled = (weight > 0) & (known <= 0)
-    left_out = jnp.floor(share * unlabelled.sum()).astype(jnp.int32)
-    highest_first = jnp.sort(jnp.where(unlabelled, -isolation, jnp.inf))
-    isolated = unlabelled & (-isolation < highest_first[left_out])
-    return jnp.where(isolated, 0.0, weight)
-
-
 def stand_ins(key: Key, rows: Array, weight: Array, count: int, margin: float) -> Array:
     """Made-up anomalies `[count, F]`: rows of weight 1 with half their numbers redrawn.
 

@@ -54,6 +54,7 @@ class TrainState(NamedTuple):
         state: Number of the present row.
         rows: `[N + K, F]`, all rows as the network sees them, then the stand-ins.
         isolation: `[N + K]` isolation scores of their representations, in [0, 1].
+        left_out: `[N + K]` 1 for rows that are never met, see `Config.ignored`.
     """
 
     target: PyTree
@@ -62,6 +63,7 @@ class TrainState(NamedTuple):
     state: Array
     rows: Array
     isolation: Array
+    left_out: Array
 
 
 def start(config: Config, key: Key, rows: Array) -> tuple[PyTree, TrainState]:
@@ -77,6 +79,7 @@ def start(config: Config, key: Key, rows: Array) -> tuple[PyTree, TrainState]:
         jnp.int32(0),
         rows,
         jnp.zeros(len(rows)),
+        jnp.zeros(len(rows)),
     )
     return params, train
 
@@ -89,25 +92,51 @@ def marks_of(config: Config, source: Any) -> tuple[Array, Array]:
 
 
 def refresh(config: Config, key: Key, state: State, source: Any) -> State:
-    """Grows the isolation forest on the present representation of all rows."""
+    """Grows the isolation forest on the present representation of all rows.
+
+    Before the first block another one, on the unlabelled rows themselves, says which of
+    them are left out, where that is asked for.
+    """
     train: TrainState = state.train
-    weight, _ = marks_of(config, source)
+    weight, known = marks_of(config, source)
     real = np.asarray(weight) > 0
-    needed = config.intrinsic != "none" or config.ignored > 0
-    if not needed or not real.any():
-        return state
-    hidden = np.asarray(_hidden(config)(state.model.params, train.rows))[real]
+    if config.ignored and not np.asarray(train.left_out).any():
+        unlabelled = real & (np.asarray(known) <= 0)
+        left_out = _most_isolated(config, key, np.asarray(train.rows), unlabelled)
+        train = train._replace(left_out=jnp.asarray(left_out, jnp.float32))
+    if config.intrinsic != "none" and real.any():
+        hidden = np.asarray(_hidden(config)(state.model.params, train.rows))[real]
+        scores = np.zeros(len(real), np.float32)
+        scores[real] = _isolation(config, key, hidden)
+        isolation = losses.rescaled(jnp.asarray(scores), weight)
+        train = train._replace(isolation=isolation)
+    return State(state.model, train)
+
+
+def _most_isolated(
+    config: Config, key: Key, rows: np.ndarray, chosen: np.ndarray
+) -> np.ndarray:
+    """The share `config.ignored` of the chosen rows `[N]` that are most isolated."""
+    numbers = np.flatnonzero(chosen)
+    found = np.zeros(len(chosen), bool)
+    count = int(config.ignored * len(numbers))
+    if count:
+        order = np.argsort(-_isolation(config, key, rows[numbers]), kind="stable")
+        found[numbers[order[:count]]] = True
+    return found
+
+
+def _isolation(config: Config, key: Key, rows: np.ndarray) -> np.ndarray:
+    """Isolation scores `[N]` of rows by a forest that is grown on them."""
     from sklearn import ensemble  # Importing it takes seconds.
 
     forest = ensemble.IsolationForest(
         n_estimators=config.trees,
-        max_samples=min(config.max_samples, len(hidden)),
+        max_samples=min(config.max_samples, len(rows)),
         random_state=int(jax.random.bits(key, (), jnp.uint32)),
     )
-    scores = np.zeros(len(real), np.float32)
-    scores[real] = -forest.fit(hidden).score_samples(hidden)
-    isolation = losses.rescaled(jnp.asarray(scores), weight)
-    return State(state.model, train._replace(isolation=isolation))
+    scores: np.ndarray = -forest.fit(rows).score_samples(rows)
+    return scores
 
 
 def advance(
@@ -119,10 +148,7 @@ def advance(
     model, train = state
     order_key, step_key = jax.random.split(key)
     weight, known = marks_of(config, source)
-    if config.ignored:
-        weight = environment.without_isolated(
-            weight, known, train.isolation, config.ignored
-        )
+    weight = weight * (1 - train.left_out)
     env = environment.rows(
         jax.random.fold_in(order_key, epoch), train.rows, weight, known, config.subset
     )

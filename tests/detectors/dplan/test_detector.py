@@ -74,10 +74,11 @@ def test_epsilon_at_the_published_steps() -> None:
     np.testing.assert_allclose(later, [1, 1, 1, 0.1], rtol=1e-6)
 
 
-def source(count: int = 60, labelled: int = 6) -> Any:
+def source(count: int = 60, labelled: int = 6, far: tuple[int, ...] = ()) -> Any:
     rng = np.random.default_rng(0)
     values = rng.random((count, 3)).astype(np.float32)
     values[:labelled] += 1
+    values[list(far)] += 5
     part, _ = types.cut_train(values, window=1, validation=0)
     known = np.arange(count) < labelled
     return samples.view(part, jnp.asarray(known, jnp.float32))
@@ -159,28 +160,27 @@ def test_refresh_rewards_between_zero_and_one() -> None:
     np.testing.assert_array_equal(isolation[60:], 0)
 
 
-def test_isolated_rows_are_left_out_of_the_next_block_only() -> None:
-    config = dataclasses.replace(SMALL, ignored=0.2, intrinsic="none", p=0.2)
+def test_the_most_isolated_unlabelled_rows_are_never_met() -> None:
+    config = dataclasses.replace(SMALL, ignored=0.1, p=0.2)
     detector = dplan.build(config)
     assert detector.refresh is not None
-    state = jax.jit(detector.init)(jax.random.key(0), source())
-    state = detector.refresh(jax.random.key(3), state, source())
-    isolation = np.asarray(state.train.isolation)[6:60]
-    left_out = 6 + np.argsort(-isolation)[:10]
+    rows_ = source(far=(20, 30))
+    state = jax.jit(detector.init)(jax.random.key(0), rows_)
+    state = detector.refresh(jax.random.key(3), state, rows_)
+    left_out = np.flatnonzero(state.train.left_out)
+    assert len(left_out) == 5 and {20, 30} < set(left_out) and left_out.min() >= 6
+    again = detector.refresh(jax.random.key(4), state, rows_)
+    chex.assert_trees_all_equal(again.train.left_out, state.train.left_out)
     clock = Clock(jnp.int32(0), jnp.int32(0), jnp.int32(50), jnp.float32(1))
     advance = jax.jit(detector.advance)
-    after = advance(jax.random.key(1), state, source(), clock)[0].train.replay
-    seen = np.asarray(after.state[:50])
-    assert not np.intersect1d(seen, left_out).size and (seen < 6).any()
-    np.testing.assert_array_equal(np.asarray(after.reward[:50]) > 0, seen_right(after))
-    flat = state._replace(train=state.train._replace(isolation=jnp.zeros(120)))
-    again = advance(jax.random.key(1), flat, source(), clock)[0].train.replay
-    assert np.intersect1d(again.state[:50], left_out).size
 
+    def met(state: State) -> set[int]:
+        past = advance(jax.random.key(1), state, rows_, clock)[0].train.replay
+        return set(np.asarray(past.state[:50]).tolist())
 
-def seen_right(past: Any) -> np.ndarray:
-    """Where a known anomaly was called one, of the first 50 transitions."""
-    return (np.asarray(past.state[:50]) < 6) & (np.asarray(past.action[:50]) == 1)
+    assert not met(state) & set(left_out) and met(state) & set(range(6))
+    whole = state.train._replace(left_out=jnp.zeros_like(state.train.left_out))
+    assert met(state._replace(train=whole)) & set(left_out)
 
 
 def test_nothing_ends_so_values_grow_to_the_horizon() -> None:
