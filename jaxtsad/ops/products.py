@@ -17,6 +17,8 @@ PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 Choice: TypeAlias = Literal["float32", "default", "bfloat16", "auto"]
 BFLOAT16 = frozenset({"amx_bf16", "avx512_bf16"})
 """Flags of CPUs with instructions for products of bfloat16."""
+LARGE = 512
+"""Inputs or outputs of a kernel from which on its gradient's product is turned."""
 SINCE = (0, 12)
 """The first version of JAX whose products on a CPU use them."""
 
@@ -110,12 +112,25 @@ def _backward(
     rows = x.reshape(-1, x.shape[-1])
     to_rows = to_out.reshape(-1, to_out.shape[-1])
     to_x = einsum("...f,df->...d", to_out, kernel, precision, x.dtype)
-    if precision == "bfloat16" and jax.default_backend() == "cpu" and narrow_is_fast():
-        to_kernel = einsum("dn,nf->df", _turned(rows), to_rows, precision)
-        to_kernel = to_kernel[: kernel.shape[0]]
-    else:
-        to_kernel = einsum("nd,nf->df", rows, to_rows, precision)
+    to_kernel = _to_kernel(rows, to_rows, precision)
     return to_x, to_kernel.astype(kernel.dtype)
+
+
+def _to_kernel(rows: Array, to_rows: Array, precision: Precision) -> Array:
+    """The kernel's gradient `[D, F]` of rows `[N, D]` and what their products get.
+
+    On a CPU the narrower of both is turned in memory, where a kernel is large: products
+    with a transposed left side take up to twice as long.
+    """
+    wide, narrow = rows.shape[-1], to_rows.shape[-1]
+    if jax.default_backend() != "cpu" or max(wide, narrow) < LARGE:
+        return einsum("nd,nf->df", rows, to_rows, precision)
+    if precision == "bfloat16" and narrow_is_fast():
+        return einsum("dn,nf->df", _turned(rows), to_rows, precision)[:wide]
+    held = jax.lax.optimization_barrier
+    if wide > narrow:
+        return held(einsum("fn,nd->fd", held(to_rows.T), rows, precision)).T
+    return einsum("dn,nf->df", held(rows.T), to_rows, precision)
 
 
 def _turned(rows: Array) -> Array:
