@@ -123,10 +123,11 @@ def _to_kernel(rows: Array, to_rows: Array, precision: Precision) -> Array:
     with a transposed left side take up to twice as long.
     """
     wide, narrow = rows.shape[-1], to_rows.shape[-1]
-    if jax.default_backend() != "cpu" or max(wide, narrow) < LARGE:
-        return einsum("nd,nf->df", rows, to_rows, precision)
-    if precision == "bfloat16" and narrow_is_fast():
+    on_cpu = jax.default_backend() == "cpu"
+    if on_cpu and precision == "bfloat16" and narrow_is_fast():
         return einsum("dn,nf->df", _turned(rows), to_rows, precision)[:wide]
+    if not on_cpu or max(wide, narrow) < LARGE:
+        return einsum("nd,nf->df", rows, to_rows, precision)
     held = jax.lax.optimization_barrier
     if wide > narrow:
         return held(einsum("fn,nd->fd", held(to_rows.T), rows, precision)).T
