@@ -439,6 +439,8 @@ class Detector(NamedTuple):
             None: it cannot be held near other parameters.
         continues: Whether training goes on from a saved model with a new train state;
             else a detector that sees more data is fitted anew.
+        small_products: Whether it makes many small products, as of images a few at a
+            time, which a CPU's plainer library multiplies faster.
     """
 
     steps: Callable[[Any], int]
@@ -458,3 +460,4 @@ class Detector(NamedTuple):
     live: Live | None = None
     advance_near: Callable[..., tuple[State, Metrics]] | None = None
     continues: bool = False
+    small_products: bool = False

@@ -20,7 +20,8 @@ By itself XLA hands products to YNNPACK with what surrounds them, constants spre
 whole arrays included. On two cores an Anomaly Transformer trains and scores a tenth
 faster without, an LSTM-VAE as fast; fleets of LSTM-VAEs are slower by as much. Where
 YNNPACK multiplies bfloat16 as such (`products.narrow_is_fast`) it is as fast as Eigen
-in float32, too, and the option is left out.
+in float32, too, and the option is left out, but for detectors of small products: deep
+clustering of images scores by half as fast again with it.
 """
 
 WIDE = {"xla_cpu_prefer_vector_width": 512}
@@ -113,9 +114,11 @@ def options_for(
     """
     if detector.series is not None:
         return quick_options(once)
-    if products.narrow_is_fast():
-        return _usable(dict(WIDE))
-    return _usable(dict(ALONE)) if members == 1 else None
+    narrow = products.narrow_is_fast()
+    options: dict[str, Any] = dict(WIDE) if narrow else {}
+    if members == 1 and (detector.small_products or not narrow):
+        options |= ALONE
+    return _usable(options) if options else None
 
 
 def quick_options(once: bool = False) -> dict[str, Any] | None:

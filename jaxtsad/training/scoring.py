@@ -9,11 +9,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh, PartitionSpec
 
 from jaxtsad.training import fleet, programs
 from jaxtsad.types import Array, Batch, Detector, Key, PyTree
 
 OUTPUTS = ("score", "explain", "inspect")
+PARTS = "parts"
 
 
 def run(
@@ -68,9 +70,13 @@ def run(
     )
     offsets = np.zeros(len(chunks), np.int32)
     offsets[:number] = 0 if first is None else first
-    out = program(*placed, chunks, offsets)
+    out = jax.tree.map(np.asarray, program(*placed, chunks, offsets))
+    if _is_split(len(chunks), devices):
+        out = jax.tree.map(
+            lambda leaf: _in_order(leaf, len(devices), batch_size)[None], out
+        )
     # Cut on the host, where no size has to be compiled for.
-    return jax.tree.map(lambda leaf: np.asarray(leaf)[:number, : views.size], out)
+    return jax.tree.map(lambda leaf: leaf[:number, : views.size], out)
 
 
 def run_series(
@@ -137,14 +143,23 @@ def _program(
     # Traced once, though its shapes are asked for first.
     function = jax.jit(getattr(detector, output), inline=True)
 
+    split = _is_split(number, devices)
+    parts = len(devices) if split else 1
+
     def scored(
-        key: Key, model: PyTree, view: Any, chunks: Array, first: Array
+        part: Array | int,
+        key: Key,
+        model: PyTree,
+        view: Any,
+        chunks: Array,
+        first: Array,
     ) -> PyTree:
-        rows = -(-view.size // batch_size) * batch_size
+        rows = -(-view.size // (parts * batch_size)) * batch_size
         last = view.size - 1
 
         def chunk(number: Array) -> PyTree:
-            index = number * batch_size + jnp.arange(batch_size, dtype=jnp.int32)
+            start = (number * parts + part) * batch_size
+            index = start + jnp.arange(batch_size, dtype=jnp.int32)
             batch: Batch = view.take(jnp.minimum(index, last))
             row_keys = jax.vmap(functools.partial(jax.random.fold_in, key))(
                 batch.index + first
@@ -163,8 +178,40 @@ def _program(
                 chunk(number),
             )
 
-        return jax.lax.fori_loop(0, chunks, put, out)
+        return jax.lax.fori_loop(0, (chunks - part + parts - 1) // parts, put, out)
 
-    lifted = fleet.lift(scored, number, members, devices)
+    def on_device(*stacked: Any) -> PyTree:
+        return scored(jax.lax.axis_index(PARTS), *fleet.member(stacked, 0))
+
+    if split:
+        lifted = jax.shard_map(
+            on_device,
+            mesh=Mesh(np.array(devices), (PARTS,)),
+            in_specs=PartitionSpec(),
+            out_specs=PartitionSpec(PARTS),
+            check_vma=False,
+        )
+    else:
+        lifted = fleet.lift(functools.partial(scored, 0), number, members, devices)
     options = programs.options_for(detector, number) if takes_steps else None
     return jax.jit(lifted, compiler_options=options)
+
+
+def _is_split(number: int, devices: fleet.Devices) -> bool:
+    """Whether devices of this host take turns with the batches of one member.
+
+    Each scores whole batches and none waits for another, as they do where they share
+    the rows of a batch.
+    """
+    return number == 1 and len(devices) > 1 and not fleet.spans_hosts(devices)
+
+
+def _in_order(leaf: np.ndarray, parts: int, batch_size: int) -> np.ndarray:
+    """Outputs `[N, ...]` of devices one after another in the order of their samples.
+
+    Example:
+        >>> _in_order(np.array([0, 1, 4, 5, 2, 3, 6, 7]), 2, 2).tolist()
+        [0, 1, 2, 3, 4, 5, 6, 7]
+    """
+    batches = leaf.reshape(parts, -1, batch_size, *leaf.shape[1:])
+    return batches.swapaxes(0, 1).reshape(leaf.shape)

@@ -38,6 +38,7 @@ def build(config: Config) -> Detector:
         score=functools.partial(score, config),
         refresh=functools.partial(training.refresh, config),
         inspect=functools.partial(inspect, config),
+        small_products=True,
     )
 
 

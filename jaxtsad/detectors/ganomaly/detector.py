@@ -147,6 +147,7 @@ def build(config: Config) -> Detector:
         score=score,
         inspect=inspect,
         continues=True,
+        small_products=config.layout == "image",
     )
 
 
