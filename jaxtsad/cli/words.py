@@ -157,8 +157,8 @@ def parser() -> argparse.ArgumentParser:
     )
     choose.add_argument(
         "--rule",
-        default="clear",
-        help="clear, best or first: whether the best must be clearly above the first",
+        help="clear, best or first: whether the best must be clearly above the first "
+        "(default: first if that is the default detector, else clear)",
     )
     choose.add_argument("--out", help="folder of the chosen detector, fitted on all")
     choose.add_argument("--seed", type=int, default=0)

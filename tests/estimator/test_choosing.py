@@ -55,11 +55,17 @@ def test_another_than_the_first_is_taken_only_where_it_is_clearly_better() -> No
         (-0.01, "clear", 0),
         (-0.01, "best", 1),
         (0.01, "first", 0),
+        (0.01, None, 1),
+        (-0.01, None, 0),
     ):
         found, reason = choosing.decide(table(low), ["a", "b"], rule)
         assert found == place and "0.600" in reason
     found, reason = choosing.decide(table(0.0), ["b", "a"], "clear")
     assert found == 0 and "best" in reason
+    names = ["pretrained_tcn", "b"]
+    found, reason = choosing.decide(table(0.01), names, None)
+    assert found == 0 and "better on 52 labeled series" in reason
+    assert choosing.decide(table(0.01), names, "clear")[0] == 1
 
 
 def test_an_ensemble_of_the_best_weighs_them(chosen: Any) -> None:
