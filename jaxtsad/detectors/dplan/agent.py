@@ -22,7 +22,7 @@ from jaxtsad.models.network import Network
 from jaxtsad.training import optimizers
 from jaxtsad.types import Array, Key, Metrics, PyTree
 
-# Random numbers of a step beside those that draw its batch.
+# Random numbers of a step, without those that draw its batch.
 DRAWS = 7
 METRICS = ("loss", "reward", "flagged", "weight", "diverged")
 Layout: TypeAlias = Callable[[Array], PyTree]
