@@ -9,20 +9,18 @@ full` all 70,000, as published. Labels are used to count only, never to train.
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import functools
 import pathlib
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
 from benchmarks.studies import digits, study
 from benchmarks.studies.report import Report, Section, Table
+from benchmarks.studies.snapshots import Snapshots
 from benchmarks.studies.study import Session, Study
-from jaxtsad import files
 from jaxtsad.datasets import catalog
 from jaxtsad.datasets.reading import pictures as pictures_
 from jaxtsad.evaluation.metrics import clustering
@@ -32,7 +30,6 @@ from jaxtsad.pipeline.members import Fitted
 from jaxtsad.pipeline.setup import Setup
 from jaxtsad.training.fit import Callbacks
 from jaxtsad.training.plan import Plan
-from jaxtsad.types import PyTree
 
 TITLE = "Deep clustering: accuracy and NMI"
 LOSSES = ("hardening", "kmeans")
@@ -160,27 +157,16 @@ def compare(
     clusters = len(np.unique(labels))
     ends = (size.pretrain, size.pretrain + size.refine)
 
-    def keep(epoch: int, model: PyTree) -> None:
-        if epoch + 1 in ends:
-            leaves = map(np.asarray, jax.tree.leaves(model))
-            named = {str(place): leaf for place, leaf in enumerate(leaves)}
-            files.write_arrays(folder / f"after_{epoch + 1}.npz", named)
-
-    def kept(epoch: int) -> Fitted:
-        with np.load(folder / f"after_{epoch}.npz", allow_pickle=False) as file:
-            leaves = [file[str(place)] for place in range(len(file.files))]
-        model = jax.tree.unflatten(jax.tree.structure(fitted.model), leaves)
-        return dataclasses.replace(fitted, model=model)
-
+    kept = Snapshots(folder, ends)
     fitted = session.fit(
         f"{name} {loss}",
         setup(size, clusters, loss),
         [(name, values)],
         folder=folder / "checkpoints",
         seeds=seeds,
-        callbacks=Callbacks(model=keep),
+        callbacks=Callbacks(model=kept.keep),
     )
-    early, before = map(kept, ends)
+    early, before = (kept.after(fitted, epochs) for epochs in ends)
     rows = []
     for member, seed in enumerate(seeds):
         codes = _seen(early, member, values)["latent"]

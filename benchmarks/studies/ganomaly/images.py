@@ -18,6 +18,7 @@ import numpy as np
 
 from benchmarks.studies import digits, study
 from benchmarks.studies.report import Report, Row, Section, by_group
+from benchmarks.studies.snapshots import Snapshots
 from benchmarks.studies.study import Session
 from jaxtsad.datasets import catalog
 from jaxtsad.datasets.reading import pictures as pictures_
@@ -25,7 +26,9 @@ from jaxtsad.detectors.ganomaly import losses as objectives
 from jaxtsad.evaluation.metrics import point
 from jaxtsad.experiments import facts, toml
 from jaxtsad.pipeline import members, scoring
+from jaxtsad.pipeline.members import Fitted
 from jaxtsad.pipeline.setup import Setup
+from jaxtsad.training.fit import Callbacks
 from jaxtsad.training.plan import Plan
 
 SIDE = 32
@@ -33,6 +36,9 @@ PROTOCOLS = ("strict", "paper")
 PCA = Setup("pca", {"variance": 0.9}, kind="samples", validation=0.05)
 KNN = Setup("knn", {"memory": 3000}, kind="samples", validation=0.05)
 QUICK = {"size": "test", "seeds": [0]}
+BEST = "best epoch by test AUC (leaks)"
+AFTER = "epoch {}"
+FOLLOWED_NOTE = "the best epoch is chosen by the areas that are reported, as published"
 PAPER_NOTES = (
     "scores by each test batch's own statistics, so that a score depends on its batch",
     "scores rescaled by their smallest and largest over the test set",
@@ -156,11 +162,16 @@ def setup(size: Size, protocol: str = "strict", **options: Any) -> Setup:
 
 
 def compare(
-    session: Session, cuts: Sequence[Cut], setup_: Setup, protocol: str = "strict"
+    session: Session,
+    cuts: Sequence[Cut],
+    setup_: Setup,
+    protocol: str = "strict",
+    *,
+    followed: bool = False,
 ) -> list[Row]:
     """Trains all cuts as one fleet; one row per cut of it and of each baseline."""
     untrained = dataclasses.replace(setup_, untrained=True)
-    rows = fleet(session, "ganomaly", setup_, cuts, protocol)
+    rows = fleet(session, "ganomaly", setup_, cuts, protocol, followed=followed)
     rows += fleet(session, "untrained", untrained, cuts, protocol)
     return [*rows, *baselines(session, cuts)]
 
@@ -180,6 +191,8 @@ def fleet(
     setup_: Setup,
     cuts: Sequence[Cut],
     protocol: str = "strict",
+    *,
+    followed: bool = False,
 ) -> list[Row]:
     """Fits one member per cut in one program, or reads its rows.
 
@@ -189,21 +202,36 @@ def fleet(
         setup_: How it is fitted.
         cuts: The classes left out.
         protocol: Under `paper`, scores are rescaled over each test set.
+        followed: Adds a row for the models after each epoch, and `BEST` of them.
     """
     cache = session.cache(__name__, session.name)
     seeds = [one.seed for one in cuts]
     about: dict[str, Any] = {"setup": repr(setup_), "protocol": protocol}
     about |= {"cuts": checksum(cuts), "seeds": seeds, "names": [c.name for c in cuts]}
+    about |= {"followed": followed}
+    place = cache.place(f"{name}_checkpoints", about)
+    kept = Snapshots(place)
 
     def make() -> list[Row]:
         fitted = session.fit(
             name,
             setup_,
             [(f"{one.name}/{one.seed}", one.train) for one in cuts],
-            folder=cache.place(f"{name}_checkpoints", about),
+            folder=place,
             seeds=seeds,
             paired=True,
+            callbacks=Callbacks(model=kept.keep) if followed else Callbacks(),
         )
+        rows = judged(name, fitted)
+        if followed:
+            count = range(1, setup_.plan.epochs + 1)
+            along = [judged(AFTER.format(n), kept.after(fitted, n)) for n in count]
+            for own in zip(*along, strict=True):
+                best = max(own, key=lambda row: row.value)
+                rows += [best._replace(detector=BEST), *own]
+        return rows
+
+    def judged(title: str, fitted: Fitted) -> list[Row]:
         parts = [
             members.test_part(fitted, index, one.name, one.test)
             for index, one in enumerate(cuts)
@@ -212,7 +240,7 @@ def fleet(
         for each, scores in zip(cuts, scoring.aggregated(fitted, parts), strict=True):
             if protocol == "paper" and name not in ("pca", "knn"):
                 scores = np.asarray(objectives.rescaled(jnp.asarray(scores)))
-            rows.append(_row(each, name, scores))
+            rows.append(_row(each, title, scores))
         return rows
 
     return [Row(*one) for one in cache.tree(name, about, make)]
@@ -228,7 +256,11 @@ def checksum(cuts: Sequence[Cut]) -> str:
 def report(title: str, rows: Sequence[Row], notes: Sequence[str] = ()) -> Report:
     """The table of areas."""
     flat = [row._asdict() for row in rows]
-    sections = [Section("AUC-ROC", tables=(by_group(rows),))]
+    along = [row for row in rows if row.detector.startswith(AFTER.format(""))]
+    tables = [by_group([row for row in rows if row not in along])]
+    if along:
+        tables.append(by_group(along, "Along the training"))
+    sections = [Section("AUC-ROC", tables=tables)]
     return Report(title, (), sections, notes, flat, {"rows": flat})
 
 
@@ -240,6 +272,8 @@ def options(parser: argparse.ArgumentParser) -> None:
     add("--size", default="cpu", choices=tuple(SIZES))
     add("--protocol", default="strict", choices=PROTOCOLS)
     add("--epochs", type=int)
+    add("--train", type=int, help="most training pictures, 0 for all")
+    add("--follow", action="store_true", help="judges the models after each epoch")
     study.detector_options(parser)
 
 
@@ -267,6 +301,7 @@ def run(
     given = session.options
     size = SIZES[given.size]
     size = size._replace(epochs=given.epochs or size.epochs)
+    size = size._replace(train=size.train if given.train is None else given.train)
     wanted = toml.assignments(given.options, "ganomaly")
     chosen = given.classes or (classes if given.size == "full" else default)
     unknown = [one for one in chosen if one not in classes]
@@ -292,7 +327,9 @@ def run(
         for one in chosen
         for seed in given.seeds
     ]
-    rows = compare(session, cuts, setup(size, given.protocol, **wanted), given.protocol)
+    said += [f"leak: {FOLLOWED_NOTE}"] if given.follow else []
+    asked = setup(size, given.protocol, **wanted)
+    rows = compare(session, cuts, asked, given.protocol, followed=given.follow)
     return report(title, rows, said)
 
 

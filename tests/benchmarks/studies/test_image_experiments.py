@@ -103,6 +103,29 @@ def test_one_class_left_out_end_to_end(
         ganomaly_images.compare(session(tmp_path), cuts[:1], setup)
 
 
+def test_the_best_epoch_is_one_of_those_along_the_training(
+    tmp_path: pathlib.Path,
+) -> None:
+    values, labels = pictures()
+    cuts = [
+        ganomaly_images.cut(values, labels, 2, seed, name="noise", test=20)
+        for seed in (0, 1)
+    ]
+    options = {"latent": 3, "batch_size": 16}
+    setup = ganomaly_images.setup(TOY._replace(epochs=3), **options)
+    rows = ganomaly_images.fleet(session(tmp_path), "g", setup, cuts, followed=True)
+    for seed in (0, 1):
+        own = {row.detector: row.value for row in rows if row.seed == seed}
+        along = [own[f"epoch {n}"] for n in (1, 2, 3)]
+        assert own["g"] == along[-1] and own[ganomaly_images.BEST] == max(along)
+    shorter = ganomaly_images.setup(TOY, **options)
+    for row in ganomaly_images.fleet(session(tmp_path / "one"), "g", shorter, cuts):
+        first = Row(row.group, "epoch 1", row.seed, row.value)
+        assert first in rows
+    shown = ganomaly_images.report("Toy", rows).sections[0].tables
+    assert [table.heads[1] for table in shown] == ["g", "epoch 1"]
+
+
 def test_scores_of_a_batch_need_the_paper_protocol() -> None:
     with pytest.raises(ValueError, match="offered only under protocol"):
         ganomaly_images.setup(TOY, bn_eval="batch")
