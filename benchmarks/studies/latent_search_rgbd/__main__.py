@@ -4,7 +4,8 @@ python -m benchmarks.studies.latent_search_rgbd
 
 Each generator learns one of three shapes; pictures of the others are anomalous. The
 generators of all shapes and seeds are trained as one fleet. `--data real` takes the
-captures, where they are, and shows what mask area and mean depth alone tell.
+captures, where they are, and shows what mask area and mean depth alone tell. `--follow`
+searches the generators after some epochs, too, and `--shapes` trains fewer of them.
 """
 
 from __future__ import annotations
@@ -31,14 +32,16 @@ from benchmarks.studies.latent_search_rgbd.presets import (
     setup,
 )
 from benchmarks.studies.report import Report, Row, Section, Table, by_group
+from benchmarks.studies.snapshots import Snapshots
 from benchmarks.studies.study import Session, Study
 from jaxtsad.datasets import places
 from jaxtsad.detectors.latent_search.gan import LOSSES
 from jaxtsad.evaluation.metrics import point
-from jaxtsad.experiments import facts
+from jaxtsad.experiments import facts, toml
 from jaxtsad.pipeline import members, scoring
 from jaxtsad.pipeline.members import Fitted, Member
 from jaxtsad.pipeline.setup import Setup
+from jaxtsad.training.fit import Callbacks
 
 NAME = "latent_search_rgbd"
 TITLE = "Latent search on colour and depth, one generator per shape"
@@ -47,6 +50,7 @@ PUBLISHED = {
     "wgan_gp": {"rectangle": 0.68, "cylinder": 0.87, "sphere": 0.81},
 }
 """AUCs that the original reports, on a larger set of captures than is public."""
+AFTER = " (epoch {})"
 DEPTH = 3
 BY_CODE = ("published", "encoder")
 WITHOUT = ("published", "as_run")
@@ -136,7 +140,11 @@ def options(parser: argparse.ArgumentParser) -> None:
     add("--seeds", type=int, nargs="+", default=[0, 1])
     add("--size", default="cpu", choices=tuple(SIZES))
     add("--epochs", type=int)
+    add("--side", type=int, help="pixels")
     add("--unmasked", action="store_true", help="keep the table")
+    add("--shapes", nargs="+", help="whose generators are trained; all by default")
+    add("--follow", type=int, nargs="+", default=[], help="epochs to search after")
+    study.detector_options(parser)
 
 
 def run(session: Session) -> Report:
@@ -144,11 +152,17 @@ def run(session: Session) -> Report:
     given, size = session.options, SIZES[session.options.size]
     if given.epochs:
         size = size._replace(epochs=given.epochs, critic_epochs=given.epochs)
+    size = size._replace(side=given.side or size.side)
     searches = given.searches or (BY_CODE if size.encoder else WITHOUT)
     if not size.encoder and "encoder" in searches:
         raise ValueError(f"--searches encoder: --size {given.size} trains no encoder")
     by_seed = {seed: _shapes(session, size, seed) for seed in given.seeds}
-    cuts = [(k, s) for k in range(3) for s in given.seeds]  # classes by seeds
+    shapes_ = by_seed[given.seeds[0]].classes
+    asked_for = given.shapes or shapes_
+    unknown = [one for one in asked_for if one not in shapes_]
+    if unknown:
+        raise ValueError(f"--shapes {unknown[0]}; the choices are {', '.join(shapes_)}")
+    cuts = [(shapes_.index(n), s) for n in asked_for for s in given.seeds]
     sets = [(f"{by_seed[s].classes[k]}/{s}", by_seed[s].train[k]) for k, s in cuts]
     cache = session.cache(__name__)
     pictures = [
@@ -164,17 +178,26 @@ def run(session: Session) -> Report:
         make_rows = functools.partial(rgbd_baselines.rows, by_seed[seed], own)
         kept = cache.tree(f"baselines_{seed}", same, make_rows)
         baselines += [
-            Row(*row) if fixed else Row(*row)._replace(seed=seed) for row in kept
+            row if fixed else row._replace(seed=seed)
+            for row in (Row(*one) for one in kept)
+            if row.group in asked_for
         ]
     rows: list[Row] = []
     means: dict[str, Any] = {}
+    wanted = toml.assignments(given.options, "latent_search")
     for loss in given.losses:
-        asked = setup(size, loss)
+        asked = setup(size, loss, **wanted)
         about = {**same, "setup": repr(asked)}
+        about |= {"shapes": list(asked_for), "followed": given.follow}
         folder = cache.place(f"{loss}_checkpoints", about)
+        passed = Snapshots(folder, given.follow)
 
         @functools.cache
-        def fitted(asked: Setup = asked, folder: pathlib.Path = folder) -> Fitted:
+        def fitted(
+            asked: Setup = asked,
+            folder: pathlib.Path = folder,
+            passed: Snapshots = passed,
+        ) -> Fitted:
             return session.fit(
                 asked.options["loss"],
                 asked,
@@ -182,19 +205,32 @@ def run(session: Session) -> Report:
                 folder=folder,
                 seeds=[seed for _, seed in cuts],
                 paired=True,
+                callbacks=Callbacks(model=passed.keep),
             )
 
         for search in searches:
             session.say(f"{loss}, {search}")
 
-            def make(search: str = search, fit: Callable = fitted) -> dict:
-                return by_search(fit(), [by_seed[seed] for _, seed in cuts], [search])
+            def make(
+                search: str = search,
+                fit: Callable = fitted,
+                passed: Snapshots = passed,
+            ) -> dict:
+                own = [by_seed[seed] for _, seed in cuts]
+                made = by_search(fit(), own, [search])
+                for n in given.follow:
+                    early = passed.after(fit(), n)
+                    found = by_search(early, own, [search], AFTER.format(n))
+                    made["rows"] += found["rows"]
+                    made["means"] |= found["means"]
+                return made
 
             kept = cache.tree(f"{loss}_{search}", {**about, "search": search}, make)
             rows += [Row(*row) for row in kept["rows"]]
             means |= kept["means"]
     rows += baselines
     said = _notes(given, means)
+    said += [f"options {wanted}"] if wanted else []
     flat = [row._asdict() for row in rows]
     tables = [by_group(rows)]
     if len(given.seeds) > 1:
@@ -228,14 +264,21 @@ def _ranges(rows: Sequence[Row]) -> Table:
 
 
 def by_search(
-    fitted: Fitted, cuts: Sequence[Shapes], searches: Sequence[str]
+    fitted: Fitted, cuts: Sequence[Shapes], searches: Sequence[str], suffix: str = ""
 ) -> dict[str, Any]:
-    """Rows of every score after each of these `SEARCHES`, and their means by class."""
+    """Rows of every score after each of these `SEARCHES`, and their means by class.
+
+    Args:
+        fitted: The generators.
+        cuts: Of each member, the pictures.
+        searches: Names.
+        suffix: Of the rows' names.
+    """
     rows: list[Row] = []
     means = {}
     for name in searches:
         for score, values in searched(fitted, cuts, SEARCHES[name]).items():
-            row = f"{fitted.setup.options['loss']}, {name}, {score}"
+            row = f"{fitted.setup.options['loss']}, {name}, {score}{suffix}"
             found, means[row] = judged(fitted, cuts, row, values)
             rows += found
     return {"rows": rows, "means": means}

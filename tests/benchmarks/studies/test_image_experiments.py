@@ -188,6 +188,29 @@ def test_generators_of_drawn_shapes() -> None:
     }
 
 
+@pytest.mark.slow
+def test_searches_along_the_training_of_one_shape(tmp_path: pathlib.Path) -> None:
+    """A generator after an epoch is that of a training which ends there."""
+    words = ["--size", "test", "--losses", "gan", "--searches", "published"]
+    words += ["--seeds", "0", "--shapes", "box", "--options", "latent=5"]
+    found = {}
+    for name, more in (
+        ("long", ["--epochs", "3", "--follow", "1", "2"]),
+        ("short", ["--epochs", "2"]),
+    ):
+        out = tmp_path / name
+        asked = [*words, *more, "--out", str(out)]
+        assert study.main(latent_search_rgbd.STUDY, asked) == 0
+        rows = json.loads((out / "latent_search_rgbd.json").read_text())["rows"]
+        assert {row["group"] for row in rows} == {"box"}
+        found[name] = {row["detector"]: row["value"] for row in rows}
+    row = "gan, published, mse"
+    assert found["long"][f"{row} (epoch 2)"] == found["short"][row]
+    assert {f"{row} (epoch 1)", row} <= set(found["long"])
+    asked = [*words, "--shapes", "egg", "--out", str(tmp_path)]
+    assert study.main(latent_search_rgbd.STUDY, asked) == 2
+
+
 def test_errors_of_colour_depth_and_edges() -> None:
     picture = np.full((1, 4, 4, 4), -1.0)
     made = picture.copy()
