@@ -26,6 +26,7 @@ from jaxtsad.evaluation import thresholds
 from jaxtsad.evaluation.alarms import rules, tail
 from jaxtsad.evaluation.segments import flags_of, segments
 from jaxtsad.evaluation.thresholds import budget as budgets
+from jaxtsad.experiments import facts
 from jaxtsad.types import Series
 
 BUDGETS = (0.5, 1.0, 5.0)
@@ -88,7 +89,8 @@ def scored(session: Session, detector: str, sets: Sequence[str]) -> list[Scored]
                 "test": fitted.decision_function(one.test),
             }
 
-        about = {"detector": detector, "window": WINDOW, "data": one.name}
+        data = facts.data_checksums([one])
+        about = {"detector": detector, "window": WINDOW, "data": data}
         arrays = cache.arrays(one.name, about, fit)
         assert one.labels is not None
         made.append(

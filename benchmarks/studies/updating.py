@@ -29,6 +29,7 @@ from jaxtsad.datasets import catalog
 from jaxtsad.datasets.synthetic import faulty
 from jaxtsad.evaluation import uncertainty
 from jaxtsad.evaluation.metrics import period, vus
+from jaxtsad.experiments import facts
 from jaxtsad.pipeline import comparing
 from jaxtsad.streaming import replay
 
@@ -138,7 +139,8 @@ def halves(session: Session, name: str) -> list[dict[str, float]]:
                 figures[f"test, {when}, false"] = 1000 * flags.mean()
             return {key: np.array(float(value)) for key, value in figures.items()}
 
-        about = {"detector": name, "window": WINDOW, "data": one.name}
+        data = facts.data_checksums([one])
+        about = {"detector": name, "window": WINDOW, "data": data}
         kept = session.cache(CODE).arrays(f"smap-{name}-{one.name}", about, make)
         lines.append({key: float(value) for key, value in kept.items()})
     return lines
@@ -205,7 +207,8 @@ def replays(session: Session, names: Sequence[str]) -> Table:
                     )
                 return made
 
-            about = {"detector": name, "data": one.name, "every": every}
+            data = facts.data_checksums([one])
+            about = {"detector": name, "data": data, "every": every}
             kept = session.cache(CODE).arrays(f"nab-{name}-{one.name}", about, make)
             without, moved = kept["without"].tolist(), kept["with"].tolist()
             lines.append(

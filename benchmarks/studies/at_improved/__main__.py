@@ -10,6 +10,7 @@ say, with trivial rows, the untrained network and the same recipe without a netw
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -23,6 +24,7 @@ from benchmarks.studies.report import Report
 from benchmarks.studies.study import Session, Study
 from jaxtsad.datasets import catalog, places
 from jaxtsad.evaluation.metrics import vus
+from jaxtsad.experiments import facts
 from jaxtsad.types import Series
 
 START = Recipe("plain")
@@ -106,44 +108,12 @@ def run(session: Session) -> Report:
         raise ValueError(f"--seeds {asked.seeds} must be at least 1")
     size = networks.Size(epochs=asked.epochs)
     everything = {name: series(name, session.root) for name in asked.datasets}
-    evidence: dict[str, list[list[Evidence]]] = {}
-    setups = {}
-    for name, own in everything.items():
-        setups[name], parts = networks.prepared(own, size)
-        evidence[name] = []
-        for seed in range(asked.seeds):
-            errors = {}
-            for one in networks.NETWORKS:
-                session.say(f"{name}: {one.name}, seed {seed}")
-                errors[one.name] = networks.kept(
-                    session.cache(networks.__name__, name),
-                    *(one, own, setups[name], parts, size, seed),
-                )
-            found = networks.evidence(name, own, parts, errors)
-            evidence[name].append(found)
     sets: dict[str, Any] = {}
     for name, own in everything.items():
-        session.say(f"{name}: choosing")
-        trials = choose(evidence[name][0])
-        chosen = max(trials, key=lambda one: one.value).recipe
-        judged = own[1::2]
-        labels = [np.asarray(one.labels) for one in judged]
-        made = rows([found[1::2] for found in evidence[name]], chosen)
-        for other in judging.BASELINES:
-            session.say(f"{name}: {other}")
-            scores = judging.trivial(other, judged, setups[name])
-            made[other] = judging.measured(labels, scores)
-        made["random"] = judging.random(labels)
-        made["all_positive"] = judging.all_positive(labels)
-        sets[name] = {
-            "tuning": [one.name for one in own[::2]],
-            "held_out": [one.name for one in judged],
-            "recipe": chosen._asdict(),
-            "trials": [
-                {**one._asdict(), "recipe": one.recipe._asdict()} for one in trials
-            ],
-            "rows": made,
-        }
+        about = {"size": size._asdict(), "seeds": asked.seeds}
+        about["data"] = facts.data_checksums(own)
+        make = functools.partial(of_set, session, name, own, size)
+        sets[name] = session.cache(__name__, name).tree("judged", about, make)
     return page.report(
         {
             "size": size._asdict(),
@@ -151,6 +121,42 @@ def run(session: Session) -> Report:
             "sets": sets,
         }
     )
+
+
+def of_set(
+    session: Session, name: str, own: Sequence[Series], size: networks.Size
+) -> dict[str, Any]:
+    """Trains, chooses and judges on one data set."""
+    setup, parts = networks.prepared(own, size)
+    evidence: list[list[Evidence]] = []
+    for seed in range(session.options.seeds):
+        errors = {}
+        for one in networks.NETWORKS:
+            session.say(f"{name}: {one.name}, seed {seed}")
+            errors[one.name] = networks.kept(
+                session.cache(networks.__name__, name),
+                *(one, own, setup, parts, size, seed),
+            )
+        evidence.append(networks.evidence(name, own, parts, errors))
+    session.say(f"{name}: choosing")
+    trials = choose(evidence[0])
+    chosen = max(trials, key=lambda one: one.value).recipe
+    judged = own[1::2]
+    labels = [np.asarray(one.labels) for one in judged]
+    made = rows([found[1::2] for found in evidence], chosen)
+    for other in judging.BASELINES:
+        session.say(f"{name}: {other}")
+        scores = judging.trivial(other, judged, setup)
+        made[other] = judging.measured(labels, scores)
+    made["random"] = judging.random(labels)
+    made["all_positive"] = judging.all_positive(labels)
+    return {
+        "tuning": [one.name for one in own[::2]],
+        "held_out": [one.name for one in judged],
+        "recipe": chosen._asdict(),
+        "trials": [{**one._asdict(), "recipe": one.recipe._asdict()} for one in trials],
+        "rows": made,
+    }
 
 
 STUDY = Study(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
+import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -27,6 +29,7 @@ from jaxtsad.pipeline.parts import Part
 from jaxtsad.pipeline.setup import Setup, build, layout_of
 from jaxtsad.training import fit as training
 from jaxtsad.training import fleet
+from jaxtsad.training.checkpoints import Checkpoints
 from jaxtsad.training.plan import Plan
 from jaxtsad.types import Array, Batch, Detector, PyTree, Series, Split
 
@@ -115,8 +118,19 @@ def errors(
     parts: Sequence[Part],
     size: Size,
     seed: int,
+    folder: pathlib.Path,
 ) -> dict[str, np.ndarray]:
-    """Trains one network on all entities together and takes its `Errors`."""
+    """Trains one network on all entities together and takes its `Errors`.
+
+    Args:
+        network: The network.
+        series: The entities.
+        setup: How they are cut.
+        parts: Their training parts.
+        size: How large the experiment is.
+        seed: Of the network.
+        folder: Of checkpoints, from which an interrupted training goes on.
+    """
     setup = dataclasses.replace(setup, options={**SIZES, **network.options})
     layout = layout_of(setup, parts[0].fit.values.shape[1:])
     held_out = [part.validation for part in parts if part.validation]
@@ -126,13 +140,19 @@ def errors(
         checks = fleet.stack([watched], bucketed=True)
     fit_view = windows.view([p.fit for p in parts], setup.window, setup.stride)
     who = (Member(None, seed),)
-    result = training.fit(
-        keys_of(who),
-        build(setup, layout),
-        fleet.stack([fit_view], bucketed=True),
-        validations=checks,
-        plan=Plan(epochs=size.epochs if network.trained else 0, **PLAN),
-    )
+    with contextlib.ExitStack() as stack:
+        checkpoints = None
+        if network.trained:
+            checkpoints = Checkpoints(folder, {"network": network.name, "seed": seed})
+            stack.callback(checkpoints.close)
+        result = training.fit(
+            keys_of(who),
+            build(setup, layout),
+            fleet.stack([fit_view], bucketed=True),
+            validations=checks,
+            plan=Plan(epochs=size.epochs if network.trained else 0, **PLAN),
+            checkpoints=checkpoints,
+        )
     model = jax.tree.map(lambda leaf: leaf[:1], result.model)
     reader = scores.Reader(setup, layout, who, model, (), scorer=scorer)
     held = scores.steps(reader, [part.calibration for part in parts])
@@ -216,5 +236,7 @@ def kept(
         "training": [SIZES, PLAN, CLIP],
     }
 
-    make = functools.partial(errors, network, series, setup, parts, size, seed)
-    return cache.arrays(f"{network.name}_{seed}", about, make)
+    name = f"{network.name}_{seed}"
+    folder = cache.place(f"{name}_checkpoints", about)
+    make = functools.partial(errors, network, series, setup, parts, size, seed, folder)
+    return cache.arrays(name, about, make)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,6 +22,7 @@ import numpy as np
 from benchmarks.studies import report, study
 from benchmarks.studies.report import Report, Section, Table
 from benchmarks.studies.study import Session, Study
+from jaxtsad import files
 from jaxtsad.datasets import catalog, demo
 from jaxtsad.evaluation import uncertainty
 from jaxtsad.evaluation.metrics import point, vus
@@ -125,14 +127,29 @@ def row(
     plain["plan"].pop("checkpoint_seconds")
     about = {"setup": plain, "data": facts.data_checksums(series)}
 
+    cache = session.cache(CODE)
+    folder = cache.place(_file(name), about)
+
+    def keep(records: list[dict[str, Any]]) -> None:
+        norms = [one["update"] for one in records if "update" in one]
+        if norms:
+            files.write_json(folder / f"round_{records[0]['epoch']:03d}.json", norms)
+
     def make() -> dict[str, Any]:
         session.say(name)
-        records: list[dict[str, Any]] = []
-        data = [(one.name, one.train) for one in series]
-        told = Callbacks(epoch=records.extend)
-        fitted = session.fit(name, setup, data, callbacks=told)
+        fitted = session.fit(
+            name,
+            setup,
+            [(one.name, one.train) for one in series],
+            folder=None if setup.untrained else folder / "checkpoints",
+            callbacks=Callbacks(epoch=keep),
+        )
         scored = fits.scored(fitted, name, Group("smap", tuple(series)), STRICT)
-        norms = [record["update"] for record in records if "update" in record]
+        norms = [
+            norm
+            for path in sorted(folder.glob("round_*.json"))
+            for norm in json.loads(path.read_text())
+        ]
         assert fitted.result is not None
         return {
             "metrics": judged(series, {one.entity: one.score for one in scored}),
@@ -143,7 +160,7 @@ def row(
             },
         }
 
-    made: dict[str, Any] = session.cache(CODE).tree(_file(name), about, make)
+    made: dict[str, Any] = cache.tree(_file(name), about, make)
     return made
 
 

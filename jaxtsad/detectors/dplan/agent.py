@@ -38,8 +38,8 @@ class Block(NamedTuple):
         isolation: See `training.TrainState`.
         uniform: `[T, DRAWS + B]` random numbers of every step.
         first: Number of the block's first step in all of training.
-        represented: Whether `env.values` are hidden activations, which do not change as
-            nothing is learnt.
+        represented: Whether `env.values` are hidden activations.
+        learns: Whether a step learns; it does not in the warm-up.
     """
 
     env: Rows
@@ -48,6 +48,7 @@ class Block(NamedTuple):
     uniform: Array
     first: Array
     represented: bool
+    learns: bool
 
 
 class Agent(NamedTuple):
@@ -198,7 +199,7 @@ def take_step(
     real = block.env.unlabelled_count > 0
     params, rmsprop, td = agent.params, agent.rmsprop, jnp.zeros(())
     good = real
-    if not block.represented:
+    if block.learns:
         batch = replay.sample(past, time + 1, uniform[DRAWS:])
         params, rmsprop, td = learn(config, layout, agent, block.rows, batch)
         good = real & jnp.isfinite(td)

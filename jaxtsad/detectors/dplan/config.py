@@ -40,6 +40,8 @@ class Config:
         p: Probability that the next state is a known anomaly.
         subset: Unlabelled rows among which the nearest or farthest comes next.
         exclude_self: Whether a state is never its own nearest.
+        phi_every: Steps after which the unlabelled rows' representation is made anew;
+            1 is exact. Above about the rows divided by `subset` it is faster.
         intrinsic: When the isolation score is rewarded: `always`, only for
             `a1_unlabelled`, or `none`. Under `always` it changes no greedy action of
             one step, only the value of what follows.
@@ -82,6 +84,7 @@ class Config:
     p: Share = 0.5
     subset: Size = 1000
     exclude_self: bool = True
+    phi_every: Size = 1
     intrinsic: Intrinsic = "always"
     trees: Size = 100
     max_samples: Size = 256

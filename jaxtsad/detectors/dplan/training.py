@@ -55,6 +55,8 @@ class TrainState(NamedTuple):
         rows: `[N + K, F]`, all rows as the network sees them, then the stand-ins.
         isolation: `[N + K]` isolation scores of their representations, in [0, 1].
         left_out: `[N + K]` 1 for rows that are never met, see `Config.ignored`.
+        represents: Parameters by which the unlabelled rows are represented where
+            `Config.phi_every` is above 1.
     """
 
     target: PyTree
@@ -64,6 +66,7 @@ class TrainState(NamedTuple):
     rows: Array
     isolation: Array
     left_out: Array
+    represents: PyTree
 
 
 def start(config: Config, key: Key, rows: Array) -> tuple[PyTree, TrainState]:
@@ -80,6 +83,7 @@ def start(config: Config, key: Key, rows: Array) -> tuple[PyTree, TrainState]:
         rows,
         jnp.zeros(len(rows)),
         jnp.zeros(len(rows)),
+        jax.tree.map(jnp.copy, params),
     )
     return params, train
 
@@ -154,10 +158,9 @@ def advance(
     )
     begun = epoch * config.block
     uniform = agents.uniform_of(config, step_key, begun)
-    block = Block(env, train.rows, train.isolation, uniform, begun, False)
+    block = Block(env, train.rows, train.isolation, uniform, begun, False, True)
     # In the warm-up the representation stays as it is: that of all rows is made once.
-    columns = hidden_of_columns(model.params, env.values)
-    warm = block._replace(env=env._replace(values=columns), represented=True)
+    warm = _represented(block, model.params)._replace(learns=False)
     vector, layout = ravel_pytree(model.params)
 
     def step(
@@ -177,15 +180,41 @@ def advance(
     carry = agent, {name: jnp.zeros(()) for name in agents.METRICS}
     learns = jnp.clip(config.warm_up - begun, first, last)
     carry = jax.lax.fori_loop(first, learns, functools.partial(step, warm), carry)
-    agent, sums = jax.lax.fori_loop(learns, last, functools.partial(step, block), carry)
+    represents = train.represents
+    if config.phi_every == 1:
+        loop = functools.partial(step, block)
+        agent, sums = jax.lax.fori_loop(learns, last, loop, carry)
+    else:
+
+        def piece(number: Array, carry: tuple) -> tuple:
+            agent, sums, vector = carry
+            here = jnp.maximum(number * config.phi_every, learns)
+            there = jnp.minimum((number + 1) * config.phi_every, last)
+            vector = jnp.where(here % config.phi_every == 0, agent.params, vector)
+            loop = functools.partial(step, _represented(block, layout(vector)))
+            return *jax.lax.fori_loop(here, there, loop, (agent, sums)), vector
+
+        pieces = learns // config.phi_every, -(-last // config.phi_every)
+        agent, sums, seen = jax.lax.fori_loop(
+            *pieces, piece, (*carry, _vector(represents))
+        )
+        represents = layout(seen)
     model = model._replace(params=layout(agent.params))
     train = train._replace(
         target=layout(agent.target),
         rmsprop=_by_network(layout, vector, agent.rmsprop),
         replay=agent.replay,
         state=agent.state,
+        represents=represents,
     )
     return State(model, train), sums
+
+
+def _represented(block: Block, params: PyTree) -> Block:
+    """A block whose unlabelled rows are represented once for all of its steps."""
+    columns = hidden_of_columns(params, block.env.values)
+    env = block.env._replace(values=columns)
+    return block._replace(env=env, represented=True)
 
 
 def _by_network(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pathlib
+
 import numpy as np
 import pytest
 
 from benchmarks.studies import dplan_telemetry
 from benchmarks.studies.dplan_tabular import __main__ as dplan_tabular
-from benchmarks.studies.dplan_tabular import partial_labels
+from benchmarks.studies.dplan_tabular import partial_labels, several_classes
 from jaxtsad.types import Series
 
 CLASSES = np.repeat([0, 1, 2], [5000, 300, 200])
@@ -82,6 +84,25 @@ def test_any_options_make_a_row_of_the_agent() -> None:
     assert dplan_tabular.setup(size, "devnet", 100).detector == "devnet"
     with pytest.raises(ValueError, match="'dplann' must be NAME=VALUE"):
         dplan_tabular.setup(size, "dplann", 100)
+
+
+def test_two_tables_of_the_same_rows_tell_classes_apart(tmp_path: pathlib.Path) -> None:
+    folder = tmp_path / "adbench" / "Classical"
+    folder.mkdir(parents=True)
+
+    def write(name: str, labels: list[int]) -> None:
+        np.savez(folder / name, X=np.eye(4), y=np.array(labels))
+
+    write("30_satellite.npz", [0, 1, 1, 0])
+    write("19_landsat.npz", [0, 0, 1, 0])
+    values, classes = dplan_tabular.load("cotton_crop", str(tmp_path))
+    np.testing.assert_array_equal(values, np.eye(4))
+    assert classes.tolist() == [0, 1, 2, 0]
+    assert dplan_tabular.load("damp_soil", str(tmp_path))[1].tolist() == [0, 2, 1, 0]
+    assert set(several_classes.TABLES) < set(dplan_tabular.GROUPS)
+    write("19_landsat.npz", [1, 0, 1, 0])
+    with pytest.raises(ValueError, match="do not label the same rows"):
+        dplan_tabular.load("cotton_crop", str(tmp_path))
 
 
 @pytest.mark.parametrize("events", [[], [(100, 120)]])

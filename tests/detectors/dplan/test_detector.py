@@ -151,6 +151,28 @@ def test_stretches_do_not_matter() -> None:
     chex.assert_trees_all_equal(whole, parts)
 
 
+def test_a_representation_of_before_is_kept_for_its_steps() -> None:
+    """Whatever the stretches; where nothing is learnt it is as good as a new one."""
+
+    def after(every: int, rate: float, *counts: int) -> State:
+        config = dataclasses.replace(SMALL, phi_every=every, learning_rate=rate)
+        advance = jax.jit(dplan.build(config).advance)
+        state, first = start(), 0
+        for count in counts:
+            span = jnp.int32(first), jnp.int32(count)
+            clock = Clock(jnp.int32(0), *span, jnp.float32(1))
+            state = advance(jax.random.key(1), state, source(), clock)[0]
+            first += count
+        return state
+
+    chex.assert_trees_all_equal(after(7, 1e-2, 50), after(7, 1e-2, 23, 4, 23))
+    still = after(7, 1e-20, 50), after(1, 1e-20, 50)
+    chex.assert_trees_all_equal(*(one.train.replay for one in still))
+    learnt = after(50, 1.0, 50), after(1, 1.0, 50)
+    paths = [one.train.replay.following.tolist() for one in learnt]
+    assert paths[0] != paths[1]
+
+
 def test_refresh_rewards_between_zero_and_one() -> None:
     refresh = dplan.build(SMALL).refresh
     assert refresh is not None
