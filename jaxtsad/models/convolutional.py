@@ -2,7 +2,9 @@
 
 Batch norm's running statistics are a collection `stats` beside the parameters. A pass
 in training writes what it saw to the collection `moments`; `updated` says what follows
-from it, so that the caller decides which passes count and in which order.
+from it, so that the caller decides which passes count and in which order. Kernels of
+transposed convolutions can be given as the matrices that are multiplied, a collection
+`matrices`, where many passes follow by the same parameters.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ Norm: TypeAlias = Literal["batch", "layer", "none"]
 SD = 0.02
 EPSILON = 1e-5
 MOMENTUM = 0.1
+MATRICES = "matrices"
 
 
 def normal_init(mean: float = 0.0) -> Callable[[Key, tuple[int, ...]], Array]:
@@ -66,8 +69,21 @@ class Conv(nn.Module):
         """Maps `[B, S.., C]` to `[B, T.., features]`."""
         shape = ((self.size,) * (x.ndim - 2)) + (x.shape[-1], self.features)
         kernel = self.param("kernel", normal_init(), shape)
-        run = convolution.transpose if self.transposed else convolution.convolve
-        out = run(x, kernel, stride=self.stride, padding=self.padding)
+        if self.transposed:
+            if self.is_mutable_collection(MATRICES) and not self.is_initializing():
+                made = convolution.transpose_matrix(kernel, self.stride, x.shape[1:-1])
+                self.put_variable(MATRICES, "kernel", made)
+            out = convolution.transpose(
+                x,
+                kernel,
+                stride=self.stride,
+                padding=self.padding,
+                matrix=self.get_variable(MATRICES, "kernel"),
+            )
+        else:
+            out = convolution.convolve(
+                x, kernel, stride=self.stride, padding=self.padding
+            )
         if self.bias:
             bias = self.param("bias", nn.initializers.zeros, (self.features,))
             out = out + jnp.broadcast_to(bias, out.shape)

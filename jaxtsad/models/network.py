@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from jaxtsad.models.convolutional import MATRICES
 from jaxtsad.types import Array, Key, PyTree
 
 
@@ -20,9 +21,31 @@ def start(key: Key, module: Any, x: Array) -> Network:
     return Network(variables["params"], variables.get("stats", {}))
 
 
-def run(module: Any, network: Network, x: Array) -> Any:
-    """A pass by the running statistics; every row by itself."""
-    return module.apply(network._asdict(), x)
+def run(module: Any, network: Network, x: Array, matrices: PyTree = None) -> Any:
+    """A pass by the running statistics; every row by itself.
+
+    Args:
+        module: The architecture.
+        network: Its values.
+        x: Batch.
+        matrices: What `matrices` made of the same parameters; None makes them here.
+    """
+    given = {} if matrices is None else {MATRICES: matrices}
+    return module.apply({**network._asdict(), **given}, x)
+
+
+def matrices(module: Any, network: Network, x: Array) -> PyTree:
+    """Kernels as the matrices that are multiplied, for many passes of `run`.
+
+    A loop would make them again in every pass.
+
+    Args:
+        module: The architecture.
+        network: Its values.
+        x: A batch, for its shape.
+    """
+    _, made = module.apply(network._asdict(), x, mutable=[MATRICES])
+    return made.get(MATRICES, {})
 
 
 def train(module: Any, network: Network, x: Array, weight: Array) -> tuple[Any, PyTree]:

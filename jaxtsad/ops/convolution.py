@@ -132,6 +132,7 @@ def transpose(
     stride: int = 1,
     padding: int = 0,
     implementation: Implementation | None = None,
+    matrix: Array | None = None,
 ) -> Array:
     """Transposed convolution: every input lays a scaled kernel into the output.
 
@@ -142,6 +143,7 @@ def transpose(
         stride: Gap between the kernels that are laid.
         padding: Steps cut off at both ends of every axis.
         implementation: `product` or `lax`; None for the faster one of the backend.
+        matrix: What `transpose_matrix` made of the kernel; None makes it here.
 
     Returns:
         `[B, T.., F]` with `T = (S - 1) stride - 2 padding + K`.
@@ -162,19 +164,19 @@ def transpose(
             lhs_dilation=(stride,) * rank,
             dimension_numbers=LAYOUTS[rank],
         )
-    if set(sizes) == {1} and not padding:
-        wide = jnp.moveaxis(kernel, -2, 0).reshape(kernel.shape[-2], -1)
-        return products.product(x, wide).reshape(len(x), *kernels, -1)
-    if rank == 2 and stride == 1 and convolution_taps.fits(kernel):
-        outputs = convolution_taps.transpose(x, kernel)
-        rows, columns = (slice(padding, size - padding) for size in outputs.shape[1:3])
-        return outputs[:, rows, columns]
     outs = [
         (s - 1) * stride - 2 * padding + k for s, k in zip(sizes, kernels, strict=True)
     ]
+    cut = (slice(None), *(slice(padding, padding + out) for out in outs))
+    single = set(sizes) == {1}
+    if rank == 2 and stride == 1 and not single and convolution_taps.fits(kernel):
+        return convolution_taps.transpose(x, kernel)[cut]
+    if matrix is None:
+        matrix = transpose_matrix(kernel, stride, sizes)
+    outputs = products.product(x, matrix)
+    if single:
+        return outputs.reshape(len(x), *kernels, -1)[cut]
     taps = [-(-k // stride) for k in kernels]
-    flat = _tapped(kernel, taps, stride, fan_out=True)
-    outputs = products.product(x, flat)
     pieces = jnp.split(outputs, math.prod(taps), axis=-1)
     canvas: Array | None = None
     for piece, offsets in zip(pieces, _offsets(taps), strict=True):
@@ -182,9 +184,29 @@ def transpose(
         placed = jnp.pad(piece, [(0, 0), *inner, (0, 0)])
         canvas = placed if canvas is None else canvas + placed
     assert canvas is not None
-    whole = _from_blocks(canvas, stride, rank)
-    cut = (slice(padding, padding + out) for out in outs)
-    return whole[(slice(None), *cut)]
+    return _from_blocks(canvas, stride, rank)[cut]
+
+
+def transpose_matrix(kernel: Array, stride: int, sizes: Sequence[int]) -> Array:
+    """A kernel as `transpose` multiplies by it: made once where many passes follow.
+
+    Args:
+        kernel: `[K.., C, F]`.
+        stride: Gap between the kernels that are laid.
+        sizes: Spatial sizes `S..` of what is convolved.
+
+    Returns:
+        `[C, N]`: for each input channel all that it lays into the output.
+
+    Example:
+        >>> transpose_matrix(jnp.ones((4, 4, 3, 5)), 2, (8, 8)).shape
+        (3, 80)
+    """
+    kernels = kernel.shape[:-2]
+    if set(sizes) == {1}:
+        return _tapped(kernel, kernels, 1, fan_out=True)
+    taps = [-(-k // stride) for k in kernels]
+    return _tapped(kernel, taps, stride, fan_out=True)
 
 
 def _offsets(taps: Sequence[int]) -> list[tuple[int, ...]]:

@@ -21,6 +21,8 @@ SHAPES = [
     ((9, 7), 3, 2, 1),
     ((1, 1), 4, 1, 0),
     ((1,), 4, 1, 0),
+    ((1, 1), 4, 2, 1),
+    ((1,), 4, 2, 1),
 ]
 
 
@@ -55,6 +57,18 @@ def test_product_equals_the_compilers_convolution(
     ):
         assert one.shape == other.shape
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("shape", "kernel", "stride", "padding"), SHAPES)
+def test_a_matrix_made_before_takes_the_kernels_place(
+    shape: tuple[int, ...], kernel: int, stride: int, padding: int
+) -> None:
+    x, weights = draws(shape, kernel)
+    made = convolution.transpose_matrix(weights, stride, shape)
+    run = functools.partial(convolution.transpose, stride=stride, padding=padding)
+    found = run(x, weights, implementation="product", matrix=made)
+    expected = run(x, weights, implementation="product")
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_transpose_is_the_adjoint_of_convolve() -> None:

@@ -16,13 +16,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.throughput import compare, torch_best, torch_side
+from benchmarks.throughput import ceilings, compare, torch_best, torch_side
 from benchmarks.throughput import memory as memory_
 from benchmarks.throughput.options import Options, Row
 from benchmarks.throughput.timing import Contender, alternate, until
 from jaxtsad.detectors.latent_search import network as dcgan
 from jaxtsad.detectors.latent_search import search as latent_search
-from jaxtsad.detectors.latent_search.search import Search
+from jaxtsad.detectors.latent_search.search import Search, SearchResult
 from jaxtsad.models import network
 
 
@@ -101,15 +101,19 @@ class Case:
         self.codes = codes.astype(np.float32)
         self.params = made.params
 
-        def generate(params: Any, codes: jax.Array) -> jax.Array:
-            found: jax.Array = network.run(module, made._replace(params=params), codes)
+        def search(params: Any, x: jax.Array, codes: jax.Array) -> SearchResult:
+            values = made._replace(params=params)
+            fixed = network.matrices(module, values, codes[:1, 0])
+            generate = functools.partial(self.generate, matrices=fixed)
+            return latent_search.search(self.how, generate, params, x, codes)
+
+        def generate(params: Any, codes: jax.Array, matrices: Any = None) -> jax.Array:
+            values = made._replace(params=params)
+            found: jax.Array = network.run(module, values, codes, matrices)
             return found
 
         self.how = Search(restarts=restarts, steps=sizes.steps, max_memory_gb=budget)
-        self.generate = generate
-        self.search = jax.jit(
-            functools.partial(latent_search.search, self.how, generate)
-        )
+        self.generate, self.search = generate, jax.jit(search)
 
     def contender(self) -> Contender:
         """JAX's side."""
@@ -126,12 +130,7 @@ class Case:
 
         from benchmarks.throughput import torch_dcgan
 
-        sizes = self.sizes
-        model: Any = torch_dcgan.build(
-            sizes.side, sizes.channels, sizes.width, sizes.latent
-        )
-        x = torch.from_numpy(np.ascontiguousarray(self.x.transpose(0, 3, 1, 2)))
-        codes = torch.from_numpy(self.codes)
+        model, x, codes = self._torch()
         run = getattr(torch_dcgan, kind.split(",")[0])
         if "channels last" in kind:
             model = model.to(memory_format=torch.channels_last)
@@ -142,11 +141,36 @@ class Case:
 
             def once(count: int = count) -> None:
                 torch.set_num_threads(count)
-                run(model, x, codes, sizes.steps, self.how.code_rate)
+                run(model, x, codes, self.sizes.steps, self.how.code_rate)
 
             name = f"PyTorch {kind}, {count} thread" + "s" * (count > 1)
             found.append(self._contender(name, once))
         return found
+
+    def operations(self) -> float:
+        """Operations of the matrix products of a search, as PyTorch counts them."""
+        from torch.utils import flop_counter
+
+        from benchmarks.throughput import torch_dcgan
+
+        model, x, codes = self._torch()
+        one = (model, x[:1], codes[:1, :1])
+        with flop_counter.FlopCounterMode(display=False) as counter:
+            torch_dcgan.batched(*one, self.sizes.steps, self.how.code_rate)
+        return float(counter.get_total_flops())
+
+    def _torch(self) -> tuple[Any, Any, Any]:
+        """PyTorch's generator, samples and codes."""
+        import torch
+
+        from benchmarks.throughput import torch_dcgan
+
+        sizes = self.sizes
+        model: Any = torch_dcgan.build(
+            sizes.side, sizes.channels, sizes.width, sizes.latent
+        )
+        x = torch.from_numpy(np.ascontiguousarray(self.x.transpose(0, 3, 1, 2)))
+        return model, x, torch.from_numpy(self.codes)
 
     def _contender(self, name: str, search: Callable[[], None]) -> Contender:
         def once() -> int:
@@ -176,11 +200,11 @@ def compared(sizes: Sizes, options: Options) -> Iterator[Row]:
     for kind, own in kinds.items():
         timed, rest = rest[: len(own)], rest[len(own) :]
         named = f"{case.name}, against the {kind}"
-        yield {
-            "suite": "search",
-            "case": named,
-            **compare.outcome([jax_side, *timed]),
-        }
+        row = {"suite": "search", "case": named, **compare.outcome([jax_side, *timed])}
+        if "ratio" in row:
+            limit = ceilings.measure("float32", options.quick)
+            row |= compare.of_ceiling(row, case.operations(), limit)
+        yield row
 
 
 def memory(sizes: Sizes, budget: float) -> Row:

@@ -100,11 +100,14 @@ def search_codes(config: Config, keys: Array, model: Model, x: Array) -> SearchR
         read, _ = network.run(training.encoder(config), model.encoder, x)
         codes = codes.at[:, 0].set(read)
     generator = config.recipe().generator
+    fixed = None
+    if config.theta == "frozen":  # the same kernels in every step
+        fixed = network.matrices(generator, model.generator, codes[:1, 0])
 
     def generate(params: PyTree, codes: Array) -> Array:
         values = model.generator._replace(params=params)
         if config.bn_eval == "running":
-            made: Array = network.run(generator, values, codes)
+            made: Array = network.run(generator, values, codes, fixed)
             return made
         # `search` makes one sample at a time, so each is a batch of its own.
         made, _ = network.train(generator, values, codes, jnp.ones(len(codes)))

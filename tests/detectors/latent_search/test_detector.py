@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from typing import Any
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.extend.core import jaxprs_in_params
 
 from jaxtsad.detectors.latent_search import detector as latent_search
 from jaxtsad.detectors.latent_search.config import TINY, Config
@@ -131,3 +134,34 @@ def test_an_encoder_is_taught_and_gives_the_first_start() -> None:
 def test_bad_options_are_refused(name: str, value: object) -> None:
     with pytest.raises(ValueError, match=name):
         dataclasses.replace(TINY, **{name: value})
+
+
+def test_kernels_are_made_ready_before_the_steps(monkeypatch) -> None:
+    config = dataclasses.replace(STEADY, layout="image")
+    assert config.theta == "frozen" and config.bn_eval == "running"
+    model, keys = begun(config), jax.random.split(jax.random.key(2), 3)
+    kernels = [x for x in jax.tree.leaves(model.generator.params) if x.ndim == 4]
+    largest = max(kernel.size for kernel in kernels)
+
+    def search(values: Array) -> Any:
+        return latent_search.search_codes(config, keys, model, values)
+
+    values = rows(config).values
+    assert largest not in turned_in_loops(jax.make_jaxpr(search)(values).jaxpr)
+    found = jax.jit(search)(values)
+    monkeypatch.setattr(network, "matrices", lambda *given: None)
+    jax.clear_caches()
+    assert largest in turned_in_loops(jax.make_jaxpr(search)(values).jaxpr)
+    chex.assert_trees_all_close(found, jax.jit(search)(values), rtol=1e-6)
+
+
+def turned_in_loops(jaxpr: Any, inside: bool = False) -> set[int]:
+    """Sizes of the arrays that are transposed in loops."""
+    found = set()
+    for equation in jaxpr.eqns:
+        name = equation.primitive.name
+        if inside and name == "transpose":
+            found.add(equation.outvars[0].aval.size)
+        for inner in jaxprs_in_params(equation.params):
+            found |= turned_in_loops(inner, inside or name == "scan")
+    return found
