@@ -6,9 +6,17 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from benchmarks.throughput import ceilings, library, load, torch_best, torch_side
+from benchmarks.throughput import (
+    ceilings,
+    library,
+    load,
+    sources,
+    torch_best,
+    torch_side,
+)
 from benchmarks.throughput.options import Options, Row
 from benchmarks.throughput.timing import Timed, alternate
+from jaxtsad import detectors
 
 OTHERS = {
     "torch": "PyTorch",
@@ -25,6 +33,19 @@ def side(
     if options.against == "torch-best":
         return torch_best.Case(*given, options.show)
     return torch_side.Case(*given, *filter(None, [options.checkout]))
+
+
+def detector(
+    suite: str, case: str, name: str, config: Any, options: Options, members: int = 1
+) -> Iterator[Row]:
+    """Compares a detector, or a fleet of it, on made-up windows."""
+    batch = library.batch_of(config)
+    data = sources.stacked(config, batch * options.batches, members)
+    ours = library.Case(
+        detectors.module(name).build(config), data, batch, options.seconds
+    )
+    theirs = side(name, config, data, batch, options)
+    yield from rows(suite, case, ours, theirs, options)
 
 
 def rows(
@@ -48,14 +69,25 @@ def rows(
         timed = alternate(contenders, options.runs, options.show, options.patience)
         row = {"suite": suite, "case": named, **outcome(timed)}
         if isinstance(theirs, torch_best.Case) and "ratio" in row:
-            rate = row["jax_windows_per_s"] * theirs.operations(part)
-            limit = ceilings.measure(theirs.precision, options.quick).flop_per_s
-            row |= {
-                "jax_gflop_per_s": rate / 1e9,
-                "product_gflop_per_s": limit / 1e9,
-                "of_ceiling": rate / limit,
-            }
+            limit = ceilings.measure(theirs.precision, options.quick)
+            row |= of_ceiling(row, theirs.operations(part), limit)
         yield row
+
+
+def of_ceiling(row: Row, operations: float, limit: ceilings.Ceilings) -> Row:
+    """How near a rate comes to that of the largest product.
+
+    Args:
+        row: Has JAX's rate.
+        operations: Of the matrix products that a window, or a search, takes.
+        limit: Measured in this process.
+    """
+    rate = row["jax_windows_per_s"] * operations
+    return {
+        "jax_gflop_per_s": rate / 1e9,
+        "product_gflop_per_s": limit.flop_per_s / 1e9,
+        "of_ceiling": rate / limit.flop_per_s,
+    }
 
 
 def outcome(timed: Sequence[Timed]) -> Row:

@@ -15,6 +15,12 @@ from jaxtsad.types import Detector, Key, PyTree
 NAME = "JAX"
 # Longer than any run: the clock ends training, not the plan.
 FOREVER = 10**9
+BATCH = 32
+
+
+def batch_of(config: Any) -> int:
+    """Windows per step, or per scoring call of a detector that takes no steps."""
+    return int(getattr(config, "batch_size", BATCH))
 
 
 class Case:

@@ -57,8 +57,26 @@ def lstm_vae(config: Any) -> Baseline:
     )
 
 
+def ganomaly(config: Any) -> Baseline:
+    """The public code's steps (see `torch_convolutional`)."""
+    from benchmarks.throughput import torch_convolutional as theirs
+
+    model = theirs.Ganomaly(config)
+    return Baseline(model.train_step, model.score)
+
+
+def deep_clustering(config: Any) -> Baseline:
+    """Steps of reconstruction (see `torch_convolutional`)."""
+    from benchmarks.throughput import torch_convolutional as theirs
+
+    model = theirs.DeepClustering(config)
+    return Baseline(model.train_step, model.score)
+
+
 BUILD: dict[str, Callable[[Any], Baseline]] = {
     "anomaly_transformer": anomaly_transformer,
+    "deep_clustering": deep_clustering,
+    "ganomaly": ganomaly,
     "lstm_vae": lstm_vae,
 }
 

@@ -21,10 +21,10 @@ from benchmarks.throughput import (
 from benchmarks.throughput.options import SIZES, Options, Row
 from benchmarks.throughput.timing import Timed, alternate
 from jaxtsad import detectors
+from jaxtsad.ops import products
 
 WINDOW = 100
 CHANNELS = 25
-BATCH = 32
 PUBLISHED = "anomaly_transformer"
 COMPARED: dict[str, dict[str, Any]] = {
     # Steps of reconstruction all the time, and a score that needs no clusters.
@@ -44,23 +44,34 @@ def measure(options: Options) -> Iterator[Row]:
         ValueError: If a fleet is asked for, or a comparison that cannot be made.
     """
     options.refuse("detectors", "members")
-    if not options.against:
-        every = tuple(filter(detectors.is_single, detectors.available()))
-        names = (options.detector,) if options.detector else every
-        for name in names:
-            yield alone(name, options)
-        return
     best = options.against == "torch-best"
-    known = torch_best.available() if best else torch_side.available()
-    names = (options.detector,) if options.detector else known
-    if options.against == "reference":
-        names = (options.detector or PUBLISHED,)
-        if names != (PUBLISHED,):
-            raise ValueError(f"--against reference compares {PUBLISHED} and no other")
+    if options.detector:
+        names: tuple[str, ...] = (options.detector,)
+    elif not options.against:
+        names = tuple(filter(detectors.is_single, detectors.available()))
+    elif options.against == "reference":
+        names = (PUBLISHED,)
+    else:
+        names = torch_best.available() if best else torch_side.available()
     for name in names:
-        torch_best.check(name) if best else torch_side.check(name)
+        check(name, options)
     for name in names:
-        yield from compared(name, options)
+        if options.against:
+            yield from compared(name, options)
+        else:
+            yield alone("detectors", name, config_of(name, options), options)
+
+
+def check(name: str, options: Options) -> None:
+    """Raises where a comparison that is asked for cannot be made.
+
+    Raises:
+        ValueError: If there is nothing to compare the detector with.
+    """
+    if options.against == "reference" and name != PUBLISHED:
+        raise ValueError(f"--against reference compares {PUBLISHED} and no other")
+    if options.against:
+        (torch_best if options.against == "torch-best" else torch_side).check(name)
 
 
 def config_of(name: str, options: Options) -> Any:
@@ -83,11 +94,6 @@ def config_of(name: str, options: Options) -> Any:
     return detectors.configure(name, {**usual, **given})
 
 
-def batch_of(config: Any) -> int:
-    """Windows per step, or per scoring call of a detector that takes no steps."""
-    return int(getattr(config, "batch_size", BATCH))
-
-
 def case_of(name: str, config: Any) -> str:
     """Names a case by detector and sizes."""
     words = [
@@ -98,19 +104,18 @@ def case_of(name: str, config: Any) -> str:
     return ", ".join([name, *words])
 
 
-def alone(name: str, options: Options) -> Row:
+def alone(suite: str, name: str, config: Any, options: Options) -> Row:
     """Measures one detector without a comparison."""
-    config = config_of(name, options)
     case = case_of(name, config)
     options.show(case)
     mark = memory.begin()
-    batch = batch_of(config)
+    batch = library.batch_of(config)
     data = sources.stacked(config, batch * options.batches)
     detector = detectors.module(name).build(config)
     ours = library.Case(detector, data, batch, options.seconds)
     train, score = timed(ours, options)
     return {
-        "suite": "detectors",
+        "suite": suite,
         "case": case,
         "train_windows_per_s": train.median,
         "score_windows_per_s": score.median,
@@ -141,12 +146,7 @@ def runs(train: Timed, score: Timed) -> dict[str, Any]:
 def compared(name: str, options: Options) -> Iterator[Row]:
     """Measures one detector against its PyTorch implementation."""
     for case, config in configs(name, options):
-        batch = batch_of(config)
-        data = sources.stacked(config, batch * options.batches)
-        detector = detectors.module(name).build(config)
-        ours = library.Case(detector, data, batch, options.seconds)
-        theirs = compare.side(name, config, data, batch, options)
-        yield from compare.rows("detectors", case, ours, theirs, options)
+        yield from compare.detector("detectors", case, name, config, options)
 
 
 def configs(name: str, options: Options) -> Iterator[tuple[str, Any]]:
@@ -154,6 +154,9 @@ def configs(name: str, options: Options) -> Iterator[tuple[str, Any]]:
     config = dataclasses.replace(config_of(name, options), **COMPARED.get(name, {}))
     yield case_of(name, config), config
     if hasattr(config, "precision"):
+        if not products.narrow_is_fast():
+            options.show("no bfloat16, for which this processor has no instructions")
+            return
         config = dataclasses.replace(config, precision="bfloat16")
         yield f"bfloat16, {case_of(name, config)}", config
     sizes = IMAGES.get(name)

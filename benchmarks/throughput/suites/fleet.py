@@ -48,7 +48,7 @@ def measured(
     """One fleet: windows per second of all members together and of each."""
     case = f"{alone.case_of(name, config)}, {member_count(count)}, {way}"
     options.show(case)
-    batch = alone.batch_of(config)
+    batch = library.batch_of(config)
     data = sources.stacked(config, batch * options.batches, count)
     detector = detectors.module(name).build(config)
     ours = library.Case(detector, data, batch, options.seconds, way)

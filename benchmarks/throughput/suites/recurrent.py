@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from benchmarks.throughput import compare, library, sources, torch_best, torch_side
+from benchmarks.throughput import compare, torch_best, torch_side
 from benchmarks.throughput.options import Options, Row
 from benchmarks.throughput.suites import detectors as alone
 from benchmarks.throughput.suites import fleet
-from jaxtsad import detectors
 
 MEMBERS = (1, 8, 28, 82, 256)
 SMOKE = (1, 2)
@@ -40,10 +39,5 @@ def measure(options: Options) -> Iterator[Row]:
 
 def compared(name: str, config: Any, count: int, options: Options) -> Iterator[Row]:
     """One fleet against PyTorch models in a loop."""
-    batch = alone.batch_of(config)
-    detector = detectors.module(name).build(config)
-    data = sources.stacked(config, batch * options.batches, count)
-    ours = library.Case(detector, data, batch, options.seconds)
-    theirs = compare.side(name, config, data, batch, options)
     case = f"{alone.case_of(name, config)}, {fleet.member_count(count)}"
-    yield from compare.rows("recurrent", case, ours, theirs, options)
+    yield from compare.detector("recurrent", case, name, config, options, count)

@@ -192,11 +192,7 @@ class Ganomaly:
     def train_step(self, x) -> None:
         """One step on `x [B, S.., C]`; windows are seen through one crop."""
         self.generator.train()
-        config, side = self.config, self.config.side
-        if not config.images:
-            first = int(torch.randint(x.shape[1] - side + 1, ()))
-            x = x[:, first : first + side]
-        x = inside(x)
+        config, x = self.config, inside(self.crop(x))
         code, made, again = self.generate(x)
         real, real_features = self.judge(x)
         fake, fake_features = self.judge(made)
@@ -213,6 +209,13 @@ class Ganomaly:
         (verdict / 2).backward(inputs=list(self.discriminator.parameters()))
         for adam in self.adams:
             adam.step()
+
+    def crop(self, x):
+        """Images as they are, a random part of windows."""
+        if self.config.images:
+            return x
+        first = int(torch.randint(x.shape[1] - self.config.side + 1, ()))
+        return x[:, first : first + self.config.side]
 
     def score(self, x):
         """Scores `[B, L]` of windows, the mean of two crops, or `[B]` of images."""

@@ -9,8 +9,8 @@ import types
 
 import pytest
 
+from benchmarks.throughput import library, results, sources, suites
 from benchmarks.throughput import options as options_
-from benchmarks.throughput import results, sources, suites
 from benchmarks.throughput.options import Options
 from benchmarks.throughput.suites import detectors as suite
 from jaxtsad import detectors
@@ -20,6 +20,7 @@ from jaxtsad.training import fleet
 CHEAP = {
     "detectors": "zscore",
     "fleet": "zscore",
+    "growth": "zscore",
     "recurrent": "zscore",
     "streams": "zscore",
 }
@@ -56,6 +57,37 @@ def test_streams_timed_for_longer_are_the_same_cases():
     assert [*map(results.place, rows_of("streams"))] == [*map(results.place, again)]
 
 
+def test_one_size_grows_at_a_time():
+    growth, asked = suites.module("growth"), Options()
+    usual = suite.config_of("anomaly_transformer", asked)
+    configs = [*growth.configs("anomaly_transformer", asked)]
+    assert configs.count(usual) == 1
+    changed = {config: changes(usual, config) for config in configs if config != usual}
+    assert all(len(names) == 1 for names in changed.values())
+    assert {*sum(changed.values(), ())} == {*growth.GROWING}
+
+
+def changes(before, after):
+    before, after = dataclasses.asdict(before), dataclasses.asdict(after)
+    return tuple(name for name in before if before[name] != after[name])
+
+
+def test_growth_has_fleets_of_their_own_sizes(monkeypatch):
+    growth, asked = suites.module("growth"), []
+
+    def measure(options):
+        asked.append(options)
+        yield {"suite": "recurrent", "case": "a fleet"}
+
+    monkeypatch.setattr(growth.recurrent, "measure", measure)
+    monkeypatch.setattr(growth, "configs", lambda name, options: ())
+    (row,) = growth.measure(Options(sizes={"width": 16}))
+    assert row["suite"] == "growth"
+    assert (asked[0].sizes, asked[0].members) == ({}, growth.MEMBERS)
+    given = Options(members=(3,), sizes={"window": 20})
+    assert [*growth.measure(given)] == [row] and asked[1] == given
+
+
 @pytest.mark.slow
 def test_starts_are_of_a_detector_that_scores():
     rows = [*suites.module("start").measure(options_.smoke(Options()))]
@@ -66,7 +98,7 @@ def test_starts_are_of_a_detector_that_scores():
 def test_every_detector_has_sizes_and_data(name):
     asked = Options(detector=None, batches=2)
     config = suite.config_of(name, asked)
-    batch = suite.batch_of(config)
+    batch = library.batch_of(config)
     data = sources.stacked(config, batch * 2, members=2)
     assert (fleet.members_of(data), data.size) == (2, batch * 2)
     assert detectors.module(name).build(config).steps(fleet.member(data, 0)) >= 0

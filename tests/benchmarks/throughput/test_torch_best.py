@@ -121,6 +121,30 @@ def compared(name, config, learn):
         np.testing.assert_allclose(scores, expected, rtol=1e-3, atol=1e-4)
 
 
+def test_the_published_steps_of_ganomaly_are_those_of_its_peer():
+    from benchmarks.throughput import torch_convolutional as published
+    from benchmarks.throughput.torch_best import convolutional
+
+    config = [*cases("ganomaly")][1]
+    x = torch_batches(sources.stacked(config, config.batch_size), config)[0]
+    ours = convolutional.Ganomaly(config, compiled=False)
+    theirs = published.Ganomaly(config)
+    for part in ("generator", "discriminator"):
+        getattr(theirs, part).load_state_dict(getattr(ours, part).state_dict())
+        before = [p.clone() for p in getattr(ours, part).parameters()]
+        assert any(p.abs().sum() > 0 for p in before)
+    for peer in (ours, theirs):
+        peer.train_step(x)
+        peer.train_step(x)
+    for part in ("generator", "discriminator"):
+        for mine, other in zip(
+            getattr(ours, part).parameters(),
+            getattr(theirs, part).parameters(),
+            strict=True,
+        ):
+            torch.testing.assert_close(mine, other, rtol=1e-3, atol=1e-5)
+
+
 def test_the_fastest_way_takes_part():
     config = detectors.module("lstm_vae").TINY
     data = sources.stacked(config, config.batch_size)
