@@ -2,8 +2,9 @@
 # The figures of a GPU, for a bare machine without network: run in the root of the
 # project, with an optional folder for the results and groups of cases to measure.
 #
-#     benchmarks/gpu/run.sh [OUT [GROUP ...]]
+#     benchmarks/gpu/run.sh [OUT [--quick] [GROUP ...]]
 #
+# With groups the tests are left out. `--quick` takes small sizes, on a CPU too: does it work?
 # What the machine lacks of the dependencies is installed from wheels in `.wheels/`.
 set -u
 cd "$(dirname "$0")/../.."
@@ -17,7 +18,7 @@ if ls .wheels/*.whl >/dev/null 2>&1; then
 fi
 export PYTHONUNBUFFERED=1 XLA_PYTHON_CLIENT_MEM_FRACTION=.6
 timeout 420 python3 -m benchmarks.gpu.cases --out "$out" "$@" 2>"$out/errors.txt"
-if [ $# -eq 0 ]; then
+if [ -z "${*/#--quick/}" ]; then
     # Several processes share the device, so none may take all of its memory.
     XLA_PYTHON_CLIENT_PREALLOCATE=false timeout 240 python3 -m pytest -q -m gpu \
         -o addopts= -o filterwarnings=default -p no:cacheprovider tests/ops \

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from benchmarks.throughput import ceilings, compare, torch_best, torch_side
 from benchmarks.throughput import memory as memory_
@@ -116,11 +117,27 @@ class Case:
         self.generate, self.search = generate, jax.jit(search)
 
     def contender(self) -> Contender:
-        """JAX's side."""
-        x, codes = jnp.asarray(self.x), jnp.asarray(self.codes)
+        """JAX's side; devices share the samples, as they do when batches are scored."""
+        devices = np.array(jax.devices())
+        count = len(devices) if len(self.x) % len(devices) == 0 else 1
+        mesh = Mesh(devices[:count], ("devices",))
+        whole, shared = PartitionSpec(), PartitionSpec("devices")
+        run = jax.jit(
+            jax.shard_map(
+                self.search,
+                mesh=mesh,
+                in_specs=(whole, shared, shared),
+                out_specs=shared,
+                check_vma=False,
+            )
+        )
+        given = jax.device_put(
+            (self.params, self.x, self.codes),
+            tuple(NamedSharding(mesh, spec) for spec in (whole, shared, shared)),
+        )
 
         def once() -> None:
-            jax.block_until_ready(self.search(self.params, x, codes))
+            jax.block_until_ready(run(*given))
 
         return self._contender("JAX", once)
 
