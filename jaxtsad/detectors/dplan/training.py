@@ -55,8 +55,8 @@ class TrainState(NamedTuple):
         rows: `[N + K, F]`, all rows as the network sees them, then the stand-ins.
         isolation: `[N + K]` isolation scores of their representations, in [0, 1].
         left_out: `[N + K]` 1 for rows that are never met, see `Config.ignored`.
-        represents: Parameters by which the unlabelled rows are represented where
-            `Config.phi_every` is above 1.
+        represents: Parameters by which the unlabelled rows are represented; none where
+            `Config.phi_every` is 1.
     """
 
     target: PyTree
@@ -83,7 +83,7 @@ def start(config: Config, key: Key, rows: Array) -> tuple[PyTree, TrainState]:
         rows,
         jnp.zeros(len(rows)),
         jnp.zeros(len(rows)),
-        jax.tree.map(jnp.copy, params),
+        jax.tree.map(jnp.copy, params) if config.phi_every > 1 else (),
     )
     return params, train
 

@@ -101,8 +101,8 @@ SMALL = Config(
 
 
 @functools.cache
-def start() -> State:
-    return jax.jit(dplan.build(SMALL).init)(jax.random.key(0), source())
+def start(config: Config = SMALL) -> State:
+    return jax.jit(dplan.build(config).init)(jax.random.key(0), source())
 
 
 @functools.cache
@@ -157,7 +157,7 @@ def test_a_representation_of_before_is_kept_for_its_steps() -> None:
     def after(every: int, rate: float, *counts: int) -> State:
         config = dataclasses.replace(SMALL, phi_every=every, learning_rate=rate)
         advance = jax.jit(dplan.build(config).advance)
-        state, first = start(), 0
+        state, first = start(config), 0
         for count in counts:
             span = jnp.int32(first), jnp.int32(count)
             clock = Clock(jnp.int32(0), *span, jnp.float32(1))
