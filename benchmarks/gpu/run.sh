@@ -5,7 +5,8 @@
 #     benchmarks/gpu/run.sh [OUT [--quick] [GROUP ...]]
 #
 # With groups the tests are left out. `--quick` takes small sizes, on a CPU too: does it work?
-# What the machine lacks of the dependencies is installed from wheels in `.wheels/`.
+# What the machine lacks of the dependencies is installed from wheels in `.wheels/`:
+# pydantic, pooch, tensorboardX, polars and, for the tests, chex where they are missing.
 set -u
 cd "$(dirname "$0")/../.."
 out="${1:-gpu-results}"
@@ -21,6 +22,7 @@ timeout 420 python3 -m benchmarks.gpu.cases --out "$out" "$@" 2>"$out/errors.txt
 if [ -z "${*/#--quick/}" ]; then
     # Several processes share the device, so none may take all of its memory.
     XLA_PYTHON_CLIENT_PREALLOCATE=false timeout 240 python3 -m pytest -q -m gpu \
+        --continue-on-collection-errors \
         -o addopts= -o filterwarnings=default -p no:cacheprovider tests/ops \
         2>&1 | tee "$out/tests.txt" | tail -n 5
 fi
