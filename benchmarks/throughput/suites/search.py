@@ -168,13 +168,18 @@ class Case:
         """Operations of the matrix products of a search, as PyTorch counts them."""
         from torch.utils import flop_counter
 
-        from benchmarks.throughput import torch_dcgan
+        model, _, codes = self._torch()
+        code = codes[0, :1, :, None, None]
 
-        model, x, codes = self._torch()
-        one = (model, x[:1], codes[:1, :1])
-        with flop_counter.FlopCounterMode(display=False) as counter:
-            torch_dcgan.batched(*one, self.sizes.steps, self.how.code_rate)
-        return float(counter.get_total_flops())
+        def counted(step: Callable[[], Any]) -> float:
+            with flop_counter.FlopCounterMode(display=False) as counter:
+                step()
+            return float(counter.get_total_flops())
+
+        generated = counted(lambda: model(code))
+        code = code.clone().requires_grad_(True)
+        descended = counted(lambda: model(code).sum().backward())
+        return self.sizes.steps * descended + generated
 
     def _torch(self) -> tuple[Any, Any, Any]:
         """PyTorch's generator, samples and codes."""

@@ -47,6 +47,17 @@ def test_the_comparison_has_a_row_for_each_way():
         assert "ratio" in row or "refused" in row
 
 
+def test_operations_are_those_of_passes_and_gradients():
+    _torch()
+    case = search.Case(search.SMOKE, samples=2, restarts=2, seconds=0.1)
+    side, channels, width, latent, steps = search.SMOKE[:5]
+    inner = 2 * width
+    taps = 4 * 4
+    first = latent * inner * taps
+    last = (side // 2) ** 2 * inner * channels * taps
+    assert case.operations() == 2 * (first + last) * (2 * steps + 1)
+
+
 def _torch():
     torch = pytest.importorskip("torch", reason="needs pip install '.[benchmark]'")
     from benchmarks.throughput import torch_dcgan
