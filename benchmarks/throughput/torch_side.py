@@ -57,26 +57,18 @@ def lstm_vae(config: Any) -> Baseline:
     )
 
 
-def ganomaly(config: Any) -> Baseline:
-    """The public code's steps (see `torch_convolutional`)."""
+def convolutional(kind: str, config: Any) -> Baseline:
+    """A class of `torch_convolutional` by its name."""
     from benchmarks.throughput import torch_convolutional as theirs
 
-    model = theirs.Ganomaly(config)
-    return Baseline(model.train_step, model.score)
-
-
-def deep_clustering(config: Any) -> Baseline:
-    """Steps of reconstruction (see `torch_convolutional`)."""
-    from benchmarks.throughput import torch_convolutional as theirs
-
-    model = theirs.DeepClustering(config)
+    model = getattr(theirs, kind)(config)
     return Baseline(model.train_step, model.score)
 
 
 BUILD: dict[str, Callable[[Any], Baseline]] = {
     "anomaly_transformer": anomaly_transformer,
-    "deep_clustering": deep_clustering,
-    "ganomaly": ganomaly,
+    "deep_clustering": functools.partial(convolutional, "DeepClustering"),
+    "ganomaly": functools.partial(convolutional, "Ganomaly"),
     "lstm_vae": lstm_vae,
 }
 

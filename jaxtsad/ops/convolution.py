@@ -192,11 +192,11 @@ def transpose_matrix(kernel: Array, stride: int, sizes: Sequence[int]) -> Array:
 
     Args:
         kernel: `[K.., C, F]`.
-        stride: Gap between the kernels that are laid.
+        stride: See `transpose`.
         sizes: Spatial sizes `S..` of what is convolved.
 
     Returns:
-        `[C, N]`: for each input channel all that it lays into the output.
+        `[C, N]`: for each input channel what it adds to the output.
 
     Example:
         >>> transpose_matrix(jnp.ones((4, 4, 3, 5)), 2, (8, 8)).shape

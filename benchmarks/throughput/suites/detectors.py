@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from types import ModuleType
 from typing import Any
 
 from benchmarks.throughput import (
@@ -44,7 +45,6 @@ def measure(options: Options) -> Iterator[Row]:
         ValueError: If a fleet is asked for, or a comparison that cannot be made.
     """
     options.refuse("detectors", "members")
-    best = options.against == "torch-best"
     if options.detector:
         names: tuple[str, ...] = (options.detector,)
     elif not options.against:
@@ -52,7 +52,7 @@ def measure(options: Options) -> Iterator[Row]:
     elif options.against == "reference":
         names = (PUBLISHED,)
     else:
-        names = torch_best.available() if best else torch_side.available()
+        names = _peers(options).available()
     for name in names:
         check(name, options)
     for name in names:
@@ -71,7 +71,12 @@ def check(name: str, options: Options) -> None:
     if options.against == "reference" and name != PUBLISHED:
         raise ValueError(f"--against reference compares {PUBLISHED} and no other")
     if options.against:
-        (torch_best if options.against == "torch-best" else torch_side).check(name)
+        _peers(options).check(name)
+
+
+def _peers(options: Options) -> ModuleType:
+    """The PyTorch side that is asked for."""
+    return torch_best if options.against == "torch-best" else torch_side
 
 
 def config_of(name: str, options: Options) -> Any:
@@ -154,11 +159,11 @@ def configs(name: str, options: Options) -> Iterator[tuple[str, Any]]:
     config = dataclasses.replace(config_of(name, options), **COMPARED.get(name, {}))
     yield case_of(name, config), config
     if hasattr(config, "precision"):
-        if not products.narrow_is_fast():
-            options.show("no bfloat16, for which this processor has no instructions")
-            return
-        config = dataclasses.replace(config, precision="bfloat16")
-        yield f"bfloat16, {case_of(name, config)}", config
+        if products.narrow_is_fast():
+            narrow = dataclasses.replace(config, precision="bfloat16")
+            yield f"bfloat16, {case_of(name, narrow)}", narrow
+        else:
+            options.show("no bfloat16: products of it are not faster here")
     sizes = IMAGES.get(name)
     if sizes and not options.sizes:
         config = dataclasses.replace(config, layout="image", **sizes)

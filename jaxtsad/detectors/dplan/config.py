@@ -41,7 +41,8 @@ class Config:
         subset: Unlabelled rows among which the nearest or farthest comes next.
         exclude_self: Whether a state is never its own nearest.
         phi_every: Steps after which the unlabelled rows' representation is made anew;
-            1 is exact. Above about the rows divided by `subset` it is faster.
+            1 is exact. All rows are represented at once, so that it can only save time
+            above about the rows divided by `subset`.
         intrinsic: When the isolation score is rewarded: `always`, only for
             `a1_unlabelled`, or `none`. Under `always` it changes no greedy action of
             one step, only the value of what follows.

@@ -129,19 +129,22 @@ def test_the_published_steps_of_ganomaly_are_those_of_its_peer():
     x = torch_batches(sources.stacked(config, config.batch_size), config)[0]
     ours = convolutional.Ganomaly(config, compiled=False)
     theirs = published.Ganomaly(config)
+    begun = {}
     for part in ("generator", "discriminator"):
         getattr(theirs, part).load_state_dict(getattr(ours, part).state_dict())
-        before = [p.clone() for p in getattr(ours, part).parameters()]
-        assert any(p.abs().sum() > 0 for p in before)
+        begun[part] = [p.clone() for p in getattr(ours, part).parameters()]
+        assert any(p.abs().sum() > 0 for p in begun[part])
     for peer in (ours, theirs):
         peer.train_step(x)
         peer.train_step(x)
     for part in ("generator", "discriminator"):
-        for mine, other in zip(
+        for mine, other, before in zip(
             getattr(ours, part).parameters(),
             getattr(theirs, part).parameters(),
+            begun[part],
             strict=True,
         ):
+            assert not torch.equal(mine, before)
             torch.testing.assert_close(mine, other, rtol=1e-3, atol=1e-5)
 
 
