@@ -5,6 +5,7 @@ python -m benchmarks.studies.at_ablation --data-root DIR --datasets msl smap smd
 What is finished is kept in `--out` and not done again by the same command. The preset
 `cpu` takes a small model, 16 columns and some of the entities, `whole` all columns and
 entities, `wide` these and the full width for few epochs; `full` is for an accelerator.
+The repair was published on values as they are: `--scaler none`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from benchmarks.studies.at_ablation import measures, rows, tables, tasks, varian
 from benchmarks.studies.at_ablation.variants import Preset, Variant
 from benchmarks.studies.report import Report
 from benchmarks.studies.study import Session, Study
+from jaxtsad.datasets import preprocessing
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -31,12 +33,13 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--preset", default="cpu", choices=tuple(variants.PRESETS))
     parser.add_argument("--seeds", type=int, help="models per variant")
     parser.add_argument("--variants", nargs="+", help="some of the variants")
+    parser.add_argument("--scaler", default="auto", choices=preprocessing.KINDS)
 
 
 def run(session: Session) -> Report:
     """Trains and measures what is not kept yet, on every data set."""
     asked = session.options
-    preset = variants.PRESETS[asked.preset]
+    preset = variants.PRESETS[asked.preset]._replace(scaler=asked.scaler)
     count = preset.seeds if asked.seeds is None else asked.seeds
     if count < 1:
         raise ValueError(f"--seeds {count} must be at least 1")

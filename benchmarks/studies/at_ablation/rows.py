@@ -35,7 +35,7 @@ from jaxtsad.types import PyTree, Scores, Split
 
 LSTM = "lstm_autoencoder"
 BASELINES = (LSTM, "zscore", "zscore_smoothed", "pca", "knn")
-AGGREGATED = ("assdis", "reconstruction")
+AGGREGATED = ("assdis", "assdis_3", "reconstruction")
 """Scores that are aggregated in all ways."""
 REDRAWN = ("mean", "spread")
 """Aggregates whose areas are given intervals: ours and the published repair's."""
@@ -204,6 +204,7 @@ def by_procedure(
                 "entities": task.names,
                 "channels": [str(column) for column in task.columns],
                 "pooling": "glued",
+                "scaler": preset.scaler,
                 "root": root or "",
             },
             "window": {"length": preset.length, "stride": task.setup.stride},

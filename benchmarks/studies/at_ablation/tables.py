@@ -27,6 +27,7 @@ END_TO_END = (
     ("sp_rows", "mean"),
     ("reconstruction", "mean"),
     ("assdis", "spread"),
+    ("assdis_3", "spread"),
     ("reconstruction", "spread"),
 )
 """Score and aggregate of the rows in the table of areas."""
@@ -39,10 +40,10 @@ def report(made: Made) -> Report:
     sizes = ", ".join(f"{key} {value:g}" for key, value in preset["sizes"].items())
     lead = (
         f"Preset {made['name']}: {preset['columns'] or 'all'} columns, those that vary "
-        f"most, windows of {preset['length']} steps, {sizes}, {preset['epochs']} "
-        f"epochs, {len(made['seeds'])} seeds. One model over all entities of a data "
-        "set; windows stay within an entity; early stopping and thresholds see "
-        "held-out training data only."
+        f"most, scaler {preset['scaler']}, windows of {preset['length']} steps, "
+        f"{sizes}, {preset['epochs']} epochs, {len(made['seeds'])} seeds. One model "
+        "over all entities of a data set; windows stay within an entity; early "
+        "stopping and thresholds see held-out training data only."
     )
     sections = []
     for name, found in made["sets"].items():

@@ -77,6 +77,7 @@ def load(name: str, preset: Preset, root: str | None) -> Task:
         score_stride=preset.score_stride,
         pooling="pooled",
         batch_size=preset.batch_size,
+        scaler=preset.scaler,
     )
     prepared = parts.prepare(setup, [(one.name, one.train) for one in series])
     scaler = prepared[0].scaler

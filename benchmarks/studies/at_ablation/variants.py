@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from jaxtsad.datasets.preprocessing import ScalerKind
+
 REPAIRED_PLAN: Mapping[str, Any] = {
     "stop": "loss",
     "schedule": "plateau",
@@ -103,7 +105,9 @@ VARIANTS = (
         REPAIRED_PLAN,
         followed=True,
     ),
-    Variant("untrained", "the reference network at its start", untrained=True),
+    Variant(
+        "untrained", "the reference network at its start", untrained=True, followed=True
+    ),
 )
 
 
@@ -122,6 +126,7 @@ class Preset(NamedTuple):
         batch_size: Windows per step.
         epochs: At most so many.
         seeds: Models per variant, trained in one program.
+        scaler: See `datasets.preprocessing.fit_scaler`.
     """
 
     length: int
@@ -135,6 +140,7 @@ class Preset(NamedTuple):
     batch_size: int
     epochs: int
     seeds: int
+    scaler: ScalerKind = "auto"
 
 
 _CPU = Preset(

@@ -69,6 +69,9 @@ def test_a_task_is_cut_the_same_for_all(root: pathlib.Path) -> None:
     np.testing.assert_allclose(scaled.mean(0), 0, atol=1e-5)
     windows = sum(len(part.fit) - 7 for part in task.parts) / task.setup.stride
     assert 60 <= windows < 120
+    raw = tasks.load("smap", SMALL._replace(scaler="none"), str(root))
+    for one, test in zip(raw.series, raw.tests, strict=True):
+        np.testing.assert_array_equal(test.values, np.asarray(one.test, np.float32))
     every = SMALL._replace(every={"smap": 2}, columns=0)
     alone = tasks.load("smap", every, str(root))
     assert [one.name for one in alone.series] == ["A-1"]
@@ -177,6 +180,8 @@ def test_the_command_writes_its_report_and_resumes(
     rows = report["sets"]["smap"]["variants"]["reference"]["rows"]
     assert {row["fold"] for row in rows} == {"mean", "max", "last", "center", "spread"}
     assert {row["score"] for row in rows} == set(scores.NAMES)
+    start = report["sets"]["smap"]["variants"]["untrained"]["rows"]
+    assert ("assdis_3", "spread") in {(row["score"], row["fold"]) for row in start}
     sp_rows, error = (
         tables.table(rows, "auc_pr", ["A-1"], score=name)
         for name in ("sp_rows", "reconstruction")
