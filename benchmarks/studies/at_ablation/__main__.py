@@ -33,6 +33,8 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--preset", default="cpu", choices=tuple(variants.PRESETS))
     parser.add_argument("--seeds", type=int, help="models per variant")
     parser.add_argument("--variants", nargs="+", help="some of the variants")
+    names = rows.BASELINES
+    parser.add_argument("--baselines", nargs="*", default=list(names), choices=names)
     parser.add_argument("--scaler", default="auto", choices=preprocessing.KINDS)
 
 
@@ -88,11 +90,13 @@ def of_set(
         "noise": measures.noise(task.names, task.labels),
         "baselines": {
             one: stage(one, {}, partial(rows.of_baseline, one, *pair, seeds))
-            for one in rows.BASELINES
+            for one in session.options.baselines
         },
         "paper": stage(
             "paper", {}, partial(rows.by_procedure, *pair, seeds[0], session.root)
-        ),
+        )
+        if any(one.name == "reference" for one in chosen)
+        else None,
         "variants": {
             one.name: stage(
                 one.name,

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from scipy import stats
 
@@ -24,6 +25,7 @@ from jaxtsad.evaluation import protocol as protocols
 from jaxtsad.evaluation.metrics import point
 from jaxtsad.experiments import recordings, toml
 from jaxtsad.experiments.baselines import TRIVIAL
+from jaxtsad.ops import aggregate, windows
 from jaxtsad.ops.aggregate import AGGREGATES, Aggregate
 from jaxtsad.pipeline import fitting, scoring
 from jaxtsad.pipeline.members import Member
@@ -34,7 +36,8 @@ from jaxtsad.training.plan import Plan
 from jaxtsad.types import PyTree, Scores, Split
 
 LSTM = "lstm_autoencoder"
-BASELINES = (LSTM, "zscore", "zscore_smoothed", "pca", "knn")
+OWN_MEAN = "own_mean"
+BASELINES = (LSTM, "zscore", "zscore_smoothed", "pca", "knn", OWN_MEAN)
 AGGREGATED = ("assdis", "assdis_3", "reconstruction")
 """Scores that are aggregated in all ways."""
 REDRAWN = ("mean", "spread")
@@ -157,6 +160,8 @@ def of_baseline(
 ) -> dict[str, Any]:
     """Fits one of `BASELINES` on the same windows and scaling, and measures it."""
     options: dict[str, Any]
+    if name == OWN_MEAN:
+        return {"rows": _of_own_mean(task, preset, seeds[0])}
     if name == LSTM:
         detector, options = LSTM, {"hidden": preset.hidden, "layers": 3}
         options["batch_size"] = preset.batch_size
@@ -182,6 +187,38 @@ def of_baseline(
             seed=seed,
         )
     return {"rows": rows}
+
+
+def _of_own_mean(task: Task, preset: Preset, seed: int) -> list[dict[str, Any]]:
+    """Each step's squared distance from its entity's training mean, of no network."""
+    held_out = [one.validation or one.fit for one in task.parts]
+    means = [one.fit.values.mean(axis=0, dtype=np.float64) for one in task.parts]
+    rows = []
+    for how in REDRAWN:
+        tested, calibration = (
+            [
+                _distance(part, mean, preset, how)
+                for part, mean in zip(x, means, strict=True)
+            ]
+            for x in (task.tests, held_out)
+        )
+        fitted = measures.fitted(_joined(held_out, calibration))
+        about = {"score": "own", "fold": how, "seed": seed}
+        rows += measures.rows(
+            tested, task.labels, fitted, task.names, intervals=True, **about
+        )
+    return rows
+
+
+def _distance(part: Split, mean: np.ndarray, preset: Preset, how: str) -> np.ndarray:
+    error = np.square(part.values - mean).mean(axis=1)
+    length = min(preset.length, len(error))
+    starts = windows.starts_of(len(error), length, preset.score_stride)
+    each = error[starts[:, None] + np.arange(length)].astype(np.float32)
+    weight = np.ones(len(starts), np.float32)
+    given = map(jnp.asarray, (each, starts, weight))
+    steps = aggregate.aggregate(*given, steps=len(error), length=length, how=how)
+    return np.asarray(steps)
 
 
 def by_procedure(

@@ -231,14 +231,16 @@ def by_aggregate(found: Made) -> Table:
 
 def procedure(name: str, found: Made) -> Table:
     """The reference by the published procedure, noise beside it, published F1 below."""
-    paper = found["paper"]
+    paper = found["paper"] or {"rows": {}, "share": 0.0, "leaks": ()}
     lines = []
-    for row in ("anomaly_transformer", "random", "all_positive"):
+    for row in (
+        ("anomaly_transformer", "random", "all_positive") if paper["rows"] else ()
+    ):
         own = paper["rows"].get(row, {})
         cells = [number(own.get(key)) for key in ("pa_f1", "f1", "auc_pr", "vus_pr")]
         lines.append((row, *cells))
     claims = PUBLISHED[name.upper()].claims if name.upper() in PUBLISHED else ()
-    for claim in claims:
+    for claim in claims if lines else ():
         cells = [number(claim.pa_f1), number(claim.f1)]
         lines.append((f"{claim.source}, whole data set", *cells, "", ""))
     return Table(
@@ -262,8 +264,12 @@ def areas(name: str, found: Made) -> Table:
                 label = f"{variant}, {score}{AGGREGATES[how]}"
                 lines.append((label, *map(ranged, pair)))
     for other, own in found["baselines"].items():
-        pair = [glued(own["rows"], key, score="own") for key in measures.REDRAWN]
-        lines.append((other, *map(ranged, pair)))
+        kinds = {row["fold"] for row in own["rows"]}
+        for how, said in AGGREGATES.items():
+            if how in kinds:
+                about = {"score": "own", "fold": how}
+                pair = [glued(own["rows"], k, **about) for k in measures.REDRAWN]
+                lines.append((f"{other}{said}", *map(ranged, pair)))
     for claim in published.REPAIRS.get(name, ()):
         lines.append((claim.source, number(claim.auc_roc), number(claim.auc_pr)))
     note = ""
@@ -281,7 +287,8 @@ def areas(name: str, found: Made) -> Table:
         "over entities, redrawn with replacement. Chance AUC-PR is "
         f"{number(found['data']['labelled'])} here; published figures are of the whole "
         "data set. The published repair gives every step the mean of its window, as "
-        f"the rows so named do.{note}",
+        "the rows so named do. `own_mean` is the squared distance from the entity's "
+        f"mean in training.{note}",
     )
 
 

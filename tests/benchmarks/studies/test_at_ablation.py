@@ -91,6 +91,21 @@ def test_rows_have_every_metric_and_the_entities_end_to_end() -> None:
     assert rows[0]["metrics"]["auc_roc"] == 1.0 == rows[2]["metrics"]["auc_pr"]
 
 
+def test_the_distance_from_an_entitys_mean_by_steps_and_windows(
+    root: pathlib.Path,
+) -> None:
+    task = tasks.load("smap", SMALL._replace(scaler="none"), str(root))
+    rows = rows_.of_baseline(rows_.OWN_MEAN, task, SMALL, [0])["rows"]
+    assert {row["fold"] for row in rows} == set(rows_.REDRAWN)
+    for place, one in enumerate(task.series):
+        error = (task.tests[place].values - task.parts[place].fit.values.mean(0)) ** 2
+        own = next(
+            row for row in rows if row["entity"] == one.name and row["fold"] == "mean"
+        )
+        area = point.auc_roc(np.asarray(one.labels), error.mean(1))
+        np.testing.assert_allclose(own["metrics"]["auc_roc"], area, atol=1e-3)
+
+
 def test_too_few_calibration_scores_for_pot_leave_it_out() -> None:
     part, _ = types.cut_train(np.zeros((30, 1), np.float32), window=1, validation=0)
     score, label = np.arange(100.0), np.repeat([0, 1], [90, 10])
@@ -160,6 +175,8 @@ def test_tables_of_made_up_numbers() -> None:
     for one in tables.everything("msl", found):
         assert all(len(line) == len(one.heads) for line in one.lines), one.title
     text = reports.markdown(tables.report(report))
+    report["sets"]["msl"]["paper"] = None
+    assert "By the published procedure" not in reports.markdown(tables.report(report))
     for word in ("random", "0.936", "0.721", "POT", "spread", "epoch 2", "mean VUS"):
         assert word in text
     assert "error alone (modified, 3 entities, too few for a claim): " in text
