@@ -57,7 +57,18 @@ def stages(side: int, width: int) -> tuple[Stage, ...]:
 
 
 class Layer(nn.Module):
-    """A convolution or its transpose, Glorot's start, then batch norm or a bias."""
+    """A convolution or its transpose, Glorot's start, then batch norm or a bias.
+
+    Attributes:
+        features: Channels of the output.
+        size: Side of the kernel.
+        stride: Gap between outputs.
+        padding: Zeros on every side.
+        transposed: Whether it is the transposed convolution.
+        norm: Whether batch norm follows, not a bias.
+        repeat: Whether every value is repeated on each axis before the transposed
+            convolution, whose stride is 1.
+    """
 
     features: int
     size: int
@@ -65,6 +76,7 @@ class Layer(nn.Module):
     padding: int = 0
     transposed: bool = False
     norm: bool = True
+    repeat: bool = False
 
     @nn.compact
     def __call__(self, x: Array, weight: Array | None) -> Array:
@@ -72,7 +84,10 @@ class Layer(nn.Module):
         shape = (*(self.size,) * (x.ndim - 2), x.shape[-1], self.features)
         kernel = self.param("kernel", nn.initializers.glorot_uniform(), shape)
         run = convolution.transpose if self.transposed else convolution.convolve
-        x = run(x, kernel, stride=self.stride, padding=self.padding)
+        stride = self.stride
+        if self.repeat:
+            kernel, stride = convolution.for_repeated(kernel), 2
+        x = run(x, kernel, stride=stride, padding=self.padding)
         if self.norm:
             return BatchNorm()(x, weight)
         bias = self.param("bias", nn.initializers.zeros, shape[-1:])
@@ -113,12 +128,16 @@ class ImageAutoencoder(nn.Module):
         x = Layer(layers[-1].features, left, transposed=True)(latent, weight)
         before = [self.channels, *(layer.features for layer in layers[:-1])]
         for number in reversed(range(len(layers))):
-            x = repeated(x)
             if wheres:
-                x = x * wheres[number]
+                x = repeated(x) * wheres[number]
             last = number == 0
-            size = layers[number].size
-            made = Layer(before[number], size, transposed=True, norm=not last)
+            made = Layer(
+                before[number],
+                layers[number].size,
+                transposed=True,
+                norm=not last,
+                repeat=not wheres,
+            )
             x = nn.relu(made(x, weight))
         return Output(code, x)
 

@@ -209,6 +209,33 @@ def transpose_matrix(kernel: Array, stride: int, sizes: Sequence[int]) -> Array:
     return _tapped(kernel, taps, stride, fan_out=True)
 
 
+def for_repeated(kernel: Array) -> Array:
+    """The kernel of a transposed convolution of values that are repeated before it.
+
+    To repeat every value twice on each axis and to convolve that transposed, by steps
+    of one, is one transposed convolution by steps of two: it multiplies each value
+    once, and what is repeated is never made.
+
+    Args:
+        kernel: `[K.., C, F]` for what is repeated.
+
+    Returns:
+        `[K + 1.., C, F]` for the values themselves, with a stride of 2.
+
+    Example:
+        >>> x, kernel = jnp.array([[[1.0], [2.0]]]), jnp.array([[[1.0]], [[10.0]]])
+        >>> transpose(x, for_repeated(kernel), stride=2)[0, :, 0].tolist()
+        [1.0, 11.0, 12.0, 22.0, 20.0]
+    """
+    for axis in range(kernel.ndim - 2):
+        none = [(0, 0)] * kernel.ndim
+        first, second = (
+            [*none[:axis], edge, *none[axis + 1 :]] for edge in ((0, 1), (1, 0))
+        )
+        kernel = jnp.pad(kernel, first) + jnp.pad(kernel, second)
+    return kernel
+
+
 def _offsets(taps: Sequence[int]) -> list[tuple[int, ...]]:
     """Every place of a tap, the last axis running fastest."""
     return list(itertools.product(*map(range, taps)))

@@ -85,3 +85,30 @@ def test_a_kernel_is_laid_where_it_should_be() -> None:
     kernel = jnp.asarray([1.0, 2.0, 3.0, 4.0])[:, None, None]
     out = convolution.transpose(x, kernel, stride=2, padding=1)
     np.testing.assert_array_equal(out[0, :, 0], [0, 1, 2, 3, 4, 0, 0, 0])
+
+
+@pytest.mark.parametrize("shape", [(4, 5), (6,)])
+@pytest.mark.parametrize(("kernel", "padding"), [(5, 0), (3, 1)])
+def test_one_stride_of_two_does_what_repeating_first_does(
+    shape: tuple[int, ...], kernel: int, padding: int
+) -> None:
+    x, weights = draws(shape, kernel)
+
+    def loss(
+        x: jax.Array, weights: jax.Array, repeated: bool
+    ) -> tuple[jax.Array, jax.Array]:
+        if repeated:
+            for axis in range(1, x.ndim - 1):
+                x = jnp.repeat(x, 2, axis)
+            out = convolution.transpose(x, weights, padding=padding)
+        else:
+            made = convolution.for_repeated(weights)
+            out = convolution.transpose(x, made, stride=2, padding=padding)
+        return jnp.sin(out).sum(), out
+
+    both = jax.jit(jax.grad(loss, argnums=(0, 1), has_aux=True), static_argnums=2)
+    found, expected = both(x, weights, False), both(x, weights, True)
+    for one, other in zip(
+        jax.tree.leaves(found), jax.tree.leaves(expected), strict=True
+    ):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)

@@ -50,10 +50,12 @@ class SmallAutoencoder(nn.Module):
         code = self._dense("encode", flat, self.latent)
         x = nn.relu(self._dense("decode", code, flat.shape[-1])).reshape(x.shape)
         for features in (self.width, self.channels):
-            x = repeated(x)
-            if wheres:
-                x = x * wheres.pop()
-            made = Layer(features, 3, padding=1, transposed=True, norm=False)
+            repeat = self.unpool == "repeat"
+            if not repeat:
+                x = repeated(x) * wheres.pop()
+            made = Layer(
+                features, 3, padding=1, transposed=True, norm=False, repeat=repeat
+            )
             x = nn.relu(made(x, weight))
         return Output(code, x)
 
