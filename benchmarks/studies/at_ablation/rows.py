@@ -191,18 +191,18 @@ def of_baseline(
 
 def _of_own_mean(task: Task, preset: Preset, seed: int) -> list[dict[str, Any]]:
     """Each step's squared distance from its entity's training mean, of no network."""
-    held_out = [one.validation or one.fit for one in task.parts]
     means = [one.fit.values.mean(axis=0, dtype=np.float64) for one in task.parts]
+    pairs = list(zip(task.parts, means, strict=True))
+    # Not every entity has room for a validation part.
+    held_out = [(one.validation, mean) for one, mean in pairs if one.validation]
+    held_out = held_out or [(one.fit, mean) for one, mean in pairs]
     rows = []
     for how in REDRAWN:
         tested, calibration = (
-            [
-                _distance(part, mean, preset, how)
-                for part, mean in zip(x, means, strict=True)
-            ]
-            for x in (task.tests, held_out)
+            [_distance(part, mean, preset, how) for part, mean in given]
+            for given in (zip(task.tests, means, strict=True), held_out)
         )
-        fitted = measures.fitted(_joined(held_out, calibration))
+        fitted = measures.fitted(_joined([part for part, _ in held_out], calibration))
         about = {"score": "own", "fold": how, "seed": seed}
         rows += measures.rows(
             tested, task.labels, fitted, task.names, intervals=True, **about
