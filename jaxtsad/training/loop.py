@@ -20,6 +20,8 @@ STRETCH_SECONDS = 4.0
 """How often progress shows and an interrupt is heard. Every stretch takes its temporary
 memory from the system anew: on a CPU an eighth of the time of steps of a second, were
 each a stretch of its own."""
+GROWTH = 64.0
+"""At most so many times the steps of the stretch before, the first of which is one."""
 
 
 class Interrupted(Exception):
@@ -179,7 +181,7 @@ class Loop:
         self.sums = {name: self.sums[name] + value for name, value in read.items()}
         self.first += count
         wanted = max(1.0, count * STRETCH_SECONDS / max(seconds, 1e-6))
-        self.stretch = int(min(wanted, 8.0 * count))
+        self.stretch = int(min(wanted, GROWTH * count))
         self.callbacks.status(
             Status(
                 self.epoch,

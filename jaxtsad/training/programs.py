@@ -127,16 +127,17 @@ def quick_options(once: bool = False) -> dict[str, Any] | None:
 
 
 def _usable(options: dict[str, Any]) -> dict[str, Any] | None:
+    """Those of the options that this XLA has; they come and go with its versions."""
     if jax.default_backend() != "cpu":
         return None
-    return options if _supported(tuple(options.items())) else None
+    return {k: v for k, v in options.items() if _supported(k, v)} or None
 
 
 @functools.cache
-def _supported(options: tuple[tuple[str, Any], ...]) -> bool:
-    """Whether this XLA has the options; they may go with any version."""
+def _supported(name: str, value: bool | int | str) -> bool:
+    """Whether this XLA has an option."""
     try:
-        jax.jit(lambda: 0.0, compiler_options=dict(options))()
+        jax.jit(lambda: 0.0, compiler_options={name: value})()
     except (jax.errors.JaxRuntimeError, ValueError):
         return False
     return True

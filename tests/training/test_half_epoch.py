@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 
-from jaxtsad.training import checkpoints, fit, plan
+from jaxtsad.training import checkpoints, fit, loop, plan
 from tests.training.test_fit import Stopper, run
 
 
-def test_resume_reports_the_losses_of_whole_epochs(tmp_path: pathlib.Path) -> None:
+def test_resume_reports_the_losses_of_whole_epochs(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "GROWTH", 4.0)  # Several stretches in an epoch.
     plan_ = plan.Plan(epochs=3, stop="none", checkpoint_seconds=0.0)
     expected: list[dict[str, Any]] = []
     run([600, 450], plan_, callbacks=fit.Callbacks(epoch=expected.extend))

@@ -34,12 +34,15 @@ def test_options_that_xla_does_not_know_are_left_out(
     monkeypatch.setattr(programs, "ALONE", {"xla_cpu_no_such_option": "1"})
     assert programs.options_for(of_windows(), 1) is None
     assert programs.options_for(of_windows(), 2) is None
+    monkeypatch.setattr(programs, "QUICK", {"xla_cpu_no_such_option": "1"})
+    assert programs.quick_options() is None
+    assert programs.quick_options(once=True) == programs.ONCE
 
 
 def test_products_are_left_to_xla_and_vectors_are_wide_where_it_multiplies_bfloat16(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(programs, "_supported", lambda options: True)
+    monkeypatch.setattr(programs, "_supported", lambda name, value: True)
     for fast, found in ((False, programs.ALONE), (True, programs.WIDE)):
         monkeypatch.setattr(products, "narrow_is_fast", lambda fast=fast: fast)
         assert programs.options_for(of_windows(), 1) == found

@@ -159,9 +159,19 @@ def advance(
     begun = epoch * config.block
     uniform = agents.uniform_of(config, step_key, begun)
     block = Block(env, train.rows, train.isolation, uniform, begun, False, True)
-    # In the warm-up the representation stays as it is: that of all rows is made once.
-    warm = _represented(block, model.params)._replace(learns=False)
     vector, layout = ravel_pytree(model.params)
+    learns = jnp.clip(config.warm_up - begun, first, last)
+    # In the warm-up the representation stays as it is: that of all rows is made once,
+    # and not where the warm-up is over.
+    represented = functools.partial(_represented, block, model.params)
+    shapes = jax.eval_shape(lambda: represented().env.values)
+    columns = jax.lax.cond(
+        learns > first,
+        lambda: represented().env.values,
+        lambda: jnp.zeros(shapes.shape, shapes.dtype),
+    )
+    env = env._replace(values=columns)
+    warm = block._replace(env=env, represented=True, learns=False)
 
     def step(
         block: Block, number: Array, carry: tuple[Agent, Metrics]
@@ -178,7 +188,6 @@ def advance(
         train.state,
     )
     carry = agent, {name: jnp.zeros(()) for name in agents.METRICS}
-    learns = jnp.clip(config.warm_up - begun, first, last)
     carry = jax.lax.fori_loop(first, learns, functools.partial(step, warm), carry)
     represents = train.represents
     if config.phi_every == 1:
