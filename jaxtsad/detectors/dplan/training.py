@@ -24,7 +24,7 @@ from jaxtsad.detectors.dplan.config import Config
 from jaxtsad.detectors.dplan.network import QNetwork, hidden_of_columns
 from jaxtsad.detectors.dplan.replay import Replay
 from jaxtsad.detectors.dplan.unbatched import shared
-from jaxtsad.models import network
+from jaxtsad.models import isolation_forest, network
 from jaxtsad.types import Array, Clock, Key, Metrics, PyTree, State
 
 
@@ -106,41 +106,35 @@ def refresh(config: Config, key: Key, state: State, source: Any) -> State:
     real = np.asarray(weight) > 0
     if config.ignored and not np.asarray(train.left_out).any():
         unlabelled = real & (np.asarray(known) <= 0)
-        left_out = _most_isolated(config, key, np.asarray(train.rows), unlabelled)
+        left_out = _most_isolated(config, key, train.rows, unlabelled)
         train = train._replace(left_out=jnp.asarray(left_out, jnp.float32))
     if config.intrinsic != "none" and real.any():
-        hidden = np.asarray(_hidden(config)(state.model.params, train.rows))[real]
-        scores = np.zeros(len(real), np.float32)
-        scores[real] = _isolation(config, key, hidden)
-        isolation = losses.rescaled(jnp.asarray(scores), weight)
-        train = train._replace(isolation=isolation)
+        hidden = _hidden(config)(state.model.params, train.rows)
+        scores = _isolation(config, key, hidden, real)
+        train = train._replace(isolation=losses.rescaled(scores, weight))
     return State(state.model, train)
 
 
 def _most_isolated(
-    config: Config, key: Key, rows: np.ndarray, chosen: np.ndarray
+    config: Config, key: Key, rows: Array, chosen: np.ndarray
 ) -> np.ndarray:
     """The share `config.ignored` of the chosen rows `[N]` that are most isolated."""
     numbers = np.flatnonzero(chosen)
     found = np.zeros(len(chosen), bool)
     count = int(config.ignored * len(numbers))
     if count:
-        order = np.argsort(-_isolation(config, key, rows[numbers]), kind="stable")
-        found[numbers[order[:count]]] = True
+        scores = np.asarray(_isolation(config, key, rows, chosen))[numbers]
+        found[numbers[np.argsort(-scores, kind="stable")[:count]]] = True
     return found
 
 
-def _isolation(config: Config, key: Key, rows: np.ndarray) -> np.ndarray:
-    """Isolation scores `[N]` of rows by a forest that is grown on them."""
-    from sklearn import ensemble  # Importing it takes seconds.
-
-    forest = ensemble.IsolationForest(
-        n_estimators=config.trees,
-        max_samples=min(config.max_samples, len(rows)),
-        random_state=int(jax.random.bits(key, (), jnp.uint32)),
+def _isolation(config: Config, key: Key, rows: Array, chosen: np.ndarray) -> Array:
+    """Isolation scores `[N]` of rows by a forest that is grown on the chosen ones."""
+    generator = np.random.default_rng(int(jax.random.bits(key, (), jnp.uint32)))
+    forest = isolation_forest.grow(
+        np.asarray(rows)[chosen], config.trees, config.max_samples, generator
     )
-    scores: np.ndarray = -forest.fit(rows).score_samples(rows)
-    return scores
+    return _walk(config.max_samples)(forest, rows)
 
 
 def advance(
@@ -244,3 +238,11 @@ def _vector(tree: PyTree) -> Array:
 def _hidden(config: Config) -> Callable[[PyTree, Array], Array]:
     """`(params, rows) -> hidden`, compiled."""
     return jax.jit(lambda params, rows: agents.q_values(config, params, rows).hidden)
+
+
+@functools.lru_cache(maxsize=16)
+def _walk(max_samples: int) -> Callable[[PyTree, Array], Array]:
+    """`(forest, rows) -> scores`, compiled."""
+    return jax.jit(
+        lambda forest, rows: isolation_forest.score(forest, rows, max_samples)
+    )

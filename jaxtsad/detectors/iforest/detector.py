@@ -1,6 +1,6 @@
 """Isolation forest: how few random cuts set a step, or a window, apart.
 
-scikit-learn grows the trees on the host, in `refresh`; scoring runs in JAX.
+Trees are grown on the host, in `refresh`; scoring runs in JAX.
 
 Reference:
     Liu, Ting, Zhou: "Isolation Forest", ICDM 2008.
@@ -14,13 +14,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxtsad.detectors.iforest import forest
 from jaxtsad.detectors.iforest.config import Config
+from jaxtsad.models import isolation_forest
 from jaxtsad.ops.windows import WindowView
 from jaxtsad.training import closed_form
 from jaxtsad.types import Array, Batch, Detector, Key, PyTree, State
 
 MOST_WINDOWS = 10_000
+FAR = 10.0
+"""So many ranges of the fit rows beyond all of them, size itself begins to count."""
 
 
 @functools.lru_cache(maxsize=64)
@@ -29,7 +31,7 @@ def build(config: Config) -> Detector:
 
     The score is that of the paper, in (0, 1): one per step, or one per window. It says
     nothing about channels, so there is no `explain`. The size of a row counts where it
-    lies far beyond all fit rows (`forest.with_size`), which the paper's score does not
+    lies far beyond all fit rows (`with_size`), which the paper's score does not
     see.
     """
     each = config.window if config.on == "step" else 1
@@ -38,27 +40,23 @@ def build(config: Config) -> Detector:
     def init(key: Key, source: WindowView) -> State:
         del key, source
         bounds = {"low": jnp.zeros(features), "high": jnp.zeros(features)}
-        return State(forest.empty(config.trees, config.max_samples) | bounds, ())
+        empty = isolation_forest.empty(config.trees, config.max_samples)
+        return State(empty | bounds, ())
 
     def refresh(key: Key, state: State, source: WindowView) -> State:
-        from sklearn import ensemble  # Importing it takes seconds.
-
         forest_key, row_key = jax.random.split(key)
         rows = _rows(config, source, _seed(row_key))
-        trees = ensemble.IsolationForest(
-            n_estimators=config.trees,
-            max_samples=min(config.max_samples, len(rows)),
-            random_state=_seed(forest_key),
-        )
         bounds = {"low": jnp.asarray(rows.min(0)), "high": jnp.asarray(rows.max(0))}
-        grown = forest.arrays(trees.fit(rows), config.max_samples)
+        generator = np.random.default_rng(_seed(forest_key))
+        trees = isolation_forest.grow(rows, config.trees, config.max_samples, generator)
+        grown = {name: jnp.asarray(leaf) for name, leaf in trees.items()}
         return State(grown | bounds, state.train)
 
     def score(keys: Array, model: PyTree, batch: Batch) -> Array:
         del keys
         rows = batch.values.reshape(len(batch.values) * each, -1)
-        paths = forest.score(model, rows, config.max_samples)
-        scores = forest.with_size(paths, rows, model["low"], model["high"])
+        paths = isolation_forest.score(model, rows, config.max_samples)
+        scores = with_size(paths, rows, model["low"], model["high"])
         return scores.reshape(-1, each) if config.on == "step" else scores
 
     return Detector(
@@ -68,6 +66,28 @@ def build(config: Config) -> Detector:
         score=score,
         refresh=refresh,
     )
+
+
+def with_size(scores: Array, rows: Array, low: Array, high: Array) -> Array:
+    """Scores in which the size of rows far beyond all fit rows counts, too.
+
+    A path ends where the outermost fit row's does, however far out a row is. Beyond
+    `FAR` ranges (1 where a column is constant), e ranges more add log(1 + e); up to
+    there it stays the published score.
+
+    Args:
+        scores: `[N]`, in (0, 1).
+        rows: `[N, F]`.
+        low: `[F]`, the least of the fit rows.
+        high: `[F]`, the greatest.
+
+    Returns:
+        `[N]`.
+    """
+    unit = jnp.where(high > low, high - low, 1.0)
+    beyond = jnp.maximum(rows - high[None], low[None] - rows) / unit[None]
+    excess = jnp.maximum(beyond.max(axis=1) - FAR, 0.0)
+    return scores + jnp.log1p(excess)
 
 
 def _seed(key: Key) -> int:

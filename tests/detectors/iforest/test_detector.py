@@ -1,4 +1,4 @@
-"""iforest: scikit-learn's scores, from real rows only, solved once on the host."""
+"""iforest: a forest of real rows only, grown once on the host."""
 
 from __future__ import annotations
 
@@ -9,65 +9,22 @@ import pytest
 from sklearn.ensemble import IsolationForest
 
 from jaxtsad.detectors.iforest import detector as iforest
-from jaxtsad.detectors.iforest import forest as _forest
 from jaxtsad.detectors.iforest.config import Config
 from jaxtsad.training import fit as training
 from jaxtsad.training import fleet, plan
 from jaxtsad.types import State
 from tests.detectors import views
+from tests.models import scikit_learn_forest
 
 LENGTH, CHANNELS = 5, 3
 RNG = np.random.default_rng(1)
 FIT = RNG.normal(size=(120, CHANNELS)).astype(np.float32)
 
 
-@pytest.mark.parametrize(
-    ("samples", "room", "rows"), [(64, 64, 500), (50, 64, 50), (2, 5, 9), (1, 3, 4)]
-)
-def test_scores_equal_scikit_learns(samples: int, room: int, rows: int) -> None:
-    values = RNG.normal(size=(rows, 4)).astype(np.float32)
-    values[:, 3] = np.round(values[:, 3])
-    forest = IsolationForest(n_estimators=25, max_samples=samples, random_state=3).fit(
-        values
-    )
-    asked = np.concatenate(
-        [values, 5 * RNG.normal(size=(100, 4)), np.zeros((1, 4))]
-    ).astype(np.float32)
-    arrays = _forest.arrays(forest, room)
-    found = jax.jit(_forest.score, static_argnums=2)(arrays, jnp.asarray(asked), room)
-    np.testing.assert_allclose(found, -forest.score_samples(asked), atol=1e-5)
-
-
-def test_a_row_on_a_cut_goes_where_scikit_learn_sends_it() -> None:
-    values = RNG.normal(size=(300, 1)).astype(np.float32)
-    forest = IsolationForest(n_estimators=10, max_samples=256, random_state=0).fit(
-        values
-    )
-    cuts = np.concatenate(
-        [one.tree_.threshold[one.tree_.children_left >= 0] for one in forest]
-    )
-    near = cuts.astype(np.float32)
-    steps = [np.nextafter(near, np.float32(side)) for side in (-np.inf, np.inf)]
-    asked = np.concatenate([near, *steps])[:, None]
-    arrays = _forest.arrays(forest, 256)
-    found = jax.jit(_forest.score, static_argnums=2)(arrays, jnp.asarray(asked), 256)
-    np.testing.assert_allclose(found, -forest.score_samples(asked), atol=1e-5)
-
-
-def test_numbers_worked_out_by_hand() -> None:
-    paths = _forest.expected_path(np.array([1, 2, 3, 64, 256]))
-    np.testing.assert_allclose(paths, [0, 1, 1.207392, 7.471951, 10.244771], atol=1e-6)
-    arrays = _forest.empty(trees=4, max_samples=8)
-    score = _forest.score(arrays, jnp.ones((2, 3)), 8)
-    np.testing.assert_allclose(score, 0.5)
-    certain = arrays | {"path": jnp.zeros_like(arrays["path"])}
-    np.testing.assert_allclose(_forest.score(certain, jnp.ones((2, 3)), 8), 1.0)
-
-
 def test_size_counts_far_beyond_all_fit_rows_alone() -> None:
     low, high = jnp.array([-1.0, 3.0]), jnp.array([1.0, 3.0])
     rows = [[21.0, 3.0], [-23.0, 3.0], [0.0, 14.0], [0.0, -7.5], [1e30, 3.0]]
-    found = _forest.with_size(jnp.full(5, 0.6), jnp.array(rows), low, high)
+    found = iforest.with_size(jnp.full(5, 0.6), jnp.array(rows), low, high)
     added = np.log([1, 2, 2, 1.5, 5e29])
     np.testing.assert_allclose(found, 0.6 + added, rtol=1e-6)
 
@@ -118,6 +75,23 @@ def test_a_refresh_replaces_the_forest_by_the_key() -> None:
     assert same and not other
     shapes = [{n: (a.shape, a.dtype) for n, a in m.items()} for m in (state[0], *grown)]
     assert all(one == shapes[0] for one in shapes)
+
+
+def test_models_saved_when_scikit_learn_grew_the_trees_score_the_same() -> None:
+    config = Config(LENGTH, CHANNELS, trees=25, max_samples=64)
+    detector = iforest.build(config)
+    forest = IsolationForest(n_estimators=25, max_samples=64, random_state=2).fit(FIT)
+    bounds = {"low": jnp.asarray(FIT.min(0)), "high": jnp.asarray(FIT.max(0))}
+    model = scikit_learn_forest.arrays(forest, 64) | bounds
+    fresh = views.init(detector, views.fit_view(FIT, LENGTH))
+    assert {name: leaf.shape for name, leaf in model.items()} == {
+        name: leaf.shape for name, leaf in fresh.items()
+    }
+    batch = views.batch(FIT, LENGTH)
+    found = views.run(detector, "score", model, batch)
+    rows = np.asarray(batch.values).reshape(-1, CHANNELS)
+    expected = -forest.score_samples(rows).reshape(-1, LENGTH)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def test_of_very_many_windows_some_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
