@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -224,12 +225,18 @@ def fleet(
         )
         rows = judged(name, fitted)
         if followed:
-            count = range(1, setup_.plan.epochs + 1)
-            along = [judged(AFTER.format(n), kept.after(fitted, n)) for n in count]
+            along = [after(n, fitted) for n in range(1, setup_.plan.epochs + 1)]
             for own in zip(*along, strict=True):
                 best = max(own, key=lambda row: row.value)
                 rows += [best._replace(detector=BEST), *own]
         return rows
+
+    def after(n: int, fitted: Fitted) -> list[Row]:
+        judge = functools.partial(judged, AFTER.format(n))
+        own = cache.tree(
+            f"{name}_after_{n}", about, lambda: judge(kept.after(fitted, n))
+        )
+        return [Row(*one) for one in own]
 
     def judged(title: str, fitted: Fitted) -> list[Row]:
         parts = [

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import functools
+import itertools
 import pathlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -208,24 +209,23 @@ def run(session: Session) -> Report:
                 callbacks=Callbacks(model=passed.keep),
             )
 
-        for search in searches:
-            session.say(f"{loss}, {search}")
+        for search, after in itertools.product(searches, (0, *given.follow)):
+            session.say(f"{loss}, {search}" + (AFTER.format(after) if after else ""))
 
             def make(
                 search: str = search,
+                after: int = after,
                 fit: Callable = fitted,
                 passed: Snapshots = passed,
             ) -> dict:
                 own = [by_seed[seed] for _, seed in cuts]
-                made = by_search(fit(), own, [search])
-                for n in given.follow:
-                    early = passed.after(fit(), n)
-                    found = by_search(early, own, [search], AFTER.format(n))
-                    made["rows"] += found["rows"]
-                    made["means"] |= found["means"]
-                return made
+                if not after:
+                    return by_search(fit(), own, [search])
+                early = passed.after(fit(), after)
+                return by_search(early, own, [search], AFTER.format(after))
 
-            kept = cache.tree(f"{loss}_{search}", {**about, "search": search}, make)
+            part = f"{loss}_{search}" + (f"_after_{after}" if after else "")
+            kept = cache.tree(part, {**about, "search": search}, make)
             rows += [Row(*row) for row in kept["rows"]]
             means |= kept["means"]
     rows += baselines

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import json
 import pathlib
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,9 +26,12 @@ from benchmarks.studies.latent_search_rgbd import baselines as rgbd_baselines
 from benchmarks.studies.latent_search_rgbd import data as rgbd_data
 from benchmarks.studies.latent_search_rgbd import errors as rgbd_errors
 from benchmarks.studies.latent_search_rgbd import presets as rgbd_presets
+from benchmarks.studies.latent_search_rgbd.data import Shapes
 from benchmarks.studies.report import Row
+from benchmarks.studies.snapshots import Snapshots
 from benchmarks.studies.study import Session
 from jaxtsad.pipeline import fitting, members, scoring
+from jaxtsad.pipeline.members import Fitted
 
 TOY = Size(width=4, train=0, test=20, epochs=1)
 
@@ -126,6 +132,34 @@ def test_the_best_epoch_is_one_of_those_along_the_training(
     assert [table.heads[1] for table in shown] == ["g", "epoch 1"]
 
 
+def test_epochs_that_were_scored_are_not_scored_again(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped among the epochs of a training, a study goes on with the next of them."""
+    cuts = [ganomaly_images.cut(*pictures(), 2, 0, name="noise", test=20)]
+    size = TOY._replace(epochs=3)
+    setup = ganomaly_images.setup(size, latent=3, batch_size=16)
+    read, stopped, after = [], [3], Snapshots.after
+
+    def seen(kept: Snapshots, fitted: Fitted, epochs: int) -> Fitted:
+        if epochs in stopped:
+            raise KeyboardInterrupt
+        read.append(epochs)
+        return after(kept, fitted, epochs)
+
+    monkeypatch.setattr(Snapshots, "after", seen)
+    run = functools.partial(
+        ganomaly_images.fleet, session(tmp_path), "g", setup, cuts, followed=True
+    )
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    stopped.clear()
+    rows = run()
+    assert read == [1, 2, 3]
+    own = {row.detector: row.value for row in rows}
+    assert own["g"] == own["epoch 3"]
+
+
 def test_scores_of_a_batch_need_the_paper_protocol() -> None:
     with pytest.raises(ValueError, match="offered only under protocol"):
         ganomaly_images.setup(TOY, bn_eval="batch")
@@ -189,8 +223,28 @@ def test_generators_of_drawn_shapes() -> None:
 
 
 @pytest.mark.slow
-def test_searches_along_the_training_of_one_shape(tmp_path: pathlib.Path) -> None:
-    """A generator after an epoch is that of a training which ends there."""
+def test_searches_along_the_training_of_one_shape(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A generator after an epoch is that of a training which ends there.
+
+    Stopped in the last search, the study goes on with that one.
+    """
+    begun, stopped, by_search = [], [True], latent_search_rgbd.by_search
+
+    def seen(
+        fitted: Fitted,
+        cuts: Sequence[Shapes],
+        searches: Sequence[str],
+        suffix: str = "",
+    ) -> dict[str, Any]:
+        if suffix == latent_search_rgbd.AFTER.format(2) and stopped:
+            stopped.clear()
+            raise KeyboardInterrupt
+        begun.append(suffix)
+        return by_search(fitted, cuts, searches, suffix)
+
+    monkeypatch.setattr(latent_search_rgbd, "by_search", seen)
     words = ["--size", "test", "--losses", "gan", "--searches", "published"]
     words += ["--seeds", "0", "--shapes", "box", "--options", "latent=5"]
     found = {}
@@ -200,10 +254,12 @@ def test_searches_along_the_training_of_one_shape(tmp_path: pathlib.Path) -> Non
     ):
         out = tmp_path / name
         asked = [*words, *more, "--out", str(out)]
-        assert study.main(latent_search_rgbd.STUDY, asked) == 0
+        ended = [130, 0] if stopped else [0]
+        assert [study.main(latent_search_rgbd.STUDY, asked) for _ in ended] == ended
         rows = json.loads((out / "latent_search_rgbd.json").read_text())["rows"]
         assert {row["group"] for row in rows} == {"box"}
         found[name] = {row["detector"]: row["value"] for row in rows}
+    assert begun == ["", " (epoch 1)", " (epoch 2)", ""]
     row = "gan, published, mse"
     assert found["long"][f"{row} (epoch 2)"] == found["short"][row]
     assert {f"{row} (epoch 1)", row} <= set(found["long"])
