@@ -57,6 +57,7 @@ class DeepClustering(best.DeepClustering):
 
     def __init__(self, config: Any) -> None:
         super().__init__(config, compiled=False)
+        self.network.joined = False
         unfuse(self.optimizer)
 
 

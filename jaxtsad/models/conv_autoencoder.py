@@ -83,11 +83,11 @@ class Layer(nn.Module):
         """Maps `[B, S.., C]` to `[B, T.., features]`; `weight` as for `BatchNorm`."""
         shape = (*(self.size,) * (x.ndim - 2), x.shape[-1], self.features)
         kernel = self.param("kernel", nn.initializers.glorot_uniform(), shape)
-        run = convolution.transpose if self.transposed else convolution.convolve
-        stride = self.stride
         if self.repeat:
-            kernel, stride = convolution.for_repeated(kernel), 2
-        x = run(x, kernel, stride=stride, padding=self.padding)
+            x = convolution.transpose_repeated(x, kernel, padding=self.padding)
+        else:
+            run = convolution.transpose if self.transposed else convolution.convolve
+            x = run(x, kernel, stride=self.stride, padding=self.padding)
         if self.norm:
             return BatchNorm()(x, weight)
         bias = self.param("bias", nn.initializers.zeros, shape[-1:])

@@ -25,6 +25,8 @@ from jaxtsad.types import Array
 Implementation: TypeAlias = Literal["product", "lax"]
 DIRECT = 16
 """Channels from which on the compiler's own convolution pays."""
+REPEATED = 2**19
+"""Numbers that `transpose_repeated` makes at a time."""
 LAYOUTS = {1: ("NWC", "WIO", "NWC"), 2: ("NHWC", "HWIO", "NHWC")}
 
 
@@ -68,7 +70,10 @@ def convolve(
         return products.product(rows, kernel.reshape(-1, kernel.shape[-1]))
     if rank == 2 and stride == 1 and convolution_taps.fits(kernel):
         edges = [(0, 0), *((padding, padding),) * rank, (0, 0)]
-        return convolution_taps.convolve(jnp.pad(x, edges) if padding else x, kernel)
+        padded = jnp.pad(x, edges) if padding else x
+        taps = implementation == "product"
+        run = convolution_taps.convolve if taps else _direct_or_taps
+        return run(padded, kernel)
     if implementation is None and _direct_is_fast(x):
         return _direct(x, kernel, stride, padding)
     return _by_patches(x, kernel, stride, padding)
@@ -97,6 +102,28 @@ def _direct_backward(
 
 
 _direct.defvjp(_direct_forward, _direct_backward)
+
+
+@jax.custom_vjp
+def _direct_or_taps(x: Array, kernel: Array) -> Array:
+    """Of images by steps of one: by the compiler's own, its gradients by taps.
+
+    For gradients what every output sees is made again in any case.
+    """
+    return convolve(x, kernel, implementation="lax")
+
+
+def _direct_or_taps_forward(x: Array, kernel: Array) -> tuple[Array, Any]:
+    return _direct_or_taps(x, kernel), (x, kernel)
+
+
+def _direct_or_taps_backward(saved: Any, to_out: Array) -> tuple[Array, Array]:
+    _, pull = jax.vjp(convolution_taps.convolve, *saved)
+    to_x, to_kernel = pull(to_out)
+    return to_x, to_kernel
+
+
+_direct_or_taps.defvjp(_direct_or_taps_forward, _direct_or_taps_backward)
 
 
 def _by_patches(x: Array, kernel: Array, stride: int, padding: int) -> Array:
@@ -209,22 +236,23 @@ def transpose_matrix(kernel: Array, stride: int, sizes: Sequence[int]) -> Array:
     return _tapped(kernel, taps, stride, fan_out=True)
 
 
-def for_repeated(kernel: Array) -> Array:
-    """The kernel of a transposed convolution of values that are repeated before it.
+def transpose_repeated(x: Array, kernel: Array, *, padding: int = 0) -> Array:
+    """Repeats every value twice on each axis and convolves that, transposed.
 
-    To repeat every value twice on each axis and to convolve that transposed, by steps
-    of one, is one transposed convolution by steps of two: it multiplies each value
-    once, and what is repeated is never made.
+    It is one transposed convolution by steps of two: each value is multiplied once, and
+    what is repeated is never made.
 
     Args:
-        kernel: `[K.., C, F]` for what is repeated.
+        x: `[B, S.., C]` with one or two spatial axes.
+        kernel: `[K.., C, F]` for what is repeated, by steps of one.
+        padding: Steps cut off at both ends of every axis.
 
     Returns:
-        `[K + 1.., C, F]` for the values themselves, with a stride of 2.
+        `[B, T.., F]` with `T = 2 S - 1 - 2 padding + K`.
 
     Example:
         >>> x, kernel = jnp.array([[[1.0], [2.0]]]), jnp.array([[[1.0]], [[10.0]]])
-        >>> transpose(x, for_repeated(kernel), stride=2)[0, :, 0].tolist()
+        >>> transpose_repeated(x, kernel)[0, :, 0].tolist()
         [1.0, 11.0, 12.0, 22.0, 20.0]
     """
     for axis in range(kernel.ndim - 2):
@@ -233,7 +261,11 @@ def for_repeated(kernel: Array) -> Array:
             [*none[:axis], edge, *none[axis + 1 :]] for edge in ((0, 1), (1, 0))
         )
         kernel = jnp.pad(kernel, first) + jnp.pad(kernel, second)
-    return kernel
+    run = functools.partial(transpose, stride=2, padding=padding)
+    if x.ndim < 4 or _default() == "lax" or not convolution_taps.fits(kernel):
+        return run(x, kernel)
+    cells = math.prod(x.shape[1:3]) * kernel.size // x.shape[-1]
+    return convolution_taps.in_turn(run, x, kernel, cells, REPEATED)
 
 
 def _offsets(taps: Sequence[int]) -> list[tuple[int, ...]]:

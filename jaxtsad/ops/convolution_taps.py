@@ -46,7 +46,7 @@ def convolve(x: Array, kernel: Array) -> Array:
         return products.product(seen, matrix)
 
     matrix = kernel.reshape(-1, features)
-    return _in_turn(run, x, matrix, high * wide * len(matrix))
+    return in_turn(run, x, matrix, high * wide * len(matrix))
 
 
 def transpose(x: Array, kernel: Array) -> Array:
@@ -73,11 +73,15 @@ def transpose(x: Array, kernel: Array) -> Array:
         return laid
 
     matrix = kernel.transpose(2, 0, 1, 3).reshape(channels, -1)
-    return _in_turn(run, x, matrix, x.shape[1] * x.shape[2] * matrix.shape[1])
+    return in_turn(run, x, matrix, x.shape[1] * x.shape[2] * matrix.shape[1])
 
 
-def _in_turn(
-    run: Callable[[Array, Array], Array], x: Array, matrix: Array, cells: int
+def in_turn(
+    run: Callable[[Array, Array], Array],
+    x: Array,
+    matrix: Array,
+    cells: int,
+    room: int | None = None,
 ) -> Array:
     """Runs a few images at a time.
 
@@ -86,8 +90,9 @@ def _in_turn(
         x: `[B, H, W, C]`.
         matrix: The kernel.
         cells: Numbers that are made of an image.
+        room: Numbers that are made at a time; None for those that stay in the cache.
     """
-    few = max(1, round(CACHED / cells))
+    few = max(1, round((room or CACHED) / cells))
     if len(x) <= few:
         return run(x, matrix)
     filled = jnp.pad(x, [(0, -len(x) % few), (0, 0), (0, 0), (0, 0)])

@@ -102,8 +102,7 @@ def test_one_stride_of_two_does_what_repeating_first_does(
                 x = jnp.repeat(x, 2, axis)
             out = convolution.transpose(x, weights, padding=padding)
         else:
-            made = convolution.for_repeated(weights)
-            out = convolution.transpose(x, made, stride=2, padding=padding)
+            out = convolution.transpose_repeated(x, weights, padding=padding)
         return jnp.sin(out).sum(), out
 
     both = jax.jit(jax.grad(loss, argnums=(0, 1), has_aux=True), static_argnums=2)

@@ -257,13 +257,27 @@ class Layer(nn.Module):
             self.convolution.bias = nn.Parameter(torch.zeros(features))
         self.normal = normal
 
-    def forward(self, x):
-        x = self.convolution(x)
+    def forward(self, x, repeated: bool = False):
+        x = self._of_repeated(x) if repeated else self.convolution(x)
         return self.BatchNorm_0(x) if self.normal else x
+
+    def _of_repeated(self, x):
+        """Repeats every pixel on both axes, then convolves: one stride of two."""
+        weight = self.convolution.weight
+        for pads in (((0, 1), (1, 0)), ((0, 0, 0, 1), (0, 0, 1, 0))):
+            first, second = (functional.pad(weight, pad) for pad in pads)
+            weight = first + second
+        return functional.conv_transpose2d(x, weight, self.convolution.bias, stride=2)
 
 
 class ImageAutoencoder(nn.Module):
-    """Of square images of up to 40 pixels in [0, 1]."""
+    """Of square images of up to 40 pixels in [0, 1].
+
+    Attributes:
+        joined: Whether repeating pixels and convolving these is one operation.
+    """
+
+    joined = True
 
     def __init__(self, config: Any) -> None:
         super().__init__()
@@ -288,8 +302,10 @@ class ImageAutoencoder(nn.Module):
         code = self.Layer_2(x)
         x = self.Layer_3(code)
         for number in (4, 5):
-            x = functional.interpolate(x, scale_factor=2, mode="nearest")
-            x = functional.relu(getattr(self, f"Layer_{number}")(x))
+            if not self.joined:
+                x = functional.interpolate(x, scale_factor=2, mode="nearest")
+            made = getattr(self, f"Layer_{number}")(x, self.joined)
+            x = functional.relu(made)
         return code.flatten(1), x
 
 
