@@ -424,6 +424,8 @@ class Detector(NamedTuple):
         inspect: `(keys [B], model, Batch) -> dict of arrays`.
         rows: Rows of a training batch that devices may share where a member is alone
             (see `training.rows`); 0 where its network does not split.
+        in_turn: Whether devices take turns with the batches that are scored where a
+            member is alone, as they do with `rows`.
         series: `(model, values [T, C], length) -> [T, C]`, the scores of a whole
             series by channel, which sum to its score; of the T steps the first
             `length` are the series. Series are then scored by it, not by windows.
@@ -452,6 +454,7 @@ class Detector(NamedTuple):
     explain: Callable[[Array, PyTree, Batch], Array] | None = None
     inspect: Callable[[Array, PyTree, Batch], dict[str, Array]] | None = None
     rows: int = 0
+    in_turn: bool = False
     series: Callable[[PyTree, Array, Array], Array] | None = None
     reach: int = 0
     latest: int = 0

@@ -58,7 +58,7 @@ def run(
     number = fleet.members_of(views)
     if counts is None:
         counts = np.full(number, views.size)
-    shared = batch_size if detector.rows else 0
+    shared = batch_size if detector.rows or detector.in_turn else 0
     devices = fleet.devices_for(number, shared)
     placed = fleet.place((keys, model, views), devices)
     chunks = np.zeros(fleet.members_of(placed), np.int32)

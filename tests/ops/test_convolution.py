@@ -90,8 +90,12 @@ def test_a_kernel_is_laid_where_it_should_be() -> None:
 @pytest.mark.parametrize("shape", [(4, 5), (6,)])
 @pytest.mark.parametrize(("kernel", "padding"), [(5, 0), (3, 1)])
 def test_one_stride_of_two_does_what_repeating_first_does(
-    shape: tuple[int, ...], kernel: int, padding: int
+    shape: tuple[int, ...],
+    kernel: int,
+    padding: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(convolution, "REPEATED", 1)  # one image at a time
     x, weights = draws(shape, kernel)
 
     def loss(
@@ -107,6 +111,26 @@ def test_one_stride_of_two_does_what_repeating_first_does(
 
     both = jax.jit(jax.grad(loss, argnums=(0, 1), has_aux=True), static_argnums=2)
     found, expected = both(x, weights, False), both(x, weights, True)
+    for one, other in zip(
+        jax.tree.leaves(found), jax.tree.leaves(expected), strict=True
+    ):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("padding", [0, 1])
+def test_the_backends_choice_equals_a_product_and_so_do_its_gradients(
+    padding: int,
+) -> None:
+    x, weights = draws((6, 7), 3)
+
+    def loss(
+        x: jax.Array, weights: jax.Array, how: convolution.Implementation | None
+    ) -> tuple[jax.Array, jax.Array]:
+        out = convolution.convolve(x, weights, padding=padding, implementation=how)
+        return jnp.sin(out).sum(), out
+
+    both = jax.jit(jax.grad(loss, argnums=(0, 1), has_aux=True), static_argnums=2)
+    found, expected = both(x, weights, None), both(x, weights, "product")
     for one, other in zip(
         jax.tree.leaves(found), jax.tree.leaves(expected), strict=True
     ):

@@ -132,6 +132,32 @@ for ours, theirs in pairs:
 print("same")
 """
 
+IN_TURN = """
+import jax
+import numpy as np
+from jaxtsad import types
+from jaxtsad.detectors import deep_clustering
+from jaxtsad.ops import samples
+from jaxtsad.training import fit, fleet, plan, scoring
+
+values = np.random.default_rng(0).uniform(-1, 1, (75, 28, 28, 1)).astype(np.float32)
+source = fleet.stack([samples.view(types.cut_train(values, window=1, validation=0)[0])])
+config = deep_clustering.Config(
+    28, 1, layout="image", arch="small", width=4, latent=4, batch_size=16
+)
+detector = deep_clustering.build(config)
+assert detector.in_turn and len(jax.devices()) == 2
+keys = jax.random.split(jax.random.key(3), 1)
+model = fit.fit(keys, detector, source, plan=plan.Plan(epochs=1)).model
+ours, theirs = (
+    scoring.run(keys, each, model, source, batch_size=16)
+    for each in (detector, detector._replace(in_turn=False))
+)
+assert ours.shape == (1, 75) and ours.std() > 0
+np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+print("same")
+"""
+
 
 @pytest.mark.parametrize(
     "case", ["lines", pytest.param("lstm_vae", marks=pytest.mark.slow)]
@@ -142,6 +168,10 @@ def test_members_over_four_devices_equal_members_alone(case: str) -> None:
 
 def test_a_batch_shared_by_two_devices_trains_scores_and_resumes_as_on_one() -> None:
     same(ROWS, devices=2)
+
+
+def test_devices_take_turns_with_the_batches_of_images() -> None:
+    same(IN_TURN, devices=2)
 
 
 def same(script: str, *arguments: str, devices: int) -> None:

@@ -39,6 +39,7 @@ def build(config: Config) -> Detector:
         refresh=functools.partial(training.refresh, config),
         inspect=functools.partial(inspect, config),
         small_products=True,
+        in_turn=config.images,
     )
 
 
