@@ -31,6 +31,7 @@ from jaxtsad.experiments import console, facts
 from jaxtsad.pipeline import fitting
 from jaxtsad.pipeline.members import Fitted
 from jaxtsad.pipeline.setup import Setup
+from jaxtsad.training import compilations
 from jaxtsad.training.checkpoints import Checkpoints
 from jaxtsad.training.fit import Callbacks, Interrupted
 
@@ -152,6 +153,9 @@ def detector_options(parser: argparse.ArgumentParser) -> None:
 def main(study: Study, arguments: Sequence[str] | None = None) -> int:
     """Runs a study and writes its files.
 
+    As a command it keeps its compiled programs, so that one that was killed, or asks
+    for one seed more, does not compile again.
+
     Args:
         study: The study.
         arguments: Of the command line; None for the process's own.
@@ -160,6 +164,8 @@ def main(study: Study, arguments: Sequence[str] | None = None) -> int:
         Exit code: 0, 2 after one line about bad input, 130 where it was interrupted.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments is None:
+        compilations.keep()
     parser = argparse.ArgumentParser(
         prog=f"python -m benchmarks.studies.{study.name}",
         description=study.doc.splitlines()[0],

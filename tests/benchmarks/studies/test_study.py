@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import pathlib
+import sys
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from benchmarks.studies import cache, report, study
 from benchmarks.studies.cache import Cache
 from benchmarks.studies.report import Report, Row, Section, Table
 from benchmarks.studies.study import Session, Study
+from jaxtsad.training import compilations
 
 
 def test_a_stage_is_made_once_and_again_for_anything_new(
@@ -108,6 +110,17 @@ def test_a_study_writes_and_shows_everything(
     assert lines == ["group,detector,seed,value,metric", "A-1,pca,0,0.5,auc_roc"]
     printed = capsys.readouterr().out
     assert "SMAP: Table" in printed and "note" in printed
+
+
+def test_only_a_command_keeps_its_compiled_programs(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[int] = []
+    monkeypatch.setattr(compilations, "keep", lambda: kept.append(1))
+    words = ["--quick", "--out", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", ["toy", *words])
+    assert study.main(STUDY, words) == 0 and not kept
+    assert study.main(STUDY) == 0 and kept == [1]
 
 
 def test_quick_takes_other_defaults_and_bad_input_is_one_line(
