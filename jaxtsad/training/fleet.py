@@ -23,7 +23,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxtsad.training import hosts
-from jaxtsad.types import Detector, Key, PyTree, State, View
+from jaxtsad.types import Array, Detector, Key, PyTree, State, View
 
 MEMBERS, ROWS = "members", "rows"
 LEAST = 16
@@ -184,12 +184,70 @@ def refreshed(
         return state
     states = []
     for index in range(len(active)):
-        each = member(state, index)
+        each = _on_its_device(state, index)
         if active[index]:
-            key = jax.random.fold_in(keys[index], epoch)
-            each = detector.refresh(key, each, member(sources, index))
+            key, source = (_on_its_device(tree, index) for tree in (keys, sources))
+            each = detector.refresh(jax.random.fold_in(key, epoch), each, source)
         states.append(each)
-    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
+    return _stacked(states, state)
+
+
+def _on_its_device(tree: PyTree, index: int) -> PyTree:
+    """One member on the one device that holds it, where this host has that device.
+
+    To index an array that is laid over devices costs milliseconds, and what is then
+    computed of it is computed on all of them.
+    """
+    leaves = jax.tree.leaves(tree)
+    if not all(isinstance(a, jax.Array) and a.is_fully_addressable for a in leaves):
+        return member(tree, index)
+    if not leaves:
+        return tree
+    number, first = next(
+        (number, held.start)
+        for number, held in enumerate(_held(leaves[0]))
+        if index in held
+    )
+    own = jax.tree.map(lambda leaf: leaf.addressable_shards[number].data, tree)
+    return _taken(own, index - first)
+
+
+def _stacked(members: list[PyTree], like: PyTree) -> PyTree:
+    """Members stacked `[M, ...]` and laid over devices as `like` is."""
+    leaves = jax.tree.leaves(like)
+    if not leaves or not all(leaf.is_fully_addressable for leaf in leaves):
+        return jax.tree.map(lambda *each: jnp.stack(each), *members)
+    parts = [
+        jax.device_put(_joined(members[held.start : held.stop]), shard.device)
+        for held, shard in zip(
+            _held(leaves[0]), leaves[0].addressable_shards, strict=True
+        )
+    ]
+
+    def whole(leaf: Array, *shards: Array) -> Array:
+        return jax.make_array_from_single_device_arrays(
+            leaf.shape, leaf.sharding, list(shards)
+        )
+
+    return jax.tree.map(whole, like, *parts)
+
+
+def _held(leaf: Array) -> list[range]:
+    """Members that each device of this host holds of a stacked array."""
+    count = leaf.shape[0]
+    return [
+        range(*shard.index[0].indices(count)[:2]) for shard in leaf.addressable_shards
+    ]
+
+
+@jax.jit
+def _taken(tree: PyTree, index: int) -> PyTree:
+    return member(tree, index)
+
+
+@jax.jit
+def _joined(members: list[PyTree]) -> PyTree:
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *members)
 
 
 def resolve(choice: str) -> str:
