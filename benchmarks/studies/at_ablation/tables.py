@@ -19,7 +19,7 @@ from jaxtsad.ops import aggregate
 
 Rows = Iterable[Mapping[str, Any]]
 Made = Mapping[str, Any]
-FOLLOWED = ("reference", "modified")
+FOLLOWED = ("reference", "modified_code", "modified")
 SHOWN = (*FOLLOWED, "untrained")
 END_TO_END = (
     ("assdis", "mean"),

@@ -106,6 +106,21 @@ VARIANTS = (
         followed=True,
     ),
     Variant(
+        "modified_code",
+        "the repaired mode as its published code has it",
+        {
+            "mode": "modified",
+            "layers": 3,
+            "prior_param": "dynamic_bounded",
+            "prior_in_output": True,
+            "stop_partner": False,
+            "warmup_epochs": 0,
+            "clip_gradients": 0.0,
+        },
+        REPAIRED_PLAN,
+        followed=True,
+    ),
+    Variant(
         "untrained", "the reference network at its start", untrained=True, followed=True
     ),
 )
