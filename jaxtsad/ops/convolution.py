@@ -256,11 +256,9 @@ def transpose_repeated(x: Array, kernel: Array, *, padding: int = 0) -> Array:
         [1.0, 11.0, 12.0, 22.0, 20.0]
     """
     for axis in range(kernel.ndim - 2):
-        none = [(0, 0)] * kernel.ndim
-        first, second = (
-            [*none[:axis], edge, *none[axis + 1 :]] for edge in ((0, 1), (1, 0))
-        )
-        kernel = jnp.pad(kernel, first) + jnp.pad(kernel, second)
+        none = jnp.zeros_like(jax.lax.slice_in_dim(kernel, 0, 1, axis=axis))
+        ended = jnp.concatenate([kernel, none], axis)
+        kernel = ended + jnp.concatenate([none, kernel], axis)
     run = functools.partial(transpose, stride=2, padding=padding)
     if x.ndim < 4 or _default() == "lax" or not convolution_taps.fits(kernel):
         return run(x, kernel)

@@ -195,11 +195,11 @@ def refreshed(
 def _on_its_device(tree: PyTree, index: int) -> PyTree:
     """One member on the one device that holds it, where this host has that device.
 
-    To index an array that is laid over devices costs milliseconds, and what is then
+    To index an array that is spread over devices costs milliseconds, and what is then
     computed of it is computed on all of them.
     """
     leaves = jax.tree.leaves(tree)
-    if not all(isinstance(a, jax.Array) and a.is_fully_addressable for a in leaves):
+    if not all(isinstance(a, jax.Array) and hosts.is_local(a) for a in leaves):
         return member(tree, index)
     if not leaves:
         return tree
@@ -213,9 +213,9 @@ def _on_its_device(tree: PyTree, index: int) -> PyTree:
 
 
 def _stacked(members: list[PyTree], like: PyTree) -> PyTree:
-    """Members stacked `[M, ...]` and laid over devices as `like` is."""
+    """Members stacked `[M, ...]` and spread over devices as `like` is."""
     leaves = jax.tree.leaves(like)
-    if not leaves or not all(leaf.is_fully_addressable for leaf in leaves):
+    if not leaves or not all(map(hosts.is_local, leaves)):
         return jax.tree.map(lambda *each: jnp.stack(each), *members)
     parts = [
         jax.device_put(_joined(members[held.start : held.stop]), shard.device)

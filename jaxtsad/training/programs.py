@@ -33,7 +33,8 @@ On an AMD EPYC LSTM-VAEs train 5 to 7 % faster, the Anomaly Transformer 2 to 6 %
 QUICK = {"xla_cpu_use_fusion_emitters": False}
 """For detectors of whole series on a CPU: compiled in a third of the time, and as fast.
 
-Their programs are many small loops, each of which is compiled by itself.
+Their programs are many small loops, each of which is compiled by itself. JAX 0.12 has
+no such option.
 """
 ONCE = {"xla_backend_optimization_level": 0}
 """For what such a detector is fitted by on a short series: compiling costs most."""

@@ -134,7 +134,7 @@ def _isolation(config: Config, key: Key, rows: Array, chosen: np.ndarray) -> Arr
     forest = isolation_forest.grow(
         np.asarray(rows)[chosen], config.trees, config.max_samples, generator
     )
-    return _walk(config.max_samples)(forest, rows)
+    return _walk(forest, rows, config.max_samples)
 
 
 def advance(
@@ -157,15 +157,12 @@ def advance(
     learns = jnp.clip(config.warm_up - begun, first, last)
     # In the warm-up the representation stays as it is: that of all rows is made once,
     # and not where the warm-up is over.
-    represented = functools.partial(_represented, block, model.params)
-    shapes = jax.eval_shape(lambda: represented().env.values)
     columns = jax.lax.cond(
         learns > first,
-        lambda: represented().env.values,
-        lambda: jnp.zeros(shapes.shape, shapes.dtype),
+        lambda: hidden_of_columns(model.params, env.values),
+        lambda: jnp.zeros((config.width, env.values.shape[1])),
     )
-    env = env._replace(values=columns)
-    warm = block._replace(env=env, represented=True, learns=False)
+    warm = _represented(block, columns)._replace(learns=False)
 
     def step(
         block: Block, number: Array, carry: tuple[Agent, Metrics]
@@ -194,7 +191,8 @@ def advance(
             here = jnp.maximum(number * config.phi_every, learns)
             there = jnp.minimum((number + 1) * config.phi_every, last)
             vector = jnp.where(here % config.phi_every == 0, agent.params, vector)
-            loop = functools.partial(step, _represented(block, layout(vector)))
+            columns = hidden_of_columns(layout(vector), env.values)
+            loop = functools.partial(step, _represented(block, columns))
             return *jax.lax.fori_loop(here, there, loop, (agent, sums)), vector
 
         pieces = learns // config.phi_every, -(-last // config.phi_every)
@@ -213,9 +211,8 @@ def advance(
     return State(model, train), sums
 
 
-def _represented(block: Block, params: PyTree) -> Block:
-    """A block whose unlabelled rows are represented once for all of its steps."""
-    columns = hidden_of_columns(params, block.env.values)
+def _represented(block: Block, columns: Array) -> Block:
+    """A block that reads its unlabelled rows' representation, `[H, N + S]`."""
     env = block.env._replace(values=columns)
     return block._replace(env=env, represented=True)
 
@@ -240,9 +237,4 @@ def _hidden(config: Config) -> Callable[[PyTree, Array], Array]:
     return jax.jit(lambda params, rows: agents.q_values(config, params, rows).hidden)
 
 
-@functools.lru_cache(maxsize=16)
-def _walk(max_samples: int) -> Callable[[PyTree, Array], Array]:
-    """`(forest, rows) -> scores`, compiled."""
-    return jax.jit(
-        lambda forest, rows: isolation_forest.score(forest, rows, max_samples)
-    )
+_walk = jax.jit(isolation_forest.score, static_argnums=2)
