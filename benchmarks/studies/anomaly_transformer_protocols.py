@@ -11,8 +11,10 @@ show what a point-adjusted F1 says of a network, which is nothing.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import functools
+import pathlib
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -34,6 +36,7 @@ from jaxtsad.experiments import (
 from jaxtsad.experiments import report as reports
 from jaxtsad.experiments.config import Config
 from jaxtsad.training import fleet
+from jaxtsad.training.checkpoints import Checkpoints
 from jaxtsad.types import Series
 
 NAME = "anomaly_transformer_protocols"
@@ -93,15 +96,30 @@ def config(dataset: str, protocol: Protocol, session: Session) -> Config:
 
 
 def rows(
-    config: Config, protocol: Protocol, series: Sequence[Series]
+    config: Config,
+    protocol: Protocol,
+    series: Sequence[Series],
+    folder: pathlib.Path | None = None,
 ) -> dict[str, dict[str, float | None]]:
-    """Metrics of all entities end to end by row: the detector and what is beside it."""
+    """Metrics of all entities end to end by row: the detector and what is beside it.
+
+    Args:
+        config: The experiment.
+        protocol: How it is trained and judged.
+        series: All entities.
+        folder: Of checkpoints, by which an interrupted training goes on.
+    """
     group = recordings.groups(list(series))[0]
     scored = []
     setups = [(MAIN, config.setup())]
     setups += [(one.row, one.setup) for one in baselines.chosen(config)]
     for name, setup in setups:
-        fitted = fits.fit(setup, config, group, protocol)
+        with contextlib.ExitStack() as stack:
+            kept: dict[str, Any] = {}
+            if folder is not None and name == MAIN:
+                made = Checkpoints(folder, {"title": config.name})
+                kept["checkpoints"] = stack.enter_context(contextlib.closing(made))
+            fitted = fits.fit(setup, config, group, protocol, **kept)
         scored += fits.scored(fitted, name, group, protocol)
     judged = judge.judge(scored, reports.rule(config))
     found = judge.rows(judged, main=MAIN, protocol=protocol, validation={})
@@ -168,8 +186,9 @@ def run(session: Session) -> Report:
             series = recordings.load(experiment)
             about = dataclasses.asdict(experiment)
             about["data"]["root"] = facts.data_checksums(series)
-            make = functools.partial(rows, experiment, protocol, series)
             cache = session.cache(__name__, name)
+            folder = cache.place(f"{protocol.name}_checkpoints", about)
+            make = functools.partial(rows, experiment, protocol, series, folder)
             own[protocol.name] = cache.tree(protocol.name, about, make)
         sets[name] = {"rows": own}
     return report(sets)

@@ -93,7 +93,15 @@ def of_set(
             for one in session.options.baselines
         },
         "paper": stage(
-            "paper", {}, partial(rows.by_procedure, *pair, seeds[0], session.root)
+            "paper",
+            {},
+            partial(
+                rows.by_procedure,
+                *pair,
+                seeds[0],
+                session.root,
+                cache.place("paper_checkpoints", same),
+            ),
         )
         if any(one.name == "reference" for one in chosen)
         else None,

@@ -222,11 +222,16 @@ def _distance(part: Split, mean: np.ndarray, preset: Preset, how: str) -> np.nda
 
 
 def by_procedure(
-    task: Task, preset: Preset, seed: int, root: str | None
+    task: Task,
+    preset: Preset,
+    seed: int,
+    root: str | None,
+    folder: pathlib.Path | None = None,
 ) -> Mapping[str, Any]:
     """The reference by the publication's own procedure, with all that it leaks.
 
-    Trains on the glued entities, validates and calibrates on test, adjusts.
+    Trains on the glued entities, validates and calibrates on test, adjusts. It goes on
+    from checkpoints in the folder.
 
     Returns:
         `rows`, metrics by row; what leaks; and the share of steps that is flagged.
@@ -262,6 +267,6 @@ def by_procedure(
             },
         }
     )
-    rows = procedure.rows(config, protocols.PAPER, recordings.load(config))
+    rows = procedure.rows(config, protocols.PAPER, recordings.load(config), folder)
     leaks = [*protocols.PAPER.leaks, protocols.GLUED]
     return {"rows": rows, "leaks": leaks, "share": share}
