@@ -10,6 +10,7 @@ encoders' last kernels at zero beyond its own: the same function as of a narrowe
 from __future__ import annotations
 
 import argparse
+import contextlib
 import functools
 import itertools
 import sys
@@ -34,7 +35,8 @@ from jaxtsad.evaluation.metrics import point
 from jaxtsad.models import network
 from jaxtsad.models.network import Network
 from jaxtsad.pipeline import members
-from jaxtsad.types import Array, Key, PyTree
+from jaxtsad.training.checkpoints import Checkpoints, Saved
+from jaxtsad.types import Array, Key
 
 TITLE = "GANomaly on MNIST, latent sizes and weights of its losses"
 READERS = ("encoder", "encoder_again")
@@ -98,37 +100,49 @@ def variant_of(game: GanTrainer, weights: Weights, keep: Array) -> GanTrainer:
     return game._replace(weights=weights._replace(encoder=weights.encoder * share))
 
 
+def begun(game: GanTrainer, key: Key, picture: Array, keep: Array) -> Networks:
+    """The players of one variant before its first step.
+
+    Args:
+        game: The networks.
+        key: Of the start.
+        picture: `[1, S, S, C]`.
+        keep: `[Z]` 1 for what its code has, 0 for the rest.
+    """
+    players = game.start(jax.random.split(key, 3)[0], picture)
+    return players._replace(generator=narrowed(players.generator, keep))
+
+
 def trained(
     game: GanTrainer,
     run: Run,
-    key: Key,
+    epoch: Array,
     x: Array,
+    players: Networks,
+    key: Key,
     cut: Array,
     weights: Weights,
     keep: Array,
-) -> PyTree:
-    """Trains one variant; `vmap` over the last three and the key trains all.
+) -> Networks:
+    """Trains one variant for an epoch; `vmap` over the last five trains all.
 
     Args:
         game: The networks.
         run: How long.
-        key: Of the start and the order.
+        epoch: Which one, counted from 0.
         x: Training pictures of all cuts `[K, N, S, S, C]` in [-1, 1].
+        players: What the epoch before left, or `begun`.
+        key: Of the start and the order.
         cut: Which of them this member learns, int32.
         weights: Of its losses.
-        keep: `[Z]` 1 for what its code has, 0 for the rest.
-
-    Returns:
-        The generator.
+        keep: As of `begun`.
     """
     own = variant_of(game, weights, keep)
-    start_key, order_key, reset_key = jax.random.split(key, 3)
+    _, order_key, reset_key = jax.random.split(key, 3)
     steps = x.shape[1] // run.batch_size
     ones = jnp.ones(run.batch_size)
-
-    def order(epoch: Array) -> Array:
-        found = jax.random.permutation(jax.random.fold_in(order_key, epoch), x.shape[1])
-        return found[: steps * run.batch_size].reshape(steps, run.batch_size)
+    order = jax.random.permutation(jax.random.fold_in(order_key, epoch), x.shape[1])
+    batches = order[: steps * run.batch_size].reshape(steps, run.batch_size)
 
     def step(players: Networks, now: tuple[Array, Array]) -> tuple[Networks, None]:
         number, index = now
@@ -136,17 +150,25 @@ def trained(
         players = own.move(jax.random.fold_in(reset_key, number), players, lesson)
         return players._replace(generator=narrowed(players.generator, keep)), None
 
-    players = own.start(start_key, x[0, :1])
-    players = players._replace(generator=narrowed(players.generator, keep))
-    batches = jax.vmap(order)(jnp.arange(run.epochs)).reshape(-1, run.batch_size)
-    players, _ = jax.lax.scan(step, players, (jnp.arange(len(batches)), batches))
-    return players.generator
+    numbers = epoch * steps + jnp.arange(steps)
+    return jax.lax.scan(step, players, (numbers, batches))[0]
 
 
 def sweep(
-    game: GanTrainer, run: Run, cuts: Sequence[Cut], variants: Sequence[Variant]
+    game: GanTrainer,
+    run: Run,
+    cuts: Sequence[Cut],
+    variants: Sequence[Variant],
+    checkpoints: Saved | None = None,
 ) -> list[Row]:
     """Trains all variants on all cuts in one program, and scores each cut's test set.
+
+    Args:
+        game: The networks.
+        run: How long.
+        cuts: The digits left out.
+        variants: What is trained on each.
+        checkpoints: Where the players are after each epoch, to go on from there.
 
     Raises:
         ValueError: If a variant's latent size is not between 1 and the game's, or there
@@ -178,10 +200,19 @@ def sweep(
         output = network.run(game.generator, generator, tests[cut])
         return objectives.latent_score(output)
 
-    def whole(key: Key, cut: Array, weights: Weights, keep: Array) -> Array:
-        return score(trained(game, run, key, x, cut, weights, keep), cut)
-
-    scores = np.asarray(jax.jit(jax.vmap(whole))(keys, index, weights, keeps))
+    begin = functools.partial(begun, game)
+    players = jax.jit(jax.vmap(begin, (0, None, 0)))(keys, x[0, :1], keeps)
+    learn = functools.partial(trained, game, run)
+    axes = (None, None, *[0] * 5)
+    program = jax.jit(jax.vmap(learn, axes), donate_argnums=2)
+    done, players = _kept(checkpoints, players)
+    for epoch in range(done, run.epochs):
+        own = players, keys, index, weights, keeps
+        players = program(jnp.int32(epoch), x, *own)
+        if checkpoints:
+            tree = {"epochs": np.int32(epoch + 1), "leaves": jax.tree.leaves(players)}
+            checkpoints.save(epoch + 1, tree)
+    scores = np.asarray(jax.jit(jax.vmap(score))(players.generator, index))
     return [
         Row(
             cuts[number].name,
@@ -191,6 +222,18 @@ def sweep(
         )
         for (number, one), found in zip(pairs, scores, strict=True)
     ]
+
+
+def _kept(checkpoints: Saved | None, players: Networks) -> tuple[int, Networks]:
+    """How many epochs were trained before, and what they left."""
+    leaves, shape = jax.tree.flatten(players)
+    like = [jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for leaf in leaves]
+    epochs = jax.ShapeDtypeStruct((), np.int32)
+    template = {"epochs": epochs, "leaves": like}
+    found = checkpoints.restore(template) if checkpoints else None
+    if found is None:
+        return 0, players
+    return int(found["epochs"]), jax.tree.unflatten(shape, found["leaves"])
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -228,7 +271,13 @@ def run(session: Session) -> Report:
     about |= {"classes": given.classes, "seeds": given.seeds, "width": given.width}
     about["learning_rate"] = given.learning_rate
     cache = session.cache(__name__)
-    kept = cache.tree("sweep", about, lambda: sweep(game, sizes, cuts, variants))
+
+    def make() -> list[Row]:
+        place = cache.place("checkpoints", about)
+        with contextlib.closing(Checkpoints(place, {"title": TITLE})) as kept:
+            return sweep(game, sizes, cuts, variants, kept)
+
+    kept = cache.tree("sweep", about, make)
     rows = [*(Row(*one) for one in kept), *ganomaly_images.baselines(session, cuts)]
     notes = [
         "AUC of single images; the digit is the anomaly, all others are normal",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 
 import jax
@@ -14,6 +15,8 @@ from benchmarks.studies.ganomaly import images as ganomaly_images
 from benchmarks.studies.ganomaly import sweep as ganomaly_sweep
 from benchmarks.studies.ganomaly.sweep import Run, Variant
 from jaxtsad.detectors.ganomaly.losses import Weights
+from jaxtsad.training.checkpoints import Checkpoints
+from jaxtsad.types import PyTree
 
 GAME = ganomaly_sweep.game_of(width=4, latent=5, rate=1e-2, side=8)
 
@@ -67,12 +70,35 @@ def test_members_together_are_members_alone() -> None:
     np.testing.assert_allclose(alone[0].value, rows[3].value, atol=0.02)
     x = jnp.stack([jnp.asarray(one.train, jnp.float32) / 127.5 - 1 for one in cuts])
     keep = jnp.asarray([1.0, 1, 0, 0, 0])
-    generator = ganomaly_sweep.trained(
-        GAME, run, jax.random.key(0), x, jnp.int32(0), Weights(1, 1, 1), keep
-    )
+    key = jax.random.key(0)
+    players = ganomaly_sweep.begun(GAME, key, x[0, :1], keep)
+    own = players, key, jnp.int32(0), Weights(1, 1, 1), keep
+    generator = ganomaly_sweep.trained(GAME, run, jnp.int32(0), x, *own).generator
     for name in ganomaly_sweep.READERS:
         kernel = np.asarray(generator.params[name]["Conv_0"]["kernel"])
         assert kernel[..., :2].any() and not kernel[..., 2:].any()
+
+
+@pytest.mark.slow
+def test_a_sweep_goes_on_from_its_last_epoch(tmp_path: pathlib.Path) -> None:
+    """After two of four epochs, by the same steps: the same areas."""
+    rng = np.random.default_rng(0)
+    values = rng.integers(0, 256, (60, 8, 8, 1)).astype(np.uint8)
+    cuts = [ganomaly_images.cut(values, np.arange(60) % 3, 2, 0, train=20, test=10)]
+    own = cuts, [Variant(5, 1, 50, 1)]
+    whole = ganomaly_sweep.sweep(GAME, Run(4, 8), *own)
+    saved: list[int] = []
+
+    class Watched(Checkpoints):
+        def save(self, step: int, tree: PyTree) -> None:
+            saved.append(step)
+            super().save(step, tree)
+
+    for epochs in (2, 4):
+        with contextlib.closing(Watched(tmp_path, {})) as kept:
+            found = ganomaly_sweep.sweep(GAME, Run(epochs, 8), *own, kept)
+    assert saved == [1, 2, 3, 4]
+    assert found == whole
 
 
 def test_bad_sizes_are_refused() -> None:
