@@ -32,6 +32,8 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--datasets", nargs="+", default=["msl", "smap", "smd"])
     parser.add_argument("--preset", default="cpu", choices=tuple(variants.PRESETS))
     parser.add_argument("--seeds", type=int, help="models per variant")
+    parser.add_argument("--windows", type=int, help="about so many training windows")
+    parser.add_argument("--epochs", type=int, help="at most so many")
     parser.add_argument("--variants", nargs="+", help="some of the variants")
     names = rows.BASELINES
     parser.add_argument("--baselines", nargs="*", default=list(names), choices=names)
@@ -42,9 +44,13 @@ def run(session: Session) -> Report:
     """Trains and measures what is not kept yet, on every data set."""
     asked = session.options
     preset = variants.PRESETS[asked.preset]._replace(scaler=asked.scaler)
-    count = preset.seeds if asked.seeds is None else asked.seeds
-    if count < 1:
-        raise ValueError(f"--seeds {count} must be at least 1")
+    given = {name: getattr(asked, name) for name in ("seeds", "windows", "epochs")}
+    given = {name: value for name, value in given.items() if value is not None}
+    for name, value in given.items():
+        if value < 1:
+            raise ValueError(f"--{name} {value} must be at least 1")
+    preset = preset._replace(**given)
+    count = preset.seeds
     chosen = variants.chosen(asked.variants)
     made = {
         "name": asked.preset,

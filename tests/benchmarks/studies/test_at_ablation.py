@@ -220,12 +220,20 @@ def test_the_command_writes_its_report_and_resumes(
         again["sets"]["smap"]["variants"]["untrained"]["rows"]
         == (report["sets"]["smap"]["variants"]["untrained"]["rows"])
     )
+    few = ["--windows", "20", "--epochs", "1", "--baselines", "--variants", "untrained"]
+    assert study.main(__main__.STUDY, [*words[:6], *few]) == 0
+    report = json.loads((tmp_path / "at_ablation.json").read_text())
+    assert (report["preset"]["windows"], report["preset"]["epochs"]) == (20, 1)
+    assert report["sets"]["smap"]["data"]["stride"] > 1
 
 
-def test_bad_input_is_one_line(capsys: pytest.CaptureFixture, tmp_path: Any) -> None:
-    words = ["--out", str(tmp_path), "--datasets", "msl", "--seeds", "0"]
+@pytest.mark.parametrize("name", ["seeds", "windows", "epochs"])
+def test_bad_input_is_one_line(
+    name: str, capsys: pytest.CaptureFixture, tmp_path: Any
+) -> None:
+    words = ["--out", str(tmp_path), "--datasets", "msl", f"--{name}", "0"]
     assert study.main(__main__.STUDY, words) == 2
-    assert capsys.readouterr().err == "error: --seeds 0 must be at least 1\n"
+    assert capsys.readouterr().err == f"error: --{name} 0 must be at least 1\n"
 
 
 def test_intervals_end_to_end_hold_the_areas() -> None:
