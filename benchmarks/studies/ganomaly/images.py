@@ -281,6 +281,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     add("--epochs", type=int)
     add("--train", type=int, help="most training pictures, 0 for all")
     add("--follow", action="store_true", help="judges the models after each epoch")
+    add("--coarse", type=int, help="what detail is worth: pixels a side that are kept")
     study.detector_options(parser)
 
 
@@ -321,6 +322,9 @@ def run(
     if given.protocol == "paper":
         said += [f"leak: {note}" for note in PAPER_NOTES]
     values, labels = load(session, dataset)
+    if given.coarse is not None:
+        values = coarse(values, given.coarse)
+        said.append(f"pictures of {given.coarse} pixels a side, enlarged")
     cuts = [
         cut(
             values,
@@ -349,6 +353,22 @@ def load(session: Session, dataset: str) -> tuple[np.ndarray, np.ndarray]:
         assert found.labels is not None
         values, labels = found.values, found.labels
     return pictures_.resized(values, SIDE), labels
+
+
+def coarse(values: np.ndarray, side: int) -> np.ndarray:
+    """Pictures of the same size `[N, S, S, C]` with the detail of `side` pixels.
+
+    Raises:
+        ValueError: If there are no such sizes.
+
+    Example:
+        >>> fine = np.tile(np.uint8([0, 200]), (1, 4, 2))[..., None]
+        >>> np.ptp(coarse(fine, 1)), coarse(fine, 4) is fine
+        (np.uint8(0), True)
+    """
+    if not 1 <= side <= values.shape[1]:
+        raise ValueError(f"--coarse {side} must be between 1 and {values.shape[1]}")
+    return pictures_.resized(pictures_.resized(values, side), values.shape[1])
 
 
 def _row(one: Cut, name: str, scores: np.ndarray) -> Row:

@@ -69,6 +69,22 @@ def test_sizes_of_the_published_split() -> None:
     assert (found.train != other.train).any()
 
 
+def test_coarse_pictures_have_their_size_and_less_detail(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    values, _ = pictures()
+    found = ganomaly_images.coarse(values, 2)
+    assert found.shape == values.shape and found.dtype == values.dtype
+    fine, left = (
+        np.abs(np.diff(x.astype(int), axis=2)).mean() for x in (values, found)
+    )
+    assert left < fine / 4
+    np.testing.assert_allclose(found.mean(), values.mean(), rtol=0.1)
+    given = ["--quick", "--coarse", "33", "--out", str(tmp_path)]
+    assert study.main(ganomaly_mnist.STUDY, given) == 2
+    assert "--coarse 33 must be between 1 and 32" in capsys.readouterr().err
+
+
 def test_one_class_left_out_end_to_end(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
