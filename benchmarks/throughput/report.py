@@ -5,7 +5,7 @@ from __future__ import annotations
 import pathlib
 from collections.abc import Sequence
 
-from benchmarks.throughput import results, tables
+from benchmarks.throughput import comparisons, results, tables
 from benchmarks.throughput.options import Row
 from jaxtsad.reporting.tables.formats import piped
 
@@ -23,6 +23,7 @@ def write(path: pathlib.Path) -> list[pathlib.Path]:
     page = path.with_suffix(".md")
     plot = path.with_name(f"{path.stem}-attention.svg")
     parts = [f"# {path.stem}\n", results.of_machine(path)]
+    parts += filter(None, [comparisons.table(rows)])
     parts += [
         markdown(suite, rows) for suite in dict.fromkeys(r["suite"] for r in rows)
     ]

@@ -187,7 +187,8 @@ def discrepancy_weight(discrepancy: Array, temperature: float) -> Array:
 
     Args:
         discrepancy: `[B, L]`, mean over heads and sum over layers.
-        temperature: Multiplier of the discrepancy; the paper's code uses 50.
+        temperature: Multiplier of the discrepancy; the paper's code uses 50, at which
+            most steps of a window have a weight below the least number of float32: 0.
     """
     return jax.nn.softmax(-temperature * discrepancy)
 
