@@ -82,7 +82,7 @@ def _place(row: Row) -> tuple[str, str, str]:
 
 
 def _line(case: str, part: str, sides: dict[bool, Row]) -> list[str]:
-    """The cells after suite, case and part; `sides` by whether the peer is the best one."""
+    """The cells after the place; `sides` by whether the peer is the best one."""
     best, published = sides.get(True), sides.get(False)
     found = [_rate(best or published, "jax"), _rate(best, "torch"), _of(best, "ratio")]
     share = best.get("of_ceiling") if best else None
