@@ -49,9 +49,9 @@ def trained() -> tuple[Fitted, Shapes]:
     return fitted, shapes
 
 
-def scores(shapes: Shapes) -> list[np.ndarray]:
+def scores(shapes: Shapes, name: str = "mse") -> list[np.ndarray]:
     """Of the published search, by the generator of boxes and by that of balls."""
-    return latent_search_rgbd.searched(trained()[0], [shapes] * 2, {})["mse"]
+    return latent_search_rgbd.searched(trained()[0], [shapes] * 2, {})[name]
 
 
 def test_boxes_are_strange_to_a_generator_of_balls() -> None:
@@ -62,10 +62,13 @@ def test_boxes_are_strange_to_a_generator_of_balls() -> None:
 
 
 def test_depth_of_another_shape_is_strange() -> None:
-    """The colours of a box with the depth of a ball are no box."""
+    """The colours of a box with the depth of a ball are no box.
+
+    By the relative error: the squared one falls with the smaller object's brightness.
+    """
     shapes = trained()[1]
     boxes, balls = (shapes.test[shapes.labels == k] for k in (BOX, BALL))
     mixed = np.concatenate([boxes[..., :3], balls[..., 3:]], axis=-1)
     both = shapes._replace(test=np.concatenate([boxes, mixed]))
-    intact, swapped = np.split(scores(both)[BOX], 2)
-    assert swapped.mean() > intact.mean()
+    intact, swapped = np.split(scores(both, "relative, depth")[BOX], 2)
+    assert swapped.mean() > 1.5 * intact.mean()
