@@ -11,7 +11,6 @@ show what a point-adjusted F1 says of a network, which is nothing.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import dataclasses
 import functools
 import pathlib
@@ -35,8 +34,7 @@ from jaxtsad.experiments import (
 )
 from jaxtsad.experiments import report as reports
 from jaxtsad.experiments.config import Config
-from jaxtsad.training import fleet
-from jaxtsad.training.checkpoints import Checkpoints
+from jaxtsad.training import checkpoints, fleet
 from jaxtsad.types import Series
 
 NAME = "anomaly_transformer_protocols"
@@ -114,12 +112,9 @@ def rows(
     setups = [(MAIN, config.setup())]
     setups += [(one.row, one.setup) for one in baselines.chosen(config)]
     for name, setup in setups:
-        with contextlib.ExitStack() as stack:
-            kept: dict[str, Any] = {}
-            if folder is not None and name == MAIN:
-                made = Checkpoints(folder, {"title": config.name})
-                kept["checkpoints"] = stack.enter_context(contextlib.closing(made))
-            fitted = fits.fit(setup, config, group, protocol, **kept)
+        own = folder if name == MAIN else None
+        with checkpoints.opened(own, {"title": config.name}) as kept:
+            fitted = fits.fit(setup, config, group, protocol, checkpoints=kept)
         scored += fits.scored(fitted, name, group, protocol)
     judged = judge.judge(scored, reports.rule(config))
     found = judge.rows(judged, main=MAIN, protocol=protocol, validation={})

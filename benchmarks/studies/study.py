@@ -31,8 +31,7 @@ from jaxtsad.experiments import console, facts
 from jaxtsad.pipeline import fitting
 from jaxtsad.pipeline.members import Fitted
 from jaxtsad.pipeline.setup import Setup
-from jaxtsad.training import compilations
-from jaxtsad.training.checkpoints import Checkpoints
+from jaxtsad.training import checkpoints, compilations
 from jaxtsad.training.fit import Callbacks, Interrupted
 
 
@@ -94,24 +93,16 @@ class Session:
         Raises:
             Interrupted: On Ctrl-C, after saving a checkpoint.
         """
-        checkpoints = Checkpoints(folder, {"title": title}) if folder else None
-        try:
-            with (
-                console.interruptible() as stop,
-                console.progress(self.terminal, title) as status,
-            ):
-                callbacks = options.pop("callbacks", Callbacks())
-                callbacks = callbacks._replace(status=status, stop=stop)
-                return fitting.fit(
-                    setup,
-                    data,
-                    checkpoints=checkpoints,
-                    callbacks=callbacks,
-                    **options,
-                )
-        finally:
-            if checkpoints:
-                checkpoints.close()
+        with (
+            checkpoints.opened(folder, {"title": title}) as kept,
+            console.interruptible() as stop,
+            console.progress(self.terminal, title) as status,
+        ):
+            callbacks = options.pop("callbacks", Callbacks())
+            callbacks = callbacks._replace(status=status, stop=stop)
+            return fitting.fit(
+                setup, data, checkpoints=kept, callbacks=callbacks, **options
+            )
 
 
 def _none(parser: argparse.ArgumentParser) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from benchmarks.throughput.options import Row
 from benchmarks.throughput.tables import written
@@ -83,19 +84,14 @@ def _place(row: Row) -> tuple[str, str, str]:
 
 def _line(case: str, part: str, sides: dict[bool, Row]) -> list[str]:
     """The cells after the place; `sides` by whether the peer is the best one."""
-    best, published = sides.get(True), sides.get(False)
-    found = [_rate(best or published, "jax"), _rate(best, "torch"), _of(best, "ratio")]
-    share = best.get("of_ceiling") if best else None
-    limit = _rate(best, "jax") / share if best and share else None
-    asked = goal(case, part) if best else None
-    found += [asked, limit, share, _rate(published, "torch"), _of(published, "ratio")]
+    best, published = sides.get(True, {}), sides.get(False, {})
+    ours, share = _rate(best or published, "jax"), best.get("of_ceiling")
+    found = [ours, _rate(best, "torch"), best.get("ratio")]
+    found += [goal(case, part) if best else None, ours / share if share else None]
+    found += [share, _rate(published, "torch"), published.get("ratio")]
     return [written("", value) for value in found]
 
 
-def _rate(row: Row | None, side: str) -> float | None:
+def _rate(row: Row, side: str) -> Any:
     keys = (f"{side}_{unit}_per_s" for unit in ("windows", "steps"))
-    return next((row[key] for key in keys if row and key in row), None)
-
-
-def _of(row: Row | None, key: str) -> float | None:
-    return row[key] if row else None
+    return next((row[key] for key in keys if key in row), None)

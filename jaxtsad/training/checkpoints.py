@@ -224,6 +224,26 @@ class Checkpoints:
             self._handle = None
 
 
+@contextlib.contextmanager
+def opened(
+    folder: str | os.PathLike | None, identity: dict[str, Any]
+) -> Iterator[Checkpoints | None]:
+    """The checkpoints in a folder, closed at the end; None where there is no folder.
+
+    Args:
+        folder: See `Checkpoints`; None where nothing is kept.
+        identity: See `Checkpoints`.
+
+    Raises:
+        ValueError: See `Checkpoints`.
+    """
+    if folder is None:
+        yield None
+        return
+    with contextlib.closing(Checkpoints(folder, identity)) as kept:
+        yield kept
+
+
 def _plain_name(folder: pathlib.Path) -> tuple[int | None, pathlib.Path]:
     """A name of a folder without letters that Orbax takes for a pattern.
 

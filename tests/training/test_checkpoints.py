@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxtsad.training.checkpoints import MANIFEST, Checkpoints
+from jaxtsad.training.checkpoints import MANIFEST, Checkpoints, opened
 
 TREE = {"a": jnp.arange(200.0), "b": np.arange(3), "c": {"d": jnp.float32(2)}}
 TEMPLATE = jax.tree.map(
@@ -51,6 +51,20 @@ def written(tmp_path_factory: Any) -> pathlib.Path:
 @pytest.fixture
 def copy(written: pathlib.Path, tmp_path: pathlib.Path) -> pathlib.Path:
     return pathlib.Path(shutil.copytree(written, tmp_path / "copy"))
+
+
+def test_opened_checkpoints_are_closed_and_without_a_folder_there_are_none(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[pathlib.Path] = []
+    monkeypatch.setattr(Checkpoints, "close", lambda self: closed.append(self.folder))
+    with pytest.raises(RuntimeError), opened(tmp_path / "run", {}) as kept:
+        assert isinstance(kept, Checkpoints) and not closed
+        raise RuntimeError
+    assert closed == [tmp_path / "run"]
+    with opened(None, {}) as kept:
+        assert kept is None
+    assert len(closed) == 1
 
 
 def test_a_flipped_bit_in_any_file_is_refused(copy: pathlib.Path) -> None:

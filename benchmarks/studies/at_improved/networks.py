@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import functools
 import pathlib
@@ -27,9 +26,8 @@ from jaxtsad.pipeline import parts as cutting
 from jaxtsad.pipeline.members import Member, keys_of
 from jaxtsad.pipeline.parts import Part
 from jaxtsad.pipeline.setup import Setup, build, layout_of
+from jaxtsad.training import checkpoints, fleet
 from jaxtsad.training import fit as training
-from jaxtsad.training import fleet
-from jaxtsad.training.checkpoints import Checkpoints
 from jaxtsad.training.plan import Plan
 from jaxtsad.types import Array, Batch, Detector, PyTree, Series, Split
 
@@ -140,18 +138,15 @@ def errors(
         checks = fleet.stack([watched], bucketed=True)
     fit_view = windows.view([p.fit for p in parts], setup.window, setup.stride)
     who = (Member(None, seed),)
-    with contextlib.ExitStack() as stack:
-        checkpoints = None
-        if network.trained:
-            checkpoints = Checkpoints(folder, {"network": network.name, "seed": seed})
-            stack.callback(checkpoints.close)
+    identity = {"network": network.name, "seed": seed}
+    with checkpoints.opened(folder if network.trained else None, identity) as kept:
         result = training.fit(
             keys_of(who),
             build(setup, layout),
             fleet.stack([fit_view], bucketed=True),
             validations=checks,
             plan=Plan(epochs=size.epochs if network.trained else 0, **PLAN),
-            checkpoints=checkpoints,
+            checkpoints=kept,
         )
     model = jax.tree.map(lambda leaf: leaf[:1], result.model)
     reader = scores.Reader(setup, layout, who, model, (), scorer=scorer)

@@ -10,7 +10,6 @@ encoders' last kernels at zero beyond its own: the same function as of a narrowe
 from __future__ import annotations
 
 import argparse
-import contextlib
 import functools
 import itertools
 import sys
@@ -35,7 +34,7 @@ from jaxtsad.evaluation.metrics import point
 from jaxtsad.models import network
 from jaxtsad.models.network import Network
 from jaxtsad.pipeline import members
-from jaxtsad.training.checkpoints import Checkpoints, Saved
+from jaxtsad.training.checkpoints import Saved, opened
 from jaxtsad.types import Array, Key
 
 TITLE = "GANomaly on MNIST, latent sizes and weights of its losses"
@@ -210,8 +209,7 @@ def sweep(
         own = players, keys, index, weights, keeps
         players = program(jnp.int32(epoch), x, *own)
         if checkpoints:
-            tree = {"epochs": np.int32(epoch + 1), "leaves": jax.tree.leaves(players)}
-            checkpoints.save(epoch + 1, tree)
+            checkpoints.save(epoch + 1, _tree(np.int32(epoch + 1), players))
     scores = np.asarray(jax.jit(jax.vmap(score))(players.generator, index))
     return [
         Row(
@@ -226,14 +224,17 @@ def sweep(
 
 def _kept(checkpoints: Saved | None, players: Networks) -> tuple[int, Networks]:
     """How many epochs were trained before, and what they left."""
-    leaves, shape = jax.tree.flatten(players)
-    like = [jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for leaf in leaves]
-    epochs = jax.ShapeDtypeStruct((), np.int32)
-    template = {"epochs": epochs, "leaves": like}
+    template = jax.eval_shape(_tree, np.int32(0), players)
     found = checkpoints.restore(template) if checkpoints else None
     if found is None:
         return 0, players
+    shape = jax.tree.structure(players)
     return int(found["epochs"]), jax.tree.unflatten(shape, found["leaves"])
+
+
+def _tree(epochs: Any, players: Networks) -> dict[str, Any]:
+    """What a checkpoint holds."""
+    return {"epochs": epochs, "leaves": jax.tree.leaves(players)}
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -274,7 +275,7 @@ def run(session: Session) -> Report:
 
     def make() -> list[Row]:
         place = cache.place("checkpoints", about)
-        with contextlib.closing(Checkpoints(place, {"title": TITLE})) as kept:
+        with opened(place, {"title": TITLE}) as kept:
             return sweep(game, sizes, cuts, variants, kept)
 
     kept = cache.tree("sweep", about, make)
