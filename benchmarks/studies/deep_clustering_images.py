@@ -4,6 +4,7 @@ python -m benchmarks.studies.deep_clustering_images --data-root DIR
 
 The CPU preset takes MNIST's 10,000 test pictures and COIL-20 at 32 pixels; `--size
 full` all 70,000, as published. Labels are used to count only, never to train.
+`--follow` shows what k-means finds in the codes after single epochs.
 """
 
 from __future__ import annotations
@@ -98,6 +99,34 @@ class Row(NamedTuple):
     nmi: float
 
 
+class Followed(NamedTuple):
+    """What k-means finds in the codes after an epoch.
+
+    Attributes:
+        data: Name of the pictures.
+        loss: Of the refining.
+        seed: Of the network.
+        epoch: How many epochs were trained.
+        accuracy: Of the clusters.
+        nmi: Of the clusters.
+        smallest: Share of the samples in the smallest cluster.
+        largest: Likewise in the largest.
+        variance: Of the codes, summed over their numbers.
+        within: Share of it that lies within clusters.
+    """
+
+    data: str
+    loss: str
+    seed: int
+    epoch: int
+    accuracy: float
+    nmi: float
+    smallest: float
+    largest: float
+    variance: float
+    within: float
+
+
 def load(name: str, root: str | None, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Pictures and classes; MNIST's test pictures come first where few are asked for.
 
@@ -149,15 +178,16 @@ def compare(
     loss: str,
     seeds: Sequence[int],
     folder: pathlib.Path,
-) -> list[Row]:
-    """Clusters codes after reconstruction, and after both losses.
+    follow: Sequence[int] = (),
+) -> tuple[list[Row], list[Followed]]:
+    """Clusters codes after reconstruction, after both losses, and after epochs between.
 
     Training goes on from the folder where it was interrupted.
     """
     clusters = len(np.unique(labels))
     ends = (size.pretrain, size.pretrain + size.refine)
 
-    kept = Snapshots(folder, ends)
+    kept = Snapshots(folder, {*ends, *follow})
     fitted = session.fit(
         f"{name} {loss}",
         setup(size, clusters, loss),
@@ -176,7 +206,17 @@ def compare(
         for member, seed in enumerate(seeds):
             found = _seen(one, member, values)["cluster"]
             rows.append(_row(name, f"{loss}, {when}", seed, labels, found))
-    return rows
+    followed = []
+    for epoch in follow:
+        one = kept.after(fitted, epoch)
+        for member, seed in enumerate(seeds):
+            codes = _seen(one, member, values)["latent"]
+            found = _kmeans(codes, clusters, seed)
+            row = _row(name, loss, seed, labels, found)
+            followed.append(
+                Followed(*row[:3], epoch, *row[3:], *_shape(codes, found, clusters))
+            )
+    return rows, followed
 
 
 def lines(rows: Sequence[Row]) -> list[list[str]]:
@@ -196,14 +236,46 @@ def lines(rows: Sequence[Row]) -> list[list[str]]:
     return found
 
 
+def along(followed: Sequence[Followed]) -> Table:
+    """What k-means finds after single epochs, a line per epoch and seed."""
+    return Table(
+        [*FOLLOWED_HEADING],
+        [
+            [one.data, one.loss, str(one.seed), str(one.epoch)]
+            + [f"{value:.3f}" for value in one[4:]]
+            for one in followed
+        ],
+        len(FOLLOWED_HEADING) - 2,
+        "k-means on the codes after single epochs",
+        "Variance is that of the codes, summed over their numbers; within is the share "
+        "of it that lies within clusters.",
+    )
+
+
+FOLLOWED_HEADING = (
+    "data",
+    "loss",
+    "seed",
+    "epoch",
+    "ACC",
+    "NMI",
+    "smallest cluster",
+    "largest",
+    "variance",
+    "within",
+)
 HEADING = ["data", "space", "ACC", "NMI", "published ACC", "published NMI"]
 
 
-def report(rows: Sequence[Row], notes: Sequence[str]) -> Report:
-    """The table of agreements beside published ones."""
+def report(
+    rows: Sequence[Row], notes: Sequence[str], followed: Sequence[Followed] = ()
+) -> Report:
+    """The table of agreements beside published ones, and that of single epochs."""
     flat = [row._asdict() for row in rows]
-    sections = [Section("", tables=(Table(HEADING, lines(rows), len(HEADING) - 2),))]
-    return Report(TITLE, (), sections, notes, flat, {"rows": flat})
+    tables = [Table(HEADING, lines(rows), len(HEADING) - 2)]
+    tables += [along(followed)] if followed else []
+    tree = {"rows": flat, "followed": [one._asdict() for one in followed]}
+    return Report(TITLE, (), [Section("", tables=tables)], notes, flat, tree)
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -217,13 +289,19 @@ def options(parser: argparse.ArgumentParser) -> None:
     add("--pretrain", type=int)
     add("--refine", type=int)
     add("--unpool", choices=("repeat", "argmax"))
+    add("--follow", type=int, nargs="+", default=[], help="epochs to cluster after")
     study.detector_options(parser)
 
 
 def run(session: Session) -> Report:
-    """Clusters each set of pictures."""
+    """Clusters each set of pictures.
+
+    Raises:
+        ValueError: If an epoch of `--follow` is not trained.
+    """
     given = session.options
     rows: list[Row] = []
+    followed: list[Followed] = []
     notes = [*NOTES]
     cache = session.cache(__name__)
     wanted = toml.assignments(given.options)
@@ -238,6 +316,9 @@ def run(session: Session) -> Report:
             refine=given.refine or size.refine,
             options={**size.options, **wanted},
         )
+        last = size.pretrain + size.refine
+        if given.follow and not 1 <= min(given.follow) <= max(given.follow) <= last:
+            raise ValueError(f"--follow {given.follow} must be between 1 and {last}")
         if session.bundled:
             values, labels = digits.load(size.pictures)
             values = pictures_.resized(values, 32)
@@ -245,21 +326,24 @@ def run(session: Session) -> Report:
             values, labels = load(name, session.root, size.pictures)
         data = facts.checksum((values, labels))
         same = {"data": data, "seeds": given.seeds, "size": size._asdict()}
+        same |= {"followed": given.follow}
         make = functools.partial(pixels, name, values, labels, given.seeds)
         kept = cache.tree(f"{name}_pixels", {"data": data, "seeds": given.seeds}, make)
         for loss in given.losses:
             place = cache.place(f"{name}_{loss}", same)
-            own = name, values, labels, size, loss, given.seeds, place
-            make = functools.partial(compare, session, *own)
+            own = name, values, labels, size, loss, given.seeds, place, given.follow
+            train = functools.partial(compare, session, *own)
+            found, passed = cache.tree(f"{name}_{loss}", same, train)
+            followed += [Followed(*one) for one in passed]
             # What reconstruction alone gives is the same under every loss.
             kept += [
                 row
-                for row in cache.tree(f"{name}_{loss}", same, make)
+                for row in found
                 if row[1] != "autoencoder" or loss == given.losses[0]
             ]
         rows += [Row(*row) for row in kept]
         notes.append(f"{name}: {len(values)} pictures, {size}")
-    return report(rows, notes)
+    return report(rows, notes, followed)
 
 
 STUDY = Study(
@@ -284,6 +368,22 @@ def _kmeans(rows: np.ndarray, clusters: int, seed: int) -> np.ndarray:
     runs = KMeans(clusters, n_init=10, random_state=seed)
     found: np.ndarray = runs.fit_predict(np.asarray(rows, np.float32))
     return found
+
+
+def _shape(
+    codes: np.ndarray, found: np.ndarray, clusters: int
+) -> tuple[float, float, float, float]:
+    """Smallest and largest share of a cluster, variance, and its share within them."""
+    counts = np.bincount(found, minlength=clusters)
+    variance = float(codes.var(axis=0).sum())
+    inner = sum(
+        counts[number] * float(codes[found == number].var(axis=0).sum())
+        for number in range(clusters)
+        if counts[number]
+    )
+    share = counts / len(codes)
+    within = inner / len(codes) / max(variance, 1e-12)
+    return float(share.min()), float(share.max()), variance, within
 
 
 def _row(

@@ -141,6 +141,20 @@ def detector_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def parser(study: Study) -> argparse.ArgumentParser:
+    """The flags: those of every study, then its own."""
+    made = argparse.ArgumentParser(
+        prog=f"python -m benchmarks.studies.{study.name}",
+        description=study.doc.splitlines()[0],
+    )
+    add = made.add_argument
+    add("--data-root", help="folder of the data sets")
+    add("--out", help=f"folder to write to (default: runs/{study.name})")
+    add("--quick", action="store_true", help="does it work? within a minute")
+    study.options(made)
+    return made
+
+
 def main(study: Study, arguments: Sequence[str] | None = None) -> int:
     """Runs a study and writes its files.
 
@@ -157,18 +171,10 @@ def main(study: Study, arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     if arguments is None:
         compilations.keep()
-    parser = argparse.ArgumentParser(
-        prog=f"python -m benchmarks.studies.{study.name}",
-        description=study.doc.splitlines()[0],
-    )
-    add = parser.add_argument
-    add("--data-root", help="folder of the data sets")
-    add("--out", help=f"folder to write to (default: runs/{study.name})")
-    add("--quick", action="store_true", help="does it work? within a minute")
-    study.options(parser)
+    flags = parser(study)
     if "--quick" in words:
-        parser.set_defaults(**study.quick)
-    options = parser.parse_args(words)
+        flags.set_defaults(**study.quick)
+    options = flags.parse_args(words)
     default = f"{study.name}_quick" if options.quick else study.name
     folder = pathlib.Path(options.out or pathlib.Path("runs") / default)
     session = Session(study.name, options, folder, Console(), _command(study, words))

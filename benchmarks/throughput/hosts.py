@@ -45,16 +45,12 @@ baselines = ["zscore"]
 SECONDS = 3000
 HEAD = """# Hosts: memory and bytes read
 
+    python -m benchmarks.throughput.hosts --data-root DIR --write FILE
+
 An LSTM-VAE of each SMAP channel, one epoch, on 1, 2 and 3 hosts (processes on the
 loopback with one device each). Peak memory is the process's when its entities are
 scored; "before" it is what a process takes that has met the others and read nothing.
 Read are bytes of files by system calls, programs kept on disk and Python's own apart.
-
-Killed: 400 epochs of five entities (as in the slow test of kills in
-`tests/experiments/test_hosts.py`) on two or three hosts, of which one drawn at random
-was ended by SIGKILL 20 times at a random moment, and which went on each time with two
-or three. The others ended within 26 s with one line each; parameters, scores and events
-at the end were those of one process never killed, bit for bit.
 
 | hosts | host | entities | data | read | peak memory | more than before |
 |---|---|---|---|---|---|---|
