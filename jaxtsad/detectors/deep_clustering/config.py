@@ -20,6 +20,7 @@ Layout: TypeAlias = Literal["window", "image"]
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 Arch: TypeAlias = Literal["published", "small"]
 Loss: TypeAlias = Literal["hardening", "kmeans"]
+Assigned: TypeAlias = Literal["epoch", "step"]
 Reduction: TypeAlias = Literal["mean", "sum"]
 Optimizer: TypeAlias = Literal["adam", "nesterov"]
 Schedule: TypeAlias = Literal["linear", "constant", "step"]
@@ -63,6 +64,9 @@ class Config:
         cluster_weight: Multiplier of the clustering loss.
         reduction: `mean` over samples of the clustering loss, or `sum`.
         squared: Whether the k-means loss squares distances.
+        assigned: When the k-means loss chooses a sample's centre: before each `epoch`,
+            by the sample unmoved; or in each `step`, by the sample as it is trained on,
+            as the public code does, which moves none.
         refresh_every: Epochs after which the k-means loss runs k-means again.
         restarts: Starts of the first and the last k-means.
         settled: Share of samples changing cluster below which refining ends.
@@ -100,6 +104,7 @@ class Config:
     cluster_weight: NotNegative = 0.1
     reduction: Reduction = "mean"
     squared: bool = True
+    assigned: Assigned = "epoch"
     refresh_every: Size = 10
     restarts: Size = 20
     settled: NotNegative = 0.001

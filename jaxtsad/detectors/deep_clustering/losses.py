@@ -73,16 +73,25 @@ def hardening(p: Array, q: Array) -> Array:
     return jax.scipy.special.rel_entr(p, jnp.maximum(q, 1e-30)).sum(axis=-1)
 
 
-def nearest(
-    latent: Array, centres: Array, weight: Array, squared: bool = True
+def to_centres(
+    latent: Array,
+    centres: Array,
+    weight: Array,
+    squared: bool = True,
+    assigned: Array | None = None,
 ) -> Array:
-    """k-means loss: mean distance to the nearest centre, which does not move.
+    """k-means loss: mean distance to a centre, which does not move.
 
     Args:
         latent: `[N, Z]`.
         centres: `[K, Z]`.
         weight: `[N]`, 0 for padding.
         squared: Whether distances are squared.
+        assigned: `[N]` each sample's centre; None for the nearest.
     """
-    distance = squared_distances(latent, jax.lax.stop_gradient(centres)).min(axis=-1)
+    distances = squared_distances(latent, jax.lax.stop_gradient(centres))
+    if assigned is None:
+        distance = distances.min(axis=-1)
+    else:
+        distance = jnp.take_along_axis(distances, assigned[:, None], axis=-1)[:, 0]
     return mean(distance if squared else jnp.sqrt(distance + 1e-12), weight)

@@ -101,6 +101,7 @@ def objective(
     x: Array,
     batch: Batch,
     target: Array,
+    nearest: Array,
     alpha: Array,
 ) -> tuple[Array, tuple[Metrics, PyTree]]:
     """The loss of a batch, its parts and the moments of its norms.
@@ -112,6 +113,7 @@ def objective(
         x: Samples `[B, ...]` as the autoencoder sees them.
         batch: Their weights.
         target: `[B, K]` target distribution.
+        nearest: `[B]` clusters before the epoch.
         alpha: Weight of the clustering loss.
     """
     autoencoder = model.network._replace(params=params["network"])
@@ -121,8 +123,12 @@ def objective(
         q = losses.soft_assignment(output.latent, params["centres"])
         cluster = mean(losses.hardening(target, q), batch.weight)
     else:
-        cluster = losses.nearest(
-            output.latent, params["centres"], batch.weight, config.squared
+        cluster = losses.to_centres(
+            output.latent,
+            params["centres"],
+            batch.weight,
+            config.squared,
+            nearest if config.assigned == "epoch" else None,
         )
     if config.reduction == "sum":
         cluster = cluster * batch.weight.sum()
@@ -155,7 +161,14 @@ def step(
     if config.shift or config.turn:
         x = augmentation.moved(key, x, config.shift, config.turn)
     grads, (metrics, moments) = jax.grad(objective, has_aux=True)(
-        params, config, model, x, batch, train.target[batch.index], alpha
+        params,
+        config,
+        model,
+        x,
+        batch,
+        train.target[batch.index],
+        train.nearest[batch.index],
+        alpha,
     )
     params, opt_state = optimizers.apply(
         optimizer(config), grads, train.optimizer, params, scale

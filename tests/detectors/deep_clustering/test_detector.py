@@ -151,6 +151,32 @@ def test_the_last_epoch_takes_no_step() -> None:
     chex.assert_trees_all_equal(moved(4).model, before.model)
 
 
+def test_the_k_means_loss_keeps_the_centre_of_before_the_epoch() -> None:
+    """Whatever a sample is nearest to when it is trained on; `step` asks again."""
+    state, source = started()
+    model = state.model
+    _, output = deep_clustering.reconstruct(
+        SMALL, model, source.take(jnp.arange(source.size, dtype=jnp.int32))
+    )
+    _, nearest = clusters.distances(model.clusters, output.latent)
+    for assigned, same in (("step", True), ("epoch", False)):
+        config = dataclasses.replace(
+            SMALL, loss="kmeans", assigned=assigned, alpha=1.0, alpha_start=1.0
+        )
+        advance = jax.jit(deep_clustering.build(config).advance)
+        clock = Clock(jnp.int32(3), jnp.int32(0), jnp.int32(1), jnp.float32(1))
+        near, far = (
+            advance(
+                jax.random.key(2),
+                state._replace(train=state.train._replace(nearest=before)),
+                source,
+                clock,
+            )[0].model.network.params["encode"]
+            for before in (nearest, (nearest + 1) % SMALL.clusters)
+        )
+        assert jnp.array_equal(near, far) == same
+
+
 def waves(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Windows of three kinds of waves."""
     rng = np.random.default_rng(seed)

@@ -62,8 +62,17 @@ def test_gradients_in_closed_form() -> None:
 
 def test_the_k_means_loss_moves_no_centre() -> None:
     z, weight = jnp.array([[3.0, 4.0], [2.0, 1.0], [9.0, 9.0]]), jnp.array([1.0, 1, 0])
-    np.testing.assert_allclose(clustering.nearest(z, MU, weight), (17 + 1) / 2)
-    rooted = clustering.nearest(z, MU, weight, squared=False)
+    np.testing.assert_allclose(clustering.to_centres(z, MU, weight), (17 + 1) / 2)
+    rooted = clustering.to_centres(z, MU, weight, squared=False)
     np.testing.assert_allclose(rooted, (17**0.5 + 1) / 2, rtol=1e-5)
-    to_mu = jax.grad(lambda mu: clustering.nearest(z, mu, weight))(MU)
+    to_mu = jax.grad(lambda mu: clustering.to_centres(z, mu, weight))(MU)
     np.testing.assert_array_equal(to_mu, 0)
+
+
+def test_the_k_means_loss_is_to_the_assigned_centre() -> None:
+    z, weight = jnp.array([[3.0, 4.0], [2.0, 1.0], [9.0, 9.0]]), jnp.array([1.0, 1, 0])
+    squared = clustering.squared_distances(z, MU)
+    for assigned in ([0, 0, 0], [1, 0, 1]):
+        found = clustering.to_centres(z, MU, weight, assigned=jnp.array(assigned))
+        expected = (squared[0, assigned[0]] + squared[1, assigned[1]]) / 2
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
