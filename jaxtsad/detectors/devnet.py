@@ -177,8 +177,10 @@ def advance(
         made = stand_ins(config, mask_key, value_key, rows, state.train)
         others = jnp.where(count > 0, rows_of(drawn), made)
         weight = batch.weight * (batch.known <= 0)
+        # A stand-in is made of a row, which may be padding; a known anomaly never is.
+        counted = jnp.where(count > 0, 1.0, batch.weight)
         grads, metrics = jax.grad(objective, has_aux=True)(
-            state.model, config, state.train.prior, rows, weight, others
+            state.model, config, state.train.prior, rows, weight, others, counted
         )
         params, rmsprop = optimizers.apply(
             _rmsprop(config), grads, state.train.rmsprop, state.model, scale
@@ -196,6 +198,7 @@ def objective(
     rows: Array,
     weight: Array,
     anomalies: Array,
+    counted: Array,
 ) -> tuple[Array, Metrics]:
     """Mean deviation loss of both halves of a batch, and the hidden weights' square.
 
@@ -206,11 +209,12 @@ def objective(
         rows: `[B, F]`, unlabelled where `weight` is not 0.
         weight: `[B]`.
         anomalies: `[B, F]`.
+        counted: `[B]` weights of `anomalies`.
     """
     loss = functools.partial(deviation_loss, prior=prior, confidence=config.confidence)
     unlabelled = loss(scores_of(config, params, rows), jnp.zeros(len(rows)))
     anomalous = loss(scores_of(config, params, anomalies), jnp.ones(len(anomalies)))
-    deviation = 0.5 * (mean(unlabelled, weight) + anomalous.mean())
+    deviation = 0.5 * (mean(unlabelled, weight) + mean(anomalous, counted))
     hidden = jnp.square(params["layer_0"]["kernel"]).sum()
     return deviation + config.weight_decay * hidden, {"loss": deviation}
 
