@@ -13,14 +13,14 @@ import argparse
 import functools
 import pathlib
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from benchmarks.studies import digits, study
 from benchmarks.studies.report import Report, Section, Table
-from benchmarks.studies.snapshots import Snapshots
+from benchmarks.studies.snapshots import Snapshots, check_followed
 from benchmarks.studies.study import Session, Study
 from jaxtsad.datasets import catalog
 from jaxtsad.datasets.reading import pictures as pictures_
@@ -196,26 +196,27 @@ def compare(
         seeds=seeds,
         callbacks=Callbacks(model=kept.keep),
     )
-    early, before = (kept.after(fitted, epochs) for epochs in ends)
-    rows = []
-    for member, seed in enumerate(seeds):
-        codes = _seen(early, member, values)["latent"]
-        found = _kmeans(codes, clusters, seed)
-        rows.append(_row(name, "autoencoder", seed, labels, found))
-    for when, one in (("before", before), ("final k-means", fitted)):
-        for member, seed in enumerate(seeds):
-            found = _seen(one, member, values)["cluster"]
-            rows.append(_row(name, f"{loss}, {when}", seed, labels, found))
-    followed = []
-    for epoch in follow:
+
+    def after(epoch: int) -> Iterator[Followed]:
         one = kept.after(fitted, epoch)
         for member, seed in enumerate(seeds):
             codes = _seen(one, member, values)["latent"]
             found = _kmeans(codes, clusters, seed)
-            row = _row(name, loss, seed, labels, found)
-            followed.append(
-                Followed(*row[:3], epoch, *row[3:], *_shape(codes, found, clusters))
-            )
+            agreed = clustering.agreement(labels, found)
+            shape = _shape(codes, found, clusters)
+            yield Followed(name, loss, seed, epoch, agreed.accuracy, agreed.nmi, *shape)
+
+    passed = {epoch: [*after(epoch)] for epoch in {ends[0], *follow}}
+    rows = [
+        Row(name, "autoencoder", one.seed, one.accuracy, one.nmi)
+        for one in passed[ends[0]]
+    ]
+    before = kept.after(fitted, ends[1])
+    for when, one in (("before", before), ("final k-means", fitted)):
+        for member, seed in enumerate(seeds):
+            found = _seen(one, member, values)["cluster"]
+            rows.append(_row(name, f"{loss}, {when}", seed, labels, found))
+    followed = [one for epoch in follow for one in passed[epoch]]
     return rows, followed
 
 
@@ -239,7 +240,7 @@ def lines(rows: Sequence[Row]) -> list[list[str]]:
 def along(followed: Sequence[Followed]) -> Table:
     """What k-means finds after single epochs, a line per epoch and seed."""
     return Table(
-        [*FOLLOWED_HEADING],
+        FOLLOWED_HEADING,
         [
             [one.data, one.loss, str(one.seed), str(one.epoch)]
             + [f"{value:.3f}" for value in one[4:]]
@@ -316,9 +317,7 @@ def run(session: Session) -> Report:
             refine=given.refine or size.refine,
             options={**size.options, **wanted},
         )
-        last = size.pretrain + size.refine
-        if given.follow and not 1 <= min(given.follow) <= max(given.follow) <= last:
-            raise ValueError(f"--follow {given.follow} must be between 1 and {last}")
+        check_followed(given.follow, size.pretrain + size.refine)
         if session.bundled:
             values, labels = digits.load(size.pictures)
             values = pictures_.resized(values, 32)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import jax
@@ -13,6 +13,16 @@ import numpy as np
 from jaxtsad import files
 from jaxtsad.pipeline.members import Fitted
 from jaxtsad.types import PyTree
+
+
+def check_followed(epochs: Sequence[int], last: int) -> None:
+    """Refuses epochs that will not be trained, before the first is.
+
+    Raises:
+        ValueError: If one of them is below 1 or above the last.
+    """
+    if epochs and not 1 <= min(epochs) <= max(epochs) <= last:
+        raise ValueError(f"--follow {epochs} must be between 1 and {last}")
 
 
 class Snapshots(NamedTuple):

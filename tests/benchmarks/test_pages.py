@@ -46,9 +46,7 @@ benchmarks` or `python -m benchmarks --quick`.
 @pytest.mark.parametrize(
     "page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES]
 )
-def test_every_command_on_a_page_is_taken_by_its_parser(
-    page: pathlib.Path, capsys: pytest.CaptureFixture[str]
-):
+def test_every_command_on_a_page_is_taken_by_its_parser(page: pathlib.Path):
     """But for `NAME`, which stands for any; a parser ends the test where it refuses."""
     for _, _, module, *words in commands(page.read_text()):
         if module == "benchmarks":

@@ -33,7 +33,7 @@ from benchmarks.studies.latent_search_rgbd.presets import (
     setup,
 )
 from benchmarks.studies.report import Report, Row, Section, Table, by_group
-from benchmarks.studies.snapshots import Snapshots
+from benchmarks.studies.snapshots import Snapshots, check_followed
 from benchmarks.studies.study import Session, Study
 from jaxtsad.datasets import places
 from jaxtsad.detectors.latent_search.gan import LOSSES
@@ -188,6 +188,7 @@ def run(session: Session) -> Report:
     wanted = toml.assignments(given.options, "latent_search")
     for loss in given.losses:
         asked = setup(size, loss, **wanted)
+        check_followed(given.follow, asked.plan.epochs)
         about = {**same, "setup": repr(asked)}
         about |= {"shapes": list(asked_for), "followed": given.follow}
         folder = cache.place(f"{loss}_checkpoints", about)

@@ -283,6 +283,14 @@ def test_searches_along_the_training_of_one_shape(
     assert study.main(latent_search_rgbd.STUDY, asked) == 2
 
 
+def test_an_epoch_that_no_search_follows_is_one_line(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["--quick", "--out", str(tmp_path), "--follow", "1", "9999"]
+    assert study.main(latent_search_rgbd.STUDY, given) == 2
+    assert "--follow [1, 9999] must be between 1 and" in capsys.readouterr().err
+
+
 def test_errors_of_colour_depth_and_edges() -> None:
     picture = np.full((1, 4, 4, 4), -1.0)
     made = picture.copy()
