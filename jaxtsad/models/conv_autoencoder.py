@@ -185,33 +185,29 @@ class WindowAutoencoder(nn.Module):
 def pool(x: Array) -> Array:
     """Maximum of 2 by 2 blocks of `[B, S, S, C]`, S even.
 
-    Where a block holds its maximum twice, each takes the whole gradient: after a ReLU
-    these are zeros, through which none passes. Sharing it out would take seven times
-    as long.
+    The gradient goes to the first maximum of a block, so that areas of one value, such
+    as a background, count once. Which that is follows from comparisons within a block,
+    never from finding the maximum again: a compiler may compute `x` twice, rounded
+    otherwise, and then no value would equal it.
     """
     return _blocks(x).max(axis=(2, 4))
 
 
-def _pool_forward(x: Array) -> tuple[Array, tuple[Array, Array]]:
-    pooled = pool(x)
-    return pooled, (x, pooled)
+def _pool_forward(x: Array) -> tuple[Array, Array]:
+    return pool(x), _first(x)
 
 
-def _pool_backward(saved: tuple[Array, Array], to_out: Array) -> tuple[Array]:
-    x, pooled = saved
-    return (jnp.where(x == repeated(pooled), repeated(to_out), 0.0),)
+def _pool_backward(first: Array, to_out: Array) -> tuple[Array]:
+    return (_at(first, to_out),)
 
 
 pool.defvjp(_pool_forward, _pool_backward)
 
 
 def switches(x: Array) -> Array:
-    """1 at the (first) maximum of each 2 by 2 block of `[B, S, S, C]`, else 0."""
-    rows, side, channels = x.shape[0], x.shape[1] // 2, x.shape[-1]
-    flat = _blocks(x).transpose(0, 1, 3, 5, 2, 4).reshape(rows, side, side, channels, 4)
-    chosen = jax.nn.one_hot(flat.argmax(axis=-1), 4, dtype=x.dtype)
-    chosen = chosen.reshape(rows, side, side, channels, 2, 2)
-    return jax.lax.stop_gradient(chosen.transpose(0, 1, 4, 2, 5, 3).reshape(x.shape))
+    """1 at the first maximum of each 2 by 2 block of `[B, S, S, C]`, else 0."""
+    first = _first(x)
+    return jax.lax.stop_gradient(_at(first, jnp.ones(first.shape, x.dtype)))
 
 
 def repeated(x: Array) -> Array:
@@ -222,3 +218,20 @@ def repeated(x: Array) -> Array:
 def _blocks(x: Array) -> Array:
     rows, height, width, channels = x.shape
     return x.reshape(rows, height // 2, 2, width // 2, 2, channels)
+
+
+def _first(x: Array) -> Array:
+    """Place of the first maximum of each block, 0 to 3 row by row, int32."""
+    blocks = _blocks(x)
+    (a, b), (c, d) = ([blocks[:, :, i, :, j] for j in (0, 1)] for i in (0, 1))
+    upper, lower = jnp.where(a >= b, 0, 1), jnp.where(c >= d, 2, 3)
+    return jnp.where(jnp.maximum(a, b) >= jnp.maximum(c, d), upper, lower)
+
+
+def _at(place: Array, values: Array) -> Array:
+    """`[B, S, S, C]`: each of `values` `[B, S / 2, S / 2, C]` at its place, else 0."""
+    rows, height, width, channels = values.shape
+    places = jnp.arange(4).reshape(1, 1, 2, 1, 2, 1)
+    chosen = place[:, :, None, :, None] == places
+    put = jnp.where(chosen, values[:, :, None, :, None], 0)
+    return put.reshape(rows, 2 * height, 2 * width, channels)

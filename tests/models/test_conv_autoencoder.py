@@ -70,3 +70,33 @@ def test_the_gradient_of_a_pool_goes_to_the_maximum() -> None:
     found = jax.grad(lambda x: (conv_autoencoder.pool(x) * weight).sum())(x)
     expected = conv_autoencoder.repeated(weight) * conv_autoencoder.switches(x)
     np.testing.assert_allclose(found, expected)
+
+
+def test_a_block_of_one_value_passes_its_gradient_once() -> None:
+    found = jax.grad(lambda x: conv_autoencoder.pool(x).sum())(jnp.ones((1, 4, 4, 1)))
+    np.testing.assert_array_equal(found, conv_autoencoder.switches(found))
+
+
+def test_no_gradient_is_lost_where_values_are_computed_twice() -> None:
+    # Normalised values are cheap, so that the compiler computes them again.
+    rng = np.random.default_rng(0)
+    x, scale, shift, weight = (
+        jnp.asarray(rng.uniform(1, 2, size), jnp.float32)
+        for size in ((8, 8, 8, 4), (1, 1, 1, 4), (1, 1, 1, 4), (8, 4, 4, 4))
+    )
+
+    @jax.jit
+    def gradient(x: Any) -> Any:
+        axes = (0, 1, 2)
+        mean = x.mean(axes, keepdims=True)
+        variance = x.var(axes, keepdims=True)
+
+        def loss(moved: Any) -> Any:
+            unit = (x - mean) * jax.lax.rsqrt(variance + 1e-5)
+            y = jax.nn.relu(unit * scale + shift + 5 + moved)
+            return (conv_autoencoder.pool(y) * weight).sum()
+
+        return jax.grad(loss)(jnp.zeros_like(x))
+
+    blocks = gradient(x).reshape(8, 4, 2, 4, 2, 4)
+    np.testing.assert_allclose(blocks.sum((2, 4)), weight, rtol=1e-6)
