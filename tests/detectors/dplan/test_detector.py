@@ -66,6 +66,33 @@ def test_what_comes_next_by_hand() -> None:
         assert int(found) == expected
 
 
+@pytest.mark.parametrize(("features", "count"), [(3, 10), (20, 1000), (128, 64)])
+def test_what_comes_next_is_nearest_or_farthest_in_a_compiled_step(
+    features: int, count: int
+) -> None:
+    # Distances that a compiler computes twice, rounded otherwise, would equal none.
+    rng = np.random.default_rng(0)
+    kernel = rng.normal(size=(features, features)).astype(np.float32)
+    phi = rng.normal(size=(40, features)).astype(np.float32)
+    subset = rng.normal(size=(40, features, count)).astype(np.float32)
+    action = np.arange(40) % 2
+
+    def chosen(phi: Any, subset: Any, action: Any) -> Any:
+        seen, others = jax.nn.relu(kernel @ phi), jax.nn.relu(kernel @ subset)
+        none = jnp.zeros(count, bool)
+        return environment.towards(seen, others, none, action, True)
+
+    one_by_one = jax.jit(lambda *all_of: jax.lax.map(lambda one: chosen(*one), all_of))
+    together = jax.jit(jax.vmap(chosen))
+    seen = np.maximum(phi.astype(float) @ kernel.T, 0)
+    others = np.maximum(np.einsum("hk,nks->nhs", kernel.astype(float), subset), 0)
+    distance = np.square(others - seen[:, :, None]).sum(1)
+    for program in (one_by_one, together):
+        found = distance[np.arange(40), program(phi, subset, action)]
+        expected = np.where(action == 1, distance.min(1), distance.max(1))
+        np.testing.assert_allclose(found, expected, rtol=1e-3)
+
+
 def test_epsilon_at_the_published_steps() -> None:
     at = jnp.array([0, 5_000, 10_000, 20_000])
     found = environment.epsilon(at, 0, 10_000, 0.1, True)
