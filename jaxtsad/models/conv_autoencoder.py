@@ -66,8 +66,9 @@ class Layer(nn.Module):
         padding: Zeros on every side.
         transposed: Whether it is the transposed convolution.
         norm: Whether batch norm follows, not a bias.
-        repeat: Whether every value is repeated on each axis before the transposed
-            convolution, whose stride is 1.
+        repeat: Whether every value is repeated on each axis before the convolution,
+            whose stride is 1: a transposed one, or one of windows.
+        length: Steps that are kept of what is repeated, for windows.
     """
 
     features: int
@@ -77,14 +78,17 @@ class Layer(nn.Module):
     transposed: bool = False
     norm: bool = True
     repeat: bool = False
+    length: int = 0
 
     @nn.compact
     def __call__(self, x: Array, weight: Array | None) -> Array:
         """Maps `[B, S.., C]` to `[B, T.., features]`; `weight` as for `BatchNorm`."""
         shape = (*(self.size,) * (x.ndim - 2), x.shape[-1], self.features)
         kernel = self.param("kernel", nn.initializers.glorot_uniform(), shape)
-        if self.repeat:
+        if self.repeat and self.transposed:
             x = convolution.transpose_repeated(x, kernel, padding=self.padding)
+        elif self.repeat:
+            x = convolution.convolve_repeated(x, kernel, self.length)
         else:
             run = convolution.transpose if self.transposed else convolution.convolve
             x = run(x, kernel, stride=self.stride, padding=self.padding)
@@ -173,10 +177,11 @@ class WindowAutoencoder(nn.Module):
         decode = self.param("decode", start, encode.shape[::-1])
         x = nn.relu(products.product(code, decode)).reshape(x.shape)
         for number in reversed(range(count)):
-            x = jnp.repeat(x, 2, axis=1)[:, : lengths[number]]
             last = number == 0
             features = self.channels if last else self.width * 2 ** (number - 1)
-            x = Layer(features, 5, padding=2, norm=not last)(x, weight)
+            x = Layer(features, 5, norm=not last, repeat=True, length=lengths[number])(
+                x, weight
+            )
             x = x if last else nn.relu(x)
         return Output(code, x)
 

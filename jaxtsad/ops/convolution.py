@@ -266,6 +266,39 @@ def transpose_repeated(x: Array, kernel: Array, *, padding: int = 0) -> Array:
     return convolution_taps.in_turn(run, x, kernel, cells, REPEATED)
 
 
+def convolve_repeated(x: Array, kernel: Array, length: int) -> Array:
+    """Repeats every step twice, keeps `length` of them and convolves these.
+
+    It is `transpose_repeated` with the kernel turned round.
+
+    Args:
+        x: `[B, S, C]`.
+        kernel: `[K, C, F]`, K odd and not 1, for what is repeated, by steps of one.
+        length: `2 S`, or `2 S - 1`.
+
+    Returns:
+        `[B, length, F]`, with `K // 2` zeros on both sides of what is kept.
+
+    Example:
+        >>> x, kernel = jnp.array([[[1.0], [2.0]]]), jnp.ones((3, 1, 1))
+        >>> convolve_repeated(x, kernel, 4)[0, :, 0].tolist()
+        [2.0, 4.0, 5.0, 4.0]
+        >>> convolve_repeated(x, kernel, 3)[0, :, 0].tolist()
+        [2.0, 4.0, 3.0]
+    """
+    half = kernel.shape[0] // 2
+    out = transpose_repeated(x, kernel[::-1], padding=half)
+    if length == out.shape[1]:
+        return out
+    # The last outputs must not see the step that is cut off.
+    tail = min(half, length)
+    ends = kernel[half + 1 : half + 1 + tail][::-1].transpose(1, 0, 2)
+    features = kernel.shape[-1]
+    seen = products.product(x[:, -1], ends.reshape(x.shape[-1], tail * features))
+    seen = seen.reshape(len(x), tail, features)
+    return out[:, :length] - jnp.pad(seen, [(0, 0), (length - tail, 0), (0, 0)])
+
+
 def _offsets(taps: Sequence[int]) -> list[tuple[int, ...]]:
     """Every place of a tap, the last axis running fastest."""
     return list(itertools.product(*map(range, taps)))

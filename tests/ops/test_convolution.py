@@ -117,6 +117,34 @@ def test_one_stride_of_two_does_what_repeating_first_does(
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("cut", [0, 1])
+@pytest.mark.parametrize(("steps", "half"), [(1, 2), (2, 1), (5, 2), (4, 3)])
+def test_steps_that_are_repeated_and_convolved_in_one(
+    steps: int, half: int, cut: int
+) -> None:
+    rng = np.random.default_rng(0)
+    x = jnp.asarray(rng.normal(size=(2, steps, 3)), jnp.float32)
+    kernel = jnp.asarray(rng.normal(size=(2 * half + 1, 3, 4)), jnp.float32)
+    length = 2 * steps - cut
+
+    def loss(
+        x: jax.Array, kernel: jax.Array, apart: bool
+    ) -> tuple[jax.Array, jax.Array]:
+        if apart:
+            kept = jnp.repeat(x, 2, axis=1)[:, :length]
+            out = convolution.convolve(kept, kernel, padding=half)
+        else:
+            out = convolution.convolve_repeated(x, kernel, length)
+        return jnp.sin(out).sum(), out
+
+    both = jax.jit(jax.grad(loss, argnums=(0, 1), has_aux=True), static_argnums=2)
+    found, expected = both(x, kernel, False), both(x, kernel, True)
+    for one, other in zip(
+        jax.tree.leaves(found), jax.tree.leaves(expected), strict=True
+    ):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("padding", [0, 1])
 def test_the_backends_choice_equals_a_product_and_so_do_its_gradients(
     padding: int,

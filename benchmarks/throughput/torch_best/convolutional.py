@@ -257,8 +257,11 @@ class Layer(nn.Module):
             self.convolution.bias = nn.Parameter(torch.zeros(features))
         self.normal = normal
 
-    def forward(self, x, repeated: bool = False):
-        x = self._of_repeated(x) if repeated else self.convolution(x)
+    def forward(self, x, repeated: bool = False, length: int = 0):
+        if length:
+            x = self._of_repeated_steps(x, length)
+        else:
+            x = self._of_repeated(x) if repeated else self.convolution(x)
         return self.BatchNorm_0(x) if self.normal else x
 
     def _of_repeated(self, x):
@@ -268,6 +271,20 @@ class Layer(nn.Module):
             first, second = (functional.pad(weight, pad) for pad in pads)
             weight = first + second
         return functional.conv_transpose2d(x, weight, self.convolution.bias, stride=2)
+
+    def _of_repeated_steps(self, x, length: int):
+        """Repeats every step, keeps `length` and convolves, by one stride of two."""
+        weight, bias = self.convolution.weight, self.convolution.bias
+        half = weight.shape[2] // 2
+        turned = weight.flip(2).transpose(0, 1)
+        joined = functional.pad(turned, (0, 1)) + functional.pad(turned, (1, 0))
+        made = functional.conv_transpose1d(x, joined, bias, stride=2, padding=half)
+        if length == made.shape[2]:
+            return made
+        # The last outputs must not see the step that is cut off.
+        ends = weight[:, :, half + 1 :].flip(2)
+        seen = torch.einsum("bc,fck->bfk", x[:, :, -1], ends)
+        return made[:, :, :length] - functional.pad(seen, (length - half, 0))
 
 
 class ImageAutoencoder(nn.Module):
@@ -310,7 +327,13 @@ class ImageAutoencoder(nn.Module):
 
 
 class WindowAutoencoder(nn.Module):
-    """Of windows, each of three layers halving their length."""
+    """Of windows, each of three layers halving their length.
+
+    Attributes:
+        joined: Whether repeating steps and convolving these is one operation.
+    """
+
+    joined = True
 
     def __init__(self, config: Any) -> None:
         super().__init__()
@@ -337,8 +360,12 @@ class WindowAutoencoder(nn.Module):
         made = functional.relu(code @ self.decode)
         x = made.view(len(x), x.shape[2], -1).transpose(1, 2)
         for place, number in enumerate((2, 1, 0)):
-            x = x.repeat_interleave(2, dim=2)[:, :, : self.lengths[number]]
-            x = getattr(self, f"Layer_{3 + place}")(x)
+            length = self.lengths[number]
+            if self.joined:
+                x = getattr(self, f"Layer_{3 + place}")(x, length=length)
+            else:
+                x = x.repeat_interleave(2, dim=2)[:, :, :length]
+                x = getattr(self, f"Layer_{3 + place}")(x)
             x = functional.relu(x) if number else x
         return code, x
 
