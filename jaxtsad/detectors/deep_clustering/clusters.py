@@ -94,14 +94,13 @@ def described(centres: np.ndarray, codes: np.ndarray, residual: np.ndarray) -> C
         if len(members) > 1:
             radius[number] = max(np.quantile(members, 0.95), 1e-3 * overall)
     share = np.bincount(nearest, minlength=len(centres)) / len(codes)
-    at = np.linspace(0, 1, QUANTILES)
     arrays = (
         centres,
         radius,
         np.maximum(share, 0.5 / len(codes)),
         np.stack([_whiten(codes, nearest == n) for n in range(len(centres))]),
-        np.quantile(distance / radius[nearest], at),
-        np.quantile(residual, at),
+        _quantiles(distance / radius[nearest]),
+        _quantiles(residual),
     )
     return Clusters(*(jnp.asarray(array, jnp.float32) for array in arrays))
 
@@ -177,6 +176,17 @@ def excess(scores: Array, quantiles: Array) -> Array:
     """
     top = jnp.maximum(quantiles[-1], 1e-12)
     return jnp.log(jnp.maximum(scores, top) / top)
+
+
+def _quantiles(values: np.ndarray) -> np.ndarray:
+    """`[Q]` quantiles of `[N]`, between two of which lie four values or more.
+
+    Of finer ones some would be as close as rounding, and ranks between them would jump.
+    """
+    known = np.linspace(0, 1, min(QUANTILES, max(2, len(values) // 4)))
+    at = np.linspace(0, 1, QUANTILES)
+    quantiles: np.ndarray = np.interp(at, known, np.quantile(values, known))
+    return quantiles
 
 
 def _whiten(codes: np.ndarray, members: np.ndarray) -> np.ndarray:

@@ -65,6 +65,18 @@ def test_ranks_stay_within_and_still_grow_beyond() -> None:
     assert found[0] == 0 and found.max() < 1 and (jnp.diff(found) > 0).all()
 
 
+@pytest.mark.parametrize("count", [3, 80, 2000])
+def test_rounding_moves_no_rank_where_samples_are_nearly_equal(count: int) -> None:
+    values = np.linspace(1, 2, count)
+    values[count // 2] = values[count // 2 - 1] + 1e-6
+    codes = np.random.default_rng(0).normal(size=(count, 2)).astype(np.float32)
+    known = clusters.described(codes[:2], codes, values).residual
+    near = jnp.asarray(values, jnp.float32)
+    ranks, moved = (clusters.rank(near * by, known) for by in (1, 1 + 1e-6))
+    np.testing.assert_allclose(moved, ranks, atol=1e-5)
+    assert bool((jnp.diff(ranks) > 0).all())
+
+
 def test_far_beyond_the_fit_part_counts_more_than_just_beyond() -> None:
     at = jnp.linspace(2.0, 3.0, 50)
     found = clusters.excess(jnp.array([0.0, 3.0, 6.0, 600.0]), at)
