@@ -73,8 +73,9 @@ def test_the_gradient_of_a_pool_goes_to_the_maximum() -> None:
 
 
 def test_a_block_of_one_value_passes_its_gradient_once() -> None:
-    found = jax.grad(lambda x: conv_autoencoder.pool(x).sum())(jnp.ones((1, 4, 4, 1)))
-    np.testing.assert_array_equal(found, conv_autoencoder.switches(found))
+    x = jnp.ones((1, 4, 4, 1))
+    found = jax.grad(lambda x: conv_autoencoder.pool(x).sum())(x)
+    np.testing.assert_array_equal(found, conv_autoencoder.switches(x))
 
 
 def test_no_gradient_is_lost_where_values_are_computed_twice() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -30,6 +31,26 @@ def draws(shape: tuple[int, ...], kernel: int) -> tuple[jax.Array, jax.Array]:
     x_key, kernel_key = jax.random.split(jax.random.key(0))
     x = jax.random.normal(x_key, (2, *shape, 3))
     return x, jax.random.normal(kernel_key, (*(kernel,) * len(shape), 3, 5))
+
+
+def assert_same_with_gradients(
+    one: Callable[..., jax.Array],
+    other: Callable[..., jax.Array],
+    x: jax.Array,
+    kernel: jax.Array,
+) -> None:
+    """Two convolutions have the same outputs, and the same gradients of both arrays."""
+
+    def outcome(run: Callable[..., jax.Array]) -> list[jax.Array]:
+        def loss(x: jax.Array, kernel: jax.Array) -> tuple[jax.Array, jax.Array]:
+            out = run(x, kernel)
+            return jnp.sin(out).sum(), out
+
+        both = jax.jit(jax.grad(loss, argnums=(0, 1), has_aux=True))
+        return jax.tree.leaves(both(x, kernel))
+
+    for found, expected in zip(outcome(one), outcome(other), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["convolve", "transpose"])
@@ -98,23 +119,13 @@ def test_one_stride_of_two_does_what_repeating_first_does(
     monkeypatch.setattr(convolution, "REPEATED", 1)  # one image at a time
     x, weights = draws(shape, kernel)
 
-    def loss(
-        x: jax.Array, weights: jax.Array, repeated: bool
-    ) -> tuple[jax.Array, jax.Array]:
-        if repeated:
-            for axis in range(1, x.ndim - 1):
-                x = jnp.repeat(x, 2, axis)
-            out = convolution.transpose(x, weights, padding=padding)
-        else:
-            out = convolution.transpose_repeated(x, weights, padding=padding)
-        return jnp.sin(out).sum(), out
+    def apart(x: jax.Array, weights: jax.Array) -> jax.Array:
+        for axis in range(1, x.ndim - 1):
+            x = jnp.repeat(x, 2, axis)
+        return convolution.transpose(x, weights, padding=padding)
 
-    both = jax.jit(jax.grad(loss, argnums=(0, 1), has_aux=True), static_argnums=2)
-    found, expected = both(x, weights, False), both(x, weights, True)
-    for one, other in zip(
-        jax.tree.leaves(found), jax.tree.leaves(expected), strict=True
-    ):
-        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
+    joined = functools.partial(convolution.transpose_repeated, padding=padding)
+    assert_same_with_gradients(joined, apart, x, weights)
 
 
 @pytest.mark.parametrize("cut", [0, 1])
@@ -127,22 +138,12 @@ def test_steps_that_are_repeated_and_convolved_in_one(
     kernel = jnp.asarray(rng.normal(size=(2 * half + 1, 3, 4)), jnp.float32)
     length = 2 * steps - cut
 
-    def loss(
-        x: jax.Array, kernel: jax.Array, apart: bool
-    ) -> tuple[jax.Array, jax.Array]:
-        if apart:
-            kept = jnp.repeat(x, 2, axis=1)[:, :length]
-            out = convolution.convolve(kept, kernel, padding=half)
-        else:
-            out = convolution.convolve_repeated(x, kernel, length)
-        return jnp.sin(out).sum(), out
+    def apart(x: jax.Array, kernel: jax.Array) -> jax.Array:
+        kept = jnp.repeat(x, 2, axis=1)[:, :length]
+        return convolution.convolve(kept, kernel, padding=half)
 
-    both = jax.jit(jax.grad(loss, argnums=(0, 1), has_aux=True), static_argnums=2)
-    found, expected = both(x, kernel, False), both(x, kernel, True)
-    for one, other in zip(
-        jax.tree.leaves(found), jax.tree.leaves(expected), strict=True
-    ):
-        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
+    joined = functools.partial(convolution.convolve_repeated, length=length)
+    assert_same_with_gradients(joined, apart, x, kernel)
 
 
 @pytest.mark.parametrize("padding", [0, 1])
@@ -150,16 +151,6 @@ def test_the_backends_choice_equals_a_product_and_so_do_its_gradients(
     padding: int,
 ) -> None:
     x, weights = draws((6, 7), 3)
-
-    def loss(
-        x: jax.Array, weights: jax.Array, how: convolution.Implementation | None
-    ) -> tuple[jax.Array, jax.Array]:
-        out = convolution.convolve(x, weights, padding=padding, implementation=how)
-        return jnp.sin(out).sum(), out
-
-    both = jax.jit(jax.grad(loss, argnums=(0, 1), has_aux=True), static_argnums=2)
-    found, expected = both(x, weights, None), both(x, weights, "product")
-    for one, other in zip(
-        jax.tree.leaves(found), jax.tree.leaves(expected), strict=True
-    ):
-        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
+    chosen = functools.partial(convolution.convolve, padding=padding)
+    product = functools.partial(chosen, implementation="product")
+    assert_same_with_gradients(chosen, product, x, weights)
