@@ -150,7 +150,7 @@ def parser(study: Study) -> argparse.ArgumentParser:
     add = made.add_argument
     add("--data-root", help="folder of the data sets")
     add("--out", help=f"folder to write to (default: runs/{study.name})")
-    add("--quick", action="store_true", help="does it work? within a minute")
+    add("--quick", action="store_true", help="does it work? small sizes, minutes")
     study.options(made)
     return made
 
