@@ -2,7 +2,9 @@
 
 The same steps as `benchmarks.throughput.torch_dplan`, as array operations over S seeds:
 both outcomes of a coin are computed and one is chosen, gradients are written out (the
-network has one hidden layer), and nothing is read back from a tensor in a step.
+network has one hidden layer), and nothing is read back from a tensor in a step. As in
+the library a random subset is some shuffled rows that lie side by side, as columns, and
+the values of two actions are sums, not products.
 """
 
 from __future__ import annotations
@@ -53,6 +55,7 @@ class Agents:
         self.rewards = torch.zeros(whole)
         self.now = torch.zeros(seeds, dtype=torch.long)
         self.each = torch.arange(seeds)[:, None]
+        self.places = torch.arange(config.subset)
         self.time = 0
         self._act_ = torch.compile(self._act) if compiled else self._act
         self._learn_ = torch.compile(self._learn) if compiled else self._learn
@@ -62,6 +65,7 @@ class Agents:
         config, time, seeds = self.config, self.time, self.seeds
         if time % config.block == 0:
             self.now = torch.randint(self.unlabelled, (seeds,))
+            self._shuffle()
         since = min(max((time - config.warm_up) / config.epsilon_steps, 0.0), 1.0)
         explore = torch.tensor(1 - (1 - config.epsilon) * since)
         with torch.no_grad():
@@ -82,21 +86,40 @@ class Agents:
             if self.time % config.target_every == 0:
                 self.target = [leaf.clone() for leaf in self.leaves]
 
+    def _shuffle(self) -> None:
+        """Makes `subsets` `[N, F, S]`: of every place the S rows from there on."""
+        size = self.config.subset
+        order = torch.randperm(self.unlabelled)
+        self.order = order.repeat(1 + -(-size // len(order)))[: len(order) + size]
+        columns = self.rows[self.order].T.contiguous()
+        self.subsets = columns.unfold(1, size, 1).transpose(0, 1)
+
     def _hidden(self, leaves: Any, x: Any) -> Any:
         return torch.relu(torch.baddbmm(leaves[1], x, leaves[0]))
+
+    def _values(self, leaves: Any, hidden: Any) -> list[Any]:
+        """Of both actions, `[S, B]` each."""
+        kernel, bias = leaves[2], leaves[3]
+        return [
+            (hidden * kernel[:, None, :, action]).sum(2) + bias[:, :, action]
+            for action in range(2)
+        ]
 
     def _act(self, leaves: Any, now: Any, explore: Any) -> tuple[Any, Any, Any]:
         config, seeds = self.config, self.seeds
         phi = self._hidden(leaves, self.rows[now][:, None])
-        values = torch.baddbmm(leaves[3], phi, leaves[2])[:, 0]
+        normal, anomaly = (values[:, 0] for values in self._values(leaves, phi))
+        greedy = (anomaly > normal).long()
         drawn = torch.randint(2, (seeds,))
-        action = torch.where(torch.rand(seeds) < explore, drawn, values.argmax(1))
+        action = torch.where(torch.rand(seeds) < explore, drawn, greedy)
         anomalous = now >= self.unlabelled
         own = torch.where(anomalous != (action == 1), -1.0, anomalous.float())
         reward = own + self.strangeness[now]
-        chosen = torch.randint(self.unlabelled, (seeds, config.subset))
-        seen = self._hidden(leaves, self.rows[chosen])
-        apart = ((seen - phi) ** 2).sum(2)
+        first = torch.randint(self.unlabelled, (seeds,))
+        chosen = self.order[first[:, None] + self.places]
+        kernels, bias = leaves[0].transpose(1, 2), leaves[1].transpose(1, 2)
+        seen = torch.relu(torch.baddbmm(bias, kernels, self.subsets[first]))
+        apart = ((seen - phi.transpose(1, 2)) ** 2).sum(1)
         others = apart.masked_fill(chosen == now[:, None], torch.inf)
         nearest = torch.where(action == 0, apart.argmax(1), others.argmin(1))
         towards = chosen.gather(1, nearest[:, None])[:, 0]
@@ -109,22 +132,24 @@ class Agents:
     ) -> tuple[list[Any], list[Any], list[Any]]:
         config, each = self.config, self.each
         after = self.rows[self.followings[drawn, each]]
-        following = torch.baddbmm(target[3], self._hidden(target, after), target[2])
-        goal = self.rewards[drawn, each] + config.discount * following.amax(2)
+        following = torch.maximum(*self._values(target, self._hidden(target, after)))
+        goal = self.rewards[drawn, each] + config.discount * following
         x = self.rows[self.states[drawn, each]]
         hidden = self._hidden(leaves, x)
-        values = torch.baddbmm(leaves[3], hidden, leaves[2])
-        actions = self.actions[drawn, each][..., None]
-        error = values.gather(2, actions)[..., 0] - goal
-        slope = error.clamp(-1, 1) / config.batch_size
-        to_values = torch.zeros_like(values).scatter(2, actions, slope[..., None])
-        to_hidden = torch.bmm(to_values, leaves[2].transpose(1, 2)) * (hidden > 0)
+        normal, anomaly = self._values(leaves, hidden)
+        flagged = self.actions[drawn, each] == 1
+        error = torch.where(flagged, anomaly, normal) - goal
+        slope = (error.clamp(-1, 1) / config.batch_size)[..., None]
+        kernels = leaves[2][:, None].unbind(3)
+        to_hidden = slope * torch.where(flagged[..., None], *kernels[::-1])
+        to_hidden = to_hidden * (hidden > 0)
+        to_values = [slope * ~flagged[..., None], slope * flagged[..., None]]
         grads = [
             torch.bmm(x.transpose(1, 2), to_hidden)
             + 2 * config.weight_decay * leaves[0],
             to_hidden.sum(1, keepdim=True),
-            torch.bmm(hidden.transpose(1, 2), to_values),
-            to_values.sum(1, keepdim=True),
+            torch.stack([(hidden * one).sum(1) for one in to_values], 2),
+            torch.stack([one.sum(1) for one in to_values], 2),
         ]
         norm = sum((grad**2).sum((1, 2), keepdim=True) for grad in grads).sqrt()
         factor = (config.clip_gradients / (norm + 1e-6)).clamp(max=1.0)

@@ -195,3 +195,31 @@ def test_agents_at_once_learn_as_the_loop_does(monkeypatch):
     for theirs, leaf in zip(agent._leaves(), agents.leaves, strict=True):
         expected = theirs.detach().T if theirs.ndim > 1 else theirs.detach()[None]
         torch.testing.assert_close(leaf[number], expected)
+
+
+def test_agents_at_once_go_to_the_nearest_or_farthest_row_of_their_subset(monkeypatch):
+    from benchmarks.throughput.suites.dplan import SMOKE
+    from benchmarks.throughput.torch_best import dplan
+
+    torch.manual_seed(1)
+    config = dataclasses.replace(SMOKE.config, p=0.0)
+    rows, known, seeds = torch.rand(90, config.channels), 4, 8
+    agents = dplan.Agents(config, rows, known, torch.rand(90), seeds, compiled=False)
+    agents.step()
+    firsts = 10 * torch.arange(seeds)
+    fixed = {2: torch.zeros(seeds).long(), 90 - known: firsts, known: firsts % known}
+    monkeypatch.setattr(torch, "randint", lambda high, size: fixed[high])
+    now = agents.order[firsts]
+    with torch.no_grad():
+        action, _, following = agents._act(agents.leaves, now, torch.tensor(0.0))
+        for seed in range(seeds):
+            kernel, bias, out, out_bias = (leaf[seed] for leaf in agents.leaves)
+            start = int(firsts[seed])
+            chosen = agents.order[start : start + config.subset]
+            hidden = torch.relu(rows[chosen] @ kernel + bias)
+            assert action[seed] == (hidden[0] @ out + out_bias[0]).argmax()
+            apart = ((hidden - hidden[0]) ** 2).sum(1)
+            apart[0] = torch.inf if action[seed] else 0
+            place = apart.argmin() if action[seed] else apart.argmax()
+            assert following[seed] == chosen[place]
+    assert len(set(action.tolist())) == 2

@@ -256,16 +256,23 @@ def test_p_is_the_share_of_known_anomalies() -> None:
 
 
 def test_the_score_is_the_value_of_calling_it_anomalous() -> None:
-    params = jax.device_get(start().model.params)
-    x = jnp.asarray(np.random.default_rng(0).random((4, 3)), jnp.float32)
-    hidden = np.maximum(np.asarray(x) @ params["hidden"]["kernel"], 0)
-    q = hidden @ params["out"]["kernel"]
+    rng = np.random.default_rng(0)
+    state = start()
+    params = jax.tree.map(
+        lambda leaf: leaf + 0.1 * rng.random(leaf.shape, np.float32),
+        jax.device_get(state.model.params),
+    )
+    model = state.model._replace(params=params)
+    x = jnp.asarray(rng.random((4, 3)), jnp.float32)
+    layer, out = params["hidden"], params["out"]
+    hidden = np.maximum(np.asarray(x) @ layer["kernel"] + layer["bias"], 0)
+    q = hidden @ out["kernel"] + out["bias"]
     found = network.run(QNetwork(5), Network(params, {}), x)
     np.testing.assert_allclose(found.q, q, rtol=1e-5)
-    raw = x * start().model.spread[None] + start().model.low[None]
+    raw = x * model.spread[None] + model.low[None]
     batch = types.Batch(raw[:, None], jnp.ones(4), jnp.arange(4), jnp.zeros(4))
     keys = jax.random.split(jax.random.key(0), 4)
-    scores = dplan.build(SMALL).score(keys, start().model, batch)
+    scores = dplan.build(SMALL).score(keys, model, batch)
     np.testing.assert_allclose(scores, q[:, 1], rtol=1e-4)
 
 
