@@ -87,7 +87,7 @@ class Agents:
                 self.target = [leaf.clone() for leaf in self.leaves]
 
     def _shuffle(self) -> None:
-        """Makes `subsets` `[N, F, S]`: of every place the S rows from there on."""
+        """Makes `subsets` `[N, F, K]`: of every place the K rows from there on."""
         size = self.config.subset
         order = torch.randperm(self.unlabelled)
         self.order = order.repeat(1 + -(-size // len(order)))[: len(order) + size]
