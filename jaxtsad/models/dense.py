@@ -6,6 +6,7 @@ Shape letters: B batch, F numbers of a row.
 from __future__ import annotations
 
 import flax.linen as nn
+import jax.numpy as jnp
 
 from jaxtsad.models.layers import add_bias
 from jaxtsad.ops import products
@@ -18,17 +19,24 @@ class Dense(nn.Module):
     Attributes:
         features: Width of the output.
         bias: Whether a bias is added.
+        by_sums: Whether each output is a sum of its own, not one column of a product:
+            of few small outputs, where on a CPU a product's call costs most.
     """
 
     features: int
     bias: bool = True
+    by_sums: bool = False
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
         """Maps `[B, F]` to `[B, features]`."""
         shape = (x.shape[-1], self.features)
         kernel = self.param("kernel", nn.initializers.glorot_uniform(), shape)
-        out = products.product(x, kernel)
+        if self.by_sums:
+            columns = [kernel[None, :, number] for number in range(self.features)]
+            out = jnp.stack([(x * column).sum(-1) for column in columns], -1)
+        else:
+            out = products.product(x, kernel)
         if not self.bias:
             return out
         return add_bias(out, self.param("bias", nn.initializers.zeros, shape[1:]))

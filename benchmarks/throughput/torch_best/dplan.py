@@ -89,8 +89,8 @@ class Agents:
     def _shuffle(self) -> None:
         """Makes `subsets` `[N, F, K]`: of every place the K rows from there on."""
         size = self.config.subset
-        order = torch.randperm(self.unlabelled)
-        self.order = order.repeat(1 + -(-size // len(order)))[: len(order) + size]
+        places = torch.arange(self.unlabelled + size) % self.unlabelled
+        self.order = torch.randperm(self.unlabelled)[places]
         columns = self.rows[self.order].T.contiguous()
         self.subsets = columns.unfold(1, size, 1).transpose(0, 1)
 
@@ -140,10 +140,10 @@ class Agents:
         flagged = self.actions[drawn, each] == 1
         error = torch.where(flagged, anomaly, normal) - goal
         slope = (error.clamp(-1, 1) / config.batch_size)[..., None]
-        kernels = leaves[2][:, None].unbind(3)
-        to_hidden = slope * torch.where(flagged[..., None], *kernels[::-1])
-        to_hidden = to_hidden * (hidden > 0)
-        to_values = [slope * ~flagged[..., None], slope * flagged[..., None]]
+        flagged = flagged[..., None]
+        of_normal, of_anomaly = leaves[2][:, None].unbind(3)
+        to_hidden = slope * torch.where(flagged, of_anomaly, of_normal) * (hidden > 0)
+        to_values = [slope * ~flagged, slope * flagged]
         grads = [
             torch.bmm(x.transpose(1, 2), to_hidden)
             + 2 * config.weight_decay * leaves[0],
