@@ -19,7 +19,7 @@ from typing import Any, Literal, TypeAlias
 import jax
 import jax.numpy as jnp
 
-from jaxtsad.ops import convolution_taps, products
+from jaxtsad.ops import convolution_taps, convolution_winograd, products
 from jaxtsad.types import Array
 
 Implementation: TypeAlias = Literal["product", "lax"]
@@ -139,6 +139,11 @@ def _by_patches(x: Array, kernel: Array, stride: int, padding: int) -> Array:
         for out, tap, size in zip(outs, taps, sizes, strict=True)
     ]
     blocks = _to_blocks(_padded(x, padding, ends), stride)
+    channels = blocks.shape[-1], kernel.shape[-1]
+    if convolution_winograd.fits(len(x), outs, taps, channels):
+        split = _tapped(kernel, taps, stride).reshape(*taps, *channels)
+        matrices = convolution_winograd.matrices(split)
+        return convolution_winograd.convolve(blocks, matrices)
     parts = [
         blocks[
             (
@@ -199,31 +204,36 @@ def transpose(
     if rank == 2 and stride == 1 and not single and convolution_taps.fits(kernel):
         return convolution_taps.transpose(x, kernel)[cut]
     if matrix is None:
-        matrix = transpose_matrix(kernel, stride, sizes)
+        matrix = transpose_matrix(kernel, stride, sizes, len(x))
+    if matrix.ndim == 3:
+        canvas = convolution_winograd.transpose(x, matrix)
+        return _from_blocks(canvas, stride, rank)[cut]
     outputs = products.product(x, matrix)
     if single:
         return outputs.reshape(len(x), *kernels, -1)[cut]
     taps = [-(-k // stride) for k in kernels]
     pieces = jnp.split(outputs, math.prod(taps), axis=-1)
-    canvas: Array | None = None
+    placed = []
     for piece, offsets in zip(pieces, _offsets(taps), strict=True):
         inner = [(a, tap - 1 - a) for a, tap in zip(offsets, taps, strict=True)]
-        placed = jnp.pad(piece, [(0, 0), *inner, (0, 0)])
-        canvas = placed if canvas is None else canvas + placed
-    assert canvas is not None
-    return _from_blocks(canvas, stride, rank)[cut]
+        placed.append(jnp.pad(piece, [(0, 0), *inner, (0, 0)]))
+    return _from_blocks(sum(placed[1:], placed[0]), stride, rank)[cut]
 
 
-def transpose_matrix(kernel: Array, stride: int, sizes: Sequence[int]) -> Array:
+def transpose_matrix(
+    kernel: Array, stride: int, sizes: Sequence[int], samples: int | None = None
+) -> Array:
     """A kernel as `transpose` multiplies by it: made once where many passes follow.
 
     Args:
         kernel: `[K.., C, F]`.
         stride: See `transpose`.
         sizes: Spatial sizes `S..` of what is convolved.
+        samples: B of a single pass; None where many follow.
 
     Returns:
-        `[C, N]`: for each input channel what it adds to the output.
+        `[C, N]`: for each input channel what it adds to the output; or that of
+        `convolution_winograd.matrices`, `[G, C, N]`, where these are faster.
 
     Example:
         >>> transpose_matrix(jnp.ones((4, 4, 3, 5)), 2, (8, 8)).shape
@@ -233,7 +243,12 @@ def transpose_matrix(kernel: Array, stride: int, sizes: Sequence[int]) -> Array:
     if set(sizes) == {1}:
         return _tapped(kernel, kernels, 1, fan_out=True)
     taps = [-(-k // stride) for k in kernels]
-    return _tapped(kernel, taps, stride, fan_out=True)
+    matrix = _tapped(kernel, taps, stride, fan_out=True)
+    channels = len(matrix), matrix.shape[1] // math.prod(taps)
+    if not convolution_winograd.fits(samples, sizes, taps, channels):
+        return matrix
+    split = matrix.reshape(-1, *taps, channels[1])
+    return convolution_winograd.matrices(jnp.moveaxis(split, 0, -2))
 
 
 def transpose_repeated(x: Array, kernel: Array, *, padding: int = 0) -> Array:

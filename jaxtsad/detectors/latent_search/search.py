@@ -13,11 +13,12 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
+from jax.extend import core
 
 from jaxtsad.training import optimizers
 from jaxtsad.types import Array, Key, PyTree
@@ -239,25 +240,30 @@ def chunk_size(how: Search, generate: Generate, params: PyTree, latent: int) -> 
 def activation_bytes(generate: Generate, params: PyTree, latent: int) -> int:
     """Bytes that one pass forward and back keeps: every intermediate array, once.
 
-    The traced program is read, nothing is run. Arrays that are shaped like the weights
-    are not a pass's own.
+    The traced program is read, nothing is run. What depends on the weights alone, or
+    serves their gradient alone, is not a pass's own.
     """
     code = jax.ShapeDtypeStruct((1, latent), jnp.float32)
     shapes = jax.tree.map(
         lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), params
     )
 
-    def pass_(params: PyTree, code: Array) -> Array:
+    def pass_(code: Array, params: PyTree) -> Array:
         return jax.grad(lambda code: generate(params, code).sum())(code)
 
-    traced = jax.make_jaxpr(pass_)(shapes, code)
-    largest = {math.prod(leaf.shape) for leaf in jax.tree.leaves(shapes)}
-    sizes = [
-        math.prod(variable.aval.shape)
-        for equation in traced.eqns
-        for variable in equation.outvars
-    ]
-    return BYTES * sum(size for size in sizes if size not in largest)
+    program = jax.make_jaxpr(pass_)(code, shapes).jaxpr
+    own, needed = {program.invars[0]}, {program.invars[0], *_variables(program.outvars)}
+    for equation in program.eqns:
+        if not own.isdisjoint(_variables(equation.invars)):
+            own.update(equation.outvars)
+    for equation in reversed(program.eqns):
+        if not needed.isdisjoint(equation.outvars):
+            needed.update(_variables(equation.invars))
+    return BYTES * sum(math.prod(variable.aval.shape) for variable in own & needed)
+
+
+def _variables(atoms: Sequence[core.Var | core.Literal]) -> list[core.Var]:
+    return [atom for atom in atoms if isinstance(atom, core.Var)]
 
 
 def _parted(how: Search, params: PyTree) -> tuple[dict, dict]:
