@@ -140,7 +140,7 @@ def _by_patches(x: Array, kernel: Array, stride: int, padding: int) -> Array:
     ]
     blocks = _to_blocks(_padded(x, padding, ends), stride)
     channels = blocks.shape[-1], kernel.shape[-1]
-    if convolution_winograd.fits(len(x), outs, taps, channels):
+    if convolution_winograd.fits(x.shape[0], outs, taps, channels):
         split = _tapped(kernel, taps, stride).reshape(*taps, *channels)
         matrices = convolution_winograd.matrices(split)
         return convolution_winograd.convolve(blocks, matrices)
@@ -204,7 +204,7 @@ def transpose(
     if rank == 2 and stride == 1 and not single and convolution_taps.fits(kernel):
         return convolution_taps.transpose(x, kernel)[cut]
     if matrix is None:
-        matrix = transpose_matrix(kernel, stride, sizes, len(x))
+        matrix = transpose_matrix(kernel, stride, sizes, x.shape[0])
     if matrix.ndim == 3:
         canvas = convolution_winograd.transpose(x, matrix)
         return _from_blocks(canvas, stride, rank)[cut]
@@ -221,7 +221,7 @@ def transpose(
 
 
 def transpose_matrix(
-    kernel: Array, stride: int, sizes: Sequence[int], samples: int | None = None
+    kernel: Array, stride: int, sizes: Sequence[int], samples: Any = None
 ) -> Array:
     """A kernel as `transpose` multiplies by it: made once where many passes follow.
 

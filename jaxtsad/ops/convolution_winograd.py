@@ -18,7 +18,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -35,7 +35,7 @@ FEW = 64
 
 
 def fits(
-    samples: int | None,
+    samples: Any,
     sizes: Sequence[int],
     taps: Sequence[int],
     channels: tuple[int, int],
@@ -43,14 +43,18 @@ def fits(
     """Whether it pays: for two taps, even sizes and many channels and rows.
 
     Args:
-        samples: B; None where a kernel is made ready for many passes.
+        samples: B; None where a kernel is made ready for many passes. One that is not
+            known yet, of a program for any batch, counts as few.
         sizes: `T..`.
         taps: Of the kernel on every axis.
         channels: `(D, F)`.
     """
     if set(taps) != {2} or any(size % 2 for size in sizes) or min(channels) < NARROW:
         return False
-    return samples is None or samples * math.prod(sizes) >= FEW * 2 ** len(sizes)
+    if samples is None:
+        return True
+    known = isinstance(samples, int)
+    return known and samples * math.prod(sizes) >= FEW * 2 ** len(sizes)
 
 
 def matrices(kernel: Array) -> Array:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jax import export
 
 from jaxtsad.ops import convolution, convolution_winograd
 from jaxtsad.types import Array
@@ -154,3 +155,19 @@ def test_a_matrix_made_for_many_passes_serves_each(
     run = functools.partial(convolution.transpose, x, kernel, stride=2, padding=1)
     found = run(implementation="product", matrix=made)
     np.testing.assert_allclose(found, run(implementation="lax"), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["convolve", "transpose"])
+def test_a_program_for_any_batch_can_be_made(name: str) -> None:
+    (kernel,) = draws((4, 4, 16, 64))
+    run = functools.partial(getattr(convolution, name), stride=2, padding=1)
+
+    def images(x: Array) -> Array:
+        found: Array = run(x, kernel, implementation="product")
+        return found
+
+    (size,) = export.symbolic_shape("size")
+    shape = jax.ShapeDtypeStruct((size, 8, 8, 16), jnp.float32)
+    (x,) = draws((3, 8, 8, 16))
+    found = export.export(jax.jit(images))(shape).call(x)
+    np.testing.assert_allclose(found, images(x), rtol=1e-4, atol=1e-4)
