@@ -1,9 +1,10 @@
 """Strided convolutions and their transposes in one and two dimensions.
 
-Each is written as a single matrix product beside the compiler's own convolution. On a
-CPU the product is several times faster, for the transposed convolution above all; on an
-accelerator the compiler's kernel is used. Both are the same mathematics, PyTorch's:
-cross-correlation, padded by zeros on both sides.
+Each is written as a single matrix product, or by the fewer products of
+`convolution_winograd`, beside the compiler's own convolution. On a CPU products are
+several times faster, for the transposed convolution above all; on an accelerator the
+compiler's kernel is used. All are the same mathematics, PyTorch's: cross-correlation,
+padded by zeros on both sides.
 
 Shape letters: B batch, S and T spatial sizes, K kernel size, C and F channels.
 """
@@ -76,7 +77,7 @@ def convolve(
         return run(padded, kernel)
     if implementation is None and _direct_is_fast(x):
         return _direct(x, kernel, stride, padding)
-    return _by_patches(x, kernel, stride, padding)
+    return _by_products(x, kernel, stride, padding)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
@@ -91,7 +92,9 @@ def _direct(x: Array, kernel: Array, stride: int, padding: int) -> Array:
 def _direct_forward(
     x: Array, kernel: Array, stride: int, padding: int
 ) -> tuple[Array, Any]:
-    return jax.vjp(lambda x, kernel: _by_patches(x, kernel, stride, padding), x, kernel)
+    return jax.vjp(
+        lambda x, kernel: _by_products(x, kernel, stride, padding), x, kernel
+    )
 
 
 def _direct_backward(
@@ -126,8 +129,8 @@ def _direct_or_taps_backward(saved: Any, to_out: Array) -> tuple[Array, Array]:
 _direct_or_taps.defvjp(_direct_or_taps_forward, _direct_or_taps_backward)
 
 
-def _by_patches(x: Array, kernel: Array, stride: int, padding: int) -> Array:
-    """`convolve` as one product of what every output sees."""
+def _by_products(x: Array, kernel: Array, stride: int, padding: int) -> Array:
+    """`convolve` as one product of what every output sees, or by fewer products."""
     sizes, kernels = x.shape[1:-1], kernel.shape[:-2]
     outs = [
         (s + 2 * padding - k) // stride + 1 for s, k in zip(sizes, kernels, strict=True)

@@ -66,8 +66,7 @@ def transpose(x: Array, kernel: Array) -> Array:
         for axis, size in ((1, taps), (2, across)):
             pieces = enumerate(jnp.split(laid, size, axis=-1))
             first, *others = (
-                jnp.pad(piece, _edges(axis, start, size - 1 - start))
-                for start, piece in pieces
+                padded(piece, axis, start, size - 1 - start) for start, piece in pieces
             )
             laid = sum(others, first)
         return laid
@@ -102,6 +101,11 @@ def in_turn(
     return made.reshape(-1, *made.shape[2:])[: len(x)]
 
 
-def _edges(axis: int, before: int, after: int) -> list[tuple[int, int]]:
-    """Widths of zeros around one axis of four."""
-    return [(before, after) if each == axis else (0, 0) for each in range(4)]
+def padded(x: Array, axis: int, before: int, after: int) -> Array:
+    """Zeros at both ends of one axis.
+
+    Example:
+        >>> padded(jnp.ones((1, 2)), 1, 1, 0).tolist()
+        [[0.0, 1.0, 1.0]]
+    """
+    return jnp.pad(x, [(before, after) if i == axis else (0, 0) for i in range(x.ndim)])

@@ -24,6 +24,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxtsad.ops import products
+from jaxtsad.ops.convolution_taps import padded
 from jaxtsad.types import Array
 
 Three: TypeAlias = tuple[Array, Array, Array]
@@ -153,8 +154,8 @@ def _tile(x: Array, axis: int) -> Three:
 def _overlapped(parts: Three, axis: int) -> Array:
     """The adjoint of `_tile`: what three products add to three neighbours."""
     first, middle, last = parts
-    even = _padded(first, axis, 0, 1) + _padded(last, axis, 1, 0)
-    odd = _padded(middle - first - last, axis, 0, 1)
+    even = padded(first, axis, 0, 1) + padded(last, axis, 1, 0)
+    odd = padded(middle - first - last, axis, 0, 1)
     joined = _interleaved(even, odd, axis)
     return jax.lax.slice_in_dim(joined, 0, joined.shape[axis] - 1, axis=axis)
 
@@ -176,11 +177,6 @@ def _interleaved(even: Array, odd: Array, axis: int) -> Array:
     shape = list(even.shape)
     shape[axis] *= 2
     return jnp.stack([even, odd], axis + 1).reshape(shape)
-
-
-def _padded(x: Array, axis: int, before: int, after: int) -> Array:
-    """Zeros at the ends of one axis."""
-    return jnp.pad(x, [(before, after) if i == axis else (0, 0) for i in range(x.ndim)])
 
 
 _tiles, _collect = _adjoint(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 
 from jaxtsad.ops import convolution
+from tests.ops.same import assert_same_with_gradients
 
 SHAPES = [
     # spatial sizes, kernel, stride, padding
@@ -33,26 +33,6 @@ def draws(shape: tuple[int, ...], kernel: int) -> tuple[jax.Array, jax.Array]:
     return x, jax.random.normal(kernel_key, (*(kernel,) * len(shape), 3, 5))
 
 
-def assert_same_with_gradients(
-    one: Callable[..., jax.Array],
-    other: Callable[..., jax.Array],
-    x: jax.Array,
-    kernel: jax.Array,
-) -> None:
-    """Two convolutions have the same outputs, and the same gradients of both arrays."""
-
-    def outcome(run: Callable[..., jax.Array]) -> list[jax.Array]:
-        def loss(x: jax.Array, kernel: jax.Array) -> tuple[jax.Array, jax.Array]:
-            out = run(x, kernel)
-            return jnp.sin(out).sum(), out
-
-        both = jax.jit(jax.grad(loss, argnums=(0, 1), has_aux=True))
-        return jax.tree.leaves(both(x, kernel))
-
-    for found, expected in zip(outcome(one), outcome(other), strict=True):
-        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
-
-
 @pytest.mark.parametrize("name", ["convolve", "transpose"])
 @pytest.mark.parametrize(("shape", "kernel", "stride", "padding"), SHAPES)
 def test_product_equals_the_compilers_convolution(
@@ -65,19 +45,10 @@ def test_product_equals_the_compilers_convolution(
         getattr(convolution, name), stride=stride, padding=padding
     )
 
-    def both(implementation: convolution.Implementation) -> tuple:
-        def loss(x: jax.Array, weights: jax.Array) -> tuple[jax.Array, jax.Array]:
-            out = function(x, weights, implementation=implementation)
-            return jnp.sum(jnp.sin(out)), out
-
-        return jax.jit(jax.grad(loss, argnums=(0, 1), has_aux=True))(x, weights)
-
-    found, expected = both("product"), both("lax")
-    for one, other in zip(
-        jax.tree.leaves(found), jax.tree.leaves(expected), strict=True
-    ):
-        assert one.shape == other.shape
-        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+    product, lax = (
+        functools.partial(function, implementation=each) for each in ("product", "lax")
+    )
+    assert_same_with_gradients(product, lax, x, weights, atol=1e-5)
 
 
 @pytest.mark.parametrize(("shape", "kernel", "stride", "padding"), SHAPES)

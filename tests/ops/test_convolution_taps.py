@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from jaxtsad.ops import convolution, convolution_taps
+from tests.ops.same import assert_same_with_gradients
 
 
 @pytest.mark.parametrize("cached", [10, 700, 2**17])
@@ -21,20 +23,9 @@ def test_equals_the_compilers_own(
     x = jax.random.normal(x_key, (5, 6, 5, 3))
     kernel = jax.random.normal(kernel_key, (3, 4, 3, 2))
 
-    def both(function: object, **options: str) -> tuple:
-        def loss(x: jax.Array, kernel: jax.Array) -> tuple[jax.Array, jax.Array]:
-            out = getattr(function, name)(x, kernel, **options)
-            return jnp.sum(jnp.sin(out)), out
-
-        return jax.jit(jax.grad(loss, argnums=(0, 1), has_aux=True))(x, kernel)
-
-    found = both(convolution_taps)
-    expected = both(convolution, implementation="lax")
-    for one, other in zip(
-        jax.tree.leaves(found), jax.tree.leaves(expected), strict=True
-    ):
-        assert one.shape == other.shape
-        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+    taps = getattr(convolution_taps, name)
+    lax = functools.partial(getattr(convolution, name), implementation="lax")
+    assert_same_with_gradients(taps, lax, x, kernel, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["convolve", "transpose"])

@@ -14,6 +14,7 @@ from jax import export
 
 from jaxtsad.ops import convolution, convolution_winograd
 from jaxtsad.types import Array
+from tests.ops.same import assert_same_with_gradients
 
 SIZES = [(2,), (6,), (2, 2), (4, 6)]
 
@@ -49,20 +50,8 @@ def test_values_and_gradients_are_the_plain_convolutions(
 ) -> None:
     x, kernel = operands(sizes, transposed)
 
-    @functools.partial(jax.jit, static_argnums=0)
-    def outcome(run, x: Array, kernel: Array):
-        def loss(x: Array, kernel: Array) -> tuple[Array, Array]:
-            out = run(x, kernel, transposed)
-            return jnp.sin(out).sum(), out
-
-        return jax.grad(loss, argnums=(0, 1), has_aux=True)(x, kernel)
-
-    found, expected = (outcome(run, x, kernel) for run in (fewer, plain))
-    for one, other in zip(
-        jax.tree.leaves(found), jax.tree.leaves(expected), strict=True
-    ):
-        assert one.shape == other.shape
-        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
+    forms = (functools.partial(run, transposed=transposed) for run in (fewer, plain))
+    assert_same_with_gradients(*forms, x, kernel, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("sizes", SIZES)
