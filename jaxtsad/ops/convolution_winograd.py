@@ -125,11 +125,18 @@ def _adjoint(
 
 
 def _apart(split: Callable[[Array, int], Three], x: Array) -> Array:
-    """`[B, S.., C]` to `[G, B, S / 2.., C]`, axis after axis."""
-    parts = [x]
-    for axis in range(1, x.ndim - 1):
-        parts = [piece for part in parts for piece in split(part, axis)]
-    return jnp.stack(parts)
+    """`[B, S.., C]` to `[G, B, S / 2.., C]`, axis after axis.
+
+    The threes of an axis are one array that is kept before the next one. Else each of
+    the nine is a pass of its own over the image, and then all are copied together.
+    """
+    parts, rank = x[None], x.ndim - 2
+    for axis in range(rank):
+        parts = jnp.stack(split(parts, axis + 2), 1)
+        parts = parts.reshape(-1, *parts.shape[2:])
+        if axis < rank - 1:
+            parts = jax.lax.optimization_barrier(parts)
+    return parts
 
 
 def _together(join: Callable[[Three, int], Array], parts: Array) -> Array:
