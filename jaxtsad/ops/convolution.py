@@ -1,7 +1,7 @@
 """Strided convolutions and their transposes in one and two dimensions.
 
-Each is written as a single matrix product, or by the fewer products of
-`convolution_winograd`, beside the compiler's own convolution. On a CPU products are
+Each is written as a single matrix product, as the fewer products of
+`convolution_winograd`, and by the compiler's own convolution. On a CPU products are
 several times faster, for the transposed convolution above all; on an accelerator the
 compiler's kernel is used. All are the same mathematics, PyTorch's: cross-correlation,
 padded by zeros on both sides.

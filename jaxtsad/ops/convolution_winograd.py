@@ -127,8 +127,9 @@ def _adjoint(
 def _apart(split: Callable[[Array, int], Three], x: Array) -> Array:
     """`[B, S.., C]` to `[G, B, S / 2.., C]`, axis after axis.
 
-    The threes of an axis are one array that is kept before the next one. Else each of
-    the nine is a pass of its own over the image, and then all are copied together.
+    The threes of an axis are stacked before the next one: nine sums stacked at the end
+    are nine passes over the image and a copy. The barrier keeps both axes from being
+    made in one pass again, which was measured a twentieth slower in scoring.
     """
     parts, rank = x[None], x.ndim - 2
     for axis in range(rank):
