@@ -16,7 +16,7 @@ import numpy as np
 from benchmarks.throughput import sources, timing, torch_side
 from benchmarks.throughput.timing import Contender, Work
 
-TRIED = 2
+TRIED = 3
 """Runs of every way before the comparison."""
 
 
@@ -219,12 +219,18 @@ class Case:
 
 
 def fastest(contenders: list[Contender], show: Callable[[str], None]) -> Contender:
-    """The one with the highest rate in a few runs of each."""
-    rates = []
+    """The one with the highest rate in a few runs of each, by turns.
+
+    One after another a slow moment of the machine would fall on one of them.
+    """
     for contender in contenders:
         contender.warm()
         contender.run()
-        works = [contender.run() for _ in range(TRIED)]
-        rates.append(max(work.windows / work.seconds for work in works))
-        show(f"  tried {contender.name}: {timing.rate(rates[-1])} windows/s")
-    return contenders[int(np.argmax(rates))]
+    best = [0.0] * len(contenders)
+    for _ in range(TRIED):
+        for place, contender in enumerate(contenders):
+            work = contender.run()
+            best[place] = max(best[place], work.windows / work.seconds)
+    for contender, rate in zip(contenders, best, strict=True):
+        show(f"  tried {contender.name}: {timing.rate(rate)} windows/s")
+    return contenders[int(np.argmax(best))]

@@ -13,6 +13,7 @@ torch = pytest.importorskip("torch", reason="needs pip install '.[benchmark]'")
 from benchmarks.throughput import compare, sources, torch_best  # noqa: E402
 from benchmarks.throughput.options import Options  # noqa: E402
 from benchmarks.throughput.suites import detectors as suite  # noqa: E402
+from benchmarks.throughput.timing import Contender, Work  # noqa: E402
 from benchmarks.throughput.torch_best import layers  # noqa: E402
 from jaxtsad import detectors  # noqa: E402
 from jaxtsad.training import fleet, scoring  # noqa: E402
@@ -161,6 +162,22 @@ def test_the_fastest_way_takes_part():
     assert contender.name in lines[int(np.argmax(rates))]
     assert case.operations("scoring") > 2 * config.window * config.hidden**2 * 4
     torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("start", range(8))
+def test_a_slow_moment_of_the_machine_falls_on_no_way_alone(start):
+    made = []
+
+    def way(name, rate):
+        def run():
+            made.append(name)
+            slow = start < len(made) <= start + torch_best.TRIED
+            return Work(rate if not slow else 0.3 * rate, 1.0)
+
+        return Contender(name, lambda: 0.0, run)
+
+    ways = [way("slower", 10), way("fastest", 12), way("slowest", 8)]
+    assert torch_best.fastest(ways, lambda _: None).name == "fastest"
 
 
 def test_agents_at_once_learn_as_the_loop_does(monkeypatch):
