@@ -167,11 +167,16 @@ def leaky(x: Array) -> Array:
 
 
 def _moments(x: Array, weight: Array) -> tuple[Array, Array, Array]:
-    """Mean and biased variance `[C]` over rows and places, and how many there are."""
-    axes = tuple(range(x.ndim - 1))
-    rows = weight.reshape(-1, *(1,) * (x.ndim - 1))
-    places = x[0, ..., 0].size
-    count = jnp.maximum(weight.sum() * places, 1.0)
-    mean = (x * rows).sum(axes) / count
-    centred = jnp.square(x - jnp.broadcast_to(mean, x.shape))
-    return mean, (centred * rows).sum(axes) / count, count
+    """Mean and biased variance `[C]` over rows and places, and how many there are.
+
+    Places are added up before rows are weighted: weights of whole activations would be
+    written to memory and read again by each of both sums.
+    """
+    places = tuple(range(1, x.ndim - 1))
+    count = jnp.maximum(weight.sum() * x[0, ..., 0].size, 1.0)
+
+    def mean(values: Array) -> Array:
+        return (values.sum(places) * weight[:, None]).sum(0) / count
+
+    centre = mean(x)
+    return centre, mean(jnp.square(x - jnp.broadcast_to(centre, x.shape))), count
