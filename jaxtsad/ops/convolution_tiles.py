@@ -5,8 +5,8 @@ Four outputs of K taps take K + 3 products in place of 4 K (F(4, K) of Winograd,
 400 (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016).
 The taps are coefficients of a polynomial, and the products are by its values at points.
 
-Shape letters: B batch, H and W spatial sizes, K kernel sizes, C and F channels, P and Q
-products, I and J tiles on either axis.
+Shape letters: B batch, H and W spatial sizes, K kernel sizes, C and F channels, P products
+on an axis.
 """
 
 from __future__ import annotations
@@ -82,15 +82,12 @@ def convolve(x: Array, kernel: Array) -> Array:
         [50.0, 75.0, 100.0, 125.0]
     """
     down, across = (transforms(taps) for taps in kernel.shape[:2])
-    values = products.einsum(
-        "pa,abcf->pbcf", jnp.asarray(down.kernel), kernel, "float32"
+    by_row, by_column = (
+        jnp.asarray(axis.kernel, kernel.dtype) for axis in (down, across)
     )
-    values = products.einsum(
-        "qb,pbcf->qpcf", jnp.asarray(across.kernel), values, "float32"
-    )
-    # The barrier keeps both axes from being made in one pass, each value many times.
-    tiles = jax.lax.optimization_barrier(_tiles(x, 1, down.tile))
-    tiles = _tiles(tiles, 3, across.tile)
+    values = products.einsum("pa,abcf->pbcf", by_row, kernel, "float32")
+    values = products.einsum("qb,pbcf->qpcf", by_column, values, "float32")
+    tiles = _tiles(_tiles(x, 1, down.tile), 3, across.tile)
     seen = tiles.reshape(-1, math.prod(tiles.shape[2:5]), tiles.shape[-1])
     made = products.einsum(
         "gnc,gcf->gnf", seen, values.reshape(len(seen), *kernel.shape[2:]), "default"
