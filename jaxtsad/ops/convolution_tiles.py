@@ -5,8 +5,8 @@ Four outputs of K taps take K + 3 products in place of 4 K (F(4, K) of Winograd,
 400 (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016).
 The taps are coefficients of a polynomial, and the products are by its values at points.
 
-Shape letters: B batch, H and W spatial sizes, K kernel sizes, C and F channels, P products
-on an axis.
+Shape letters: B batch, H and W spatial sizes, K kernel sizes, C and F channels, P
+products on an axis.
 """
 
 from __future__ import annotations
