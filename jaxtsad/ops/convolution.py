@@ -77,12 +77,10 @@ def convolve(
     if rank == 2 and stride == 1 and convolution_taps.fits(kernel):
         edges = [(0, 0), *((padding, padding),) * rank, (0, 0)]
         padded = jnp.pad(x, edges) if padding else x
-        outs = [s + 2 * padding - k + 1 for s, k in zip(sizes, kernels, strict=True)]
         if implementation == "product":
             return convolution_taps.convolve(padded, kernel)
-        if convolution_tiles.fits(x.shape[0], outs, kernel):
-            return _direct_or_tiles(padded, kernel)
-        return _direct_or_taps(padded, kernel)
+        tiles = convolution_tiles.fits(padded.shape, kernel.shape)
+        return (_direct_or_tiles if tiles else _direct_or_taps)(padded, kernel)
     if implementation is None and _direct_is_fast(x):
         return _direct(x, kernel, stride, padding)
     return _by_products(x, kernel, stride, padding)
@@ -151,12 +149,7 @@ def _direct_or_tiles_forward(x: Array, kernel: Array) -> tuple[Array, Any]:
     return jax.vjp(convolution_tiles.convolve, x, kernel)
 
 
-def _direct_or_tiles_backward(pull: Any, to_out: Array) -> tuple[Array, Array]:
-    to_x, to_kernel = pull(to_out)
-    return to_x, to_kernel
-
-
-_direct_or_tiles.defvjp(_direct_or_tiles_forward, _direct_or_tiles_backward)
+_direct_or_tiles.defvjp(_direct_or_tiles_forward, lambda pull, to_out: pull(to_out))
 
 
 def _by_products(x: Array, kernel: Array, stride: int, padding: int) -> Array:

@@ -30,7 +30,7 @@ POINTS = (0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -2.0)
 TAPS = (3, len(POINTS) + 2 - OUTPUTS)
 """Fewest and most taps of a kernel on each axis."""
 NARROW = 20
-"""Inputs and outputs of a kernel below which sums take as long as products."""
+"""Fewest inputs and outputs of a kernel for which it was measured to be faster."""
 ROOM = 2**25
 """Numbers that the products may see, or give, in all: a bound for the memory."""
 
@@ -49,22 +49,24 @@ class Transforms(NamedTuple):
     outputs: np.ndarray
 
 
-def fits(samples: Any, sizes: Sequence[int], kernel: Array) -> bool:
+def fits(seen: Sequence[Any], kernel: Sequence[int]) -> bool:
     """Whether it pays: whole tiles, three to five taps, many channels, not too large.
 
     Args:
-        samples: B; one that is not known yet, of a program for any batch, never fits.
-        sizes: H and W of the output.
-        kernel: `[K, K, C, F]`.
+        seen: `(B, H, W, C)` of what is convolved; a B that is not known yet, of a
+            program for any batch, never fits.
+        kernel: `(K, K, C, F)`.
     """
-    *taps, inputs, outputs = kernel.shape
-    if not all(TAPS[0] <= tap <= TAPS[1] for tap in taps) or inputs < NARROW:
+    samples, *sizes, _ = seen
+    *taps, inputs, outputs = kernel
+    outs = [size - tap + 1 for size, tap in zip(sizes, taps, strict=True)]
+    if not all(TAPS[0] <= tap <= TAPS[1] for tap in taps):
         return False
-    if outputs < NARROW or any(size % OUTPUTS for size in sizes):
+    if min(inputs, outputs) < NARROW or any(out % OUTPUTS for out in outs):
         return False
     places = (
-        size // OUTPUTS * (tap + OUTPUTS - 1)
-        for size, tap in zip(sizes, taps, strict=True)
+        out // OUTPUTS * (tap + OUTPUTS - 1)
+        for out, tap in zip(outs, taps, strict=True)
     )
     cells = math.prod(places) * max(inputs, outputs)
     return isinstance(samples, int) and samples * cells <= ROOM

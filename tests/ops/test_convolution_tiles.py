@@ -26,7 +26,9 @@ def operands(
     return x, kernel / math.sqrt(math.prod(taps) * channels[0])
 
 
-@pytest.mark.parametrize("taps", range(convolution_tiles.TAPS[0], 6))
+@pytest.mark.parametrize(
+    "taps", range(convolution_tiles.TAPS[0], convolution_tiles.TAPS[1] + 1)
+)
 def test_transforms_of_an_axis_correlate(taps: int) -> None:
     tile, kernel, outputs = convolution_tiles.transforms(taps)
     generator = np.random.default_rng(taps)
@@ -56,9 +58,9 @@ def test_rounds_as_coarsely_as_it_says() -> None:
 def test_training_takes_tiles_and_scoring_the_compilers_own(
     padding: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    outs = (4 + 2 * padding, 4 + 2 * padding)
     x, kernel = operands((4, 4), (5, 5), (CHANNELS, CHANNELS))
-    assert convolution_tiles.fits(len(x), outs, kernel)
+    edges = [(0, 0), (padding, padding), (padding, padding), (0, 0)]
+    assert convolution_tiles.fits(jnp.pad(x, edges).shape, kernel.shape)
     made = []
     convolve = convolution_tiles.convolve
 
@@ -91,4 +93,5 @@ def test_training_takes_tiles_and_scoring_the_compilers_own(
 def test_fits_whole_tiles_of_many_channels(
     samples: int | None, outs: tuple[int, int], shape: tuple[int, ...], pays: bool
 ) -> None:
-    assert convolution_tiles.fits(samples, outs, jnp.zeros(shape)) is pays
+    sizes = [out + tap - 1 for out, tap in zip(outs, shape[:2], strict=True)]
+    assert convolution_tiles.fits((samples, *sizes, shape[2]), shape) is pays
