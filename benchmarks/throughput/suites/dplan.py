@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.throughput import compare, torch_best, torch_side
+from benchmarks.throughput import ceilings, compare, torch_best, torch_side
 from benchmarks.throughput.options import Options, Row
 from benchmarks.throughput.timing import Contender, Work, alternate, until
 from jaxtsad import types
@@ -76,7 +76,11 @@ def measure(options: Options) -> Iterator[Row]:
     timed = alternate(sides, options.runs, options.show, options.patience)
     if options.against:
         named = f"{case.name}, against {AGAINST[options.against]}"
-        yield {"suite": "dplan", "case": named, **_steps(compare.outcome(timed))}
+        row = compare.outcome(timed)
+        if options.against == "torch-best" and "ratio" in row:
+            limit = ceilings.measure("float32", options.quick)
+            row |= compare.of_ceiling(row, case.operations(), limit)
+        yield {"suite": "dplan", "case": named, **_steps(row)}
     else:
         yield {
             "suite": "dplan",
@@ -130,6 +134,24 @@ class Case:
         """Steps of all seeds."""
         return self.sizes.seeds * self.count
 
+    def operations(self) -> float:
+        """Operations of a step's matrix products, as PyTorch counts them.
+
+        PyTorch searches for the next row in every step, and learns after the warm-up.
+        """
+        from torch.utils import flop_counter
+
+        made, warm_up = self._best(1, compiled=False), self.config.warm_up
+
+        def counted(time: int) -> float:
+            made.time = time
+            with flop_counter.FlopCounterMode(display=False) as counter:
+                made.step()
+            return float(counter.get_total_flops())
+
+        acts, learns = counted(0), counted(warm_up)
+        return acts + (learns - acts) * (1 - warm_up / self.count)
+
     def trained(self, blocks: int) -> fit.Result:
         """Trains all seeds in one program."""
         part, _ = types.cut_train(self.rows, window=1, validation=0)
@@ -165,20 +187,17 @@ class Case:
         import torch
 
         from benchmarks.throughput import torch_dplan
-        from benchmarks.throughput.torch_best import dplan as best
 
-        rows, seeds = torch.from_numpy(self.rows), self.sizes.seeds
-        strangeness = torch.rand(len(self.rows))
+        seeds = 1 if way == "loop" else self.sizes.seeds
 
         def train() -> int:
-            given = (self.config, rows, KNOWN, strangeness)
             if way == "loop":
-                made: Any = torch_dplan.Agent(*given, seed=0)
+                made: Any = torch_dplan.Agent(*self._given(), seed=0)
             else:
-                made = best.Agents(*given, seeds, way == "compiled")
+                made = self._best(seeds, way == "compiled")
             for _ in range(self.count):
                 made.step()
-            return self.count * (1 if way == "loop" else seeds)
+            return self.count * seeds
 
         def timed(least: float) -> Work:
             torch.set_num_threads(threads)
@@ -186,6 +205,19 @@ class Case:
 
         name = f"PyTorch {way}, {threads} thread" + "s" * (threads > 1)
         return Contender(name, lambda: timed(0.0).seconds, lambda: timed(seconds))
+
+    def _given(self) -> tuple[Any, ...]:
+        """What PyTorch's agents are made of."""
+        import torch
+
+        rows = torch.from_numpy(self.rows)
+        return self.config, rows, KNOWN, torch.rand(len(rows))
+
+    def _best(self, seeds: int, compiled: bool) -> Any:
+        """The best PyTorch's agents."""
+        from benchmarks.throughput.torch_best import dplan as best
+
+        return best.Agents(*self._given(), seeds, compiled)
 
 
 def _steps(row: Row) -> Row:

@@ -38,3 +38,11 @@ def test_it_learns_after_the_warm_up_and_copies_its_target() -> None:
     assert not any(leaf.any() for leaf in before.target)
     assert not torch.equal(before.hidden.weight, after.hidden.weight)
     torch.testing.assert_close(after.target[0], after.hidden.weight.detach())
+
+
+def test_operations_are_those_of_a_search_and_of_learning_after_the_warm_up() -> None:
+    case = suite.Case(suite.SMOKE, blocks=3)
+    rows, learns = suite.SMOKE.config, 1 - case.config.warm_up / case.count
+    acts, learnt = 1 + rows.subset, 3 * rows.batch_size
+    product = 2 * rows.channels * rows.width
+    assert case.operations() == product * (acts + learns * learnt)
