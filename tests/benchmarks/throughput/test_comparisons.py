@@ -34,6 +34,17 @@ def test_both_peers_of_a_case_share_its_line():
     ]
 
 
+@pytest.mark.parametrize("turn", [1, -1])
+def test_a_way_of_pytorch_is_not_taken_for_the_best_where_that_was_looked_for(turn):
+    case = "8 samples, against the"
+    batched = row("search", f"{case} PyTorch batched", **PUBLISHED)
+    rows = [batched, row("search", f"{case} best PyTorch", **BEST)]
+    (line,) = lines(rows[::turn])
+    assert line[2:5] == ["30.0", "20.0", "1.50"]
+    (alone,) = lines([batched])
+    assert alone[2:5] == ["33.0", "11.0", "3.00"]
+
+
 def test_suites_that_share_a_case_keep_their_own_lines():
     case = "lstm_vae, 1 member, training against the best PyTorch"
     found = lines([row(suite, case, **BEST) for suite in ("growth", "recurrent")])
