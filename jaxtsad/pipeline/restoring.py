@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxtsad import types
@@ -53,10 +52,10 @@ def members_of(arrays: Mapping[str, np.ndarray], record: Mapping[str, Any]) -> F
     if not alone:
         template = _template(setup, layout, len(members))
         saved = _tree(template, _below(arrays, "model/"), setup)
-        model = jax.tree.map(jnp.asarray, saved)
+        model = jax.device_put(saved)
         if before := _below(arrays, "calibration_model/"):
             saved = _tree(template, before, setup)
-            calibration_model = jax.tree.map(jnp.asarray, saved)
+            calibration_model = jax.device_put(saved)
     joint = (tails.calibration_template(len(members)),) * len(components)
     joint = _tree(joint, _below(arrays, "joint/"), setup)
     for each in joint:
