@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from benchmarks.throughput import (
@@ -17,6 +18,7 @@ from benchmarks.throughput import (
 from benchmarks.throughput.options import Options, Row
 from benchmarks.throughput.timing import Timed, alternate
 from jaxtsad import detectors
+from jaxtsad.ops.products import Precision
 
 OTHERS = {
     "torch": "PyTorch",
@@ -68,21 +70,28 @@ def rows(
         contenders = [getattr(ours, part)(), *getattr(theirs, part)()]
         timed = alternate(contenders, options.runs, options.show, options.patience)
         row = {"suite": suite, "case": named, **outcome(timed)}
-        if isinstance(theirs, torch_best.Case) and "ratio" in row:
-            limit = ceilings.measure(theirs.precision, options.quick)
-            row |= of_ceiling(row, theirs.operations(part), limit)
+        if isinstance(theirs, torch_best.Case):
+            count = functools.partial(theirs.operations, part)
+            row |= of_ceiling(row, count, theirs.precision, options.quick)
         yield row
 
 
-def of_ceiling(row: Row, operations: float, limit: ceilings.Ceilings) -> Row:
-    """How near a rate comes to that of the largest product.
+def of_ceiling(
+    row: Row, count: Callable[[], float], precision: Precision, quick: bool
+) -> Row:
+    """How near a rate comes to that of the largest product, measured in this process.
 
     Args:
-        row: Has JAX's rate.
-        operations: Of the matrix products that a window, or a search, takes.
-        limit: Measured in this process.
+        row: Has JAX's rate; one whose ratio may not be told gets nothing.
+        count: Gives the operations of the matrix products that a window, a search or a
+            step takes.
+        precision: Of the products.
+        quick: Whether small products do.
     """
-    rate = row["jax_windows_per_s"] * operations
+    if "ratio" not in row:
+        return {}
+    limit = ceilings.measure(precision, quick)
+    rate = row["jax_windows_per_s"] * count()
     return {
         "jax_gflop_per_s": rate / 1e9,
         "product_gflop_per_s": limit.flop_per_s / 1e9,

@@ -9,6 +9,7 @@ with `--against torch-best`, PyTorch trains all of them at once.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -17,7 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.throughput import ceilings, compare, torch_best, torch_side
+from benchmarks.throughput import compare, torch_best, torch_side
 from benchmarks.throughput.options import Options, Row
 from benchmarks.throughput.timing import Contender, Work, alternate, until
 from jaxtsad import types
@@ -77,9 +78,8 @@ def measure(options: Options) -> Iterator[Row]:
     if options.against:
         named = f"{case.name}, against {AGAINST[options.against]}"
         row = compare.outcome(timed)
-        if options.against == "torch-best" and "ratio" in row:
-            limit = ceilings.measure("float32", options.quick)
-            row |= compare.of_ceiling(row, case.operations(), limit)
+        if best:
+            row |= compare.of_ceiling(row, case.operations, "float32", options.quick)
         yield {"suite": "dplan", "case": named, **_steps(row)}
     else:
         yield {
@@ -192,7 +192,7 @@ class Case:
 
         def train() -> int:
             if way == "loop":
-                made: Any = torch_dplan.Agent(*self._given(), seed=0)
+                made: Any = torch_dplan.Agent(*self._given, seed=0)
             else:
                 made = self._best(seeds, way == "compiled")
             for _ in range(self.count):
@@ -206,6 +206,7 @@ class Case:
         name = f"PyTorch {way}, {threads} thread" + "s" * (threads > 1)
         return Contender(name, lambda: timed(0.0).seconds, lambda: timed(seconds))
 
+    @functools.cached_property
     def _given(self) -> tuple[Any, ...]:
         """What PyTorch's agents are made of."""
         import torch
@@ -217,7 +218,7 @@ class Case:
         """The best PyTorch's agents."""
         from benchmarks.throughput.torch_best import dplan as best
 
-        return best.Agents(*self._given(), seeds, compiled)
+        return best.Agents(*self._given, seeds, compiled)
 
 
 def _steps(row: Row) -> Row:

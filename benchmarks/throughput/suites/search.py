@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from benchmarks.throughput import ceilings, compare, torch_best, torch_side
+from benchmarks.throughput import compare, torch_best, torch_side
 from benchmarks.throughput import memory as memory_
 from benchmarks.throughput.options import Options, Row
 from benchmarks.throughput.timing import Contender, alternate, until
@@ -223,10 +223,7 @@ def compared(sizes: Sizes, options: Options) -> Iterator[Row]:
         timed, rest = rest[: len(own)], rest[len(own) :]
         named = f"{case.name}, against the {kind}"
         row = {"suite": "search", "case": named, **compare.outcome([jax_side, *timed])}
-        if "ratio" in row:
-            limit = ceilings.measure("float32", options.quick)
-            row |= compare.of_ceiling(row, case.operations(), limit)
-        yield row
+        yield row | compare.of_ceiling(row, case.operations, "float32", options.quick)
 
 
 def memory(sizes: Sizes, budget: float) -> Row:
